@@ -1,0 +1,3 @@
+//! What a flow record is.
+
+pub mod field;
