@@ -307,6 +307,21 @@ fn files_without_a_time_hold_always() {
 }
 
 #[test]
+fn interfaces_shown_beside_other_resources() {
+    let nats = include_str!("inventory/describe-nat-gateways.json");
+    let instances = r#"{"Reservations":[{"Instances":[{"InstanceId":"i-1","VpcId":"vpc-1","Tags":[{"Key":"kubernetes.io/cluster/prod","Value":"owned"}],
+        "NetworkInterfaces":[{"NetworkInterfaceId":"eni-n","VpcId":"vpc-1","PrivateIpAddress":"10.0.0.5","Attachment":{"DeviceIndex":0}}]}]}]}"#;
+    let list = enis(&[eni("eni-1", "vpc-1", "subnet-1", "10.0.0.1", "")]);
+    let inventory = inventory(&[("2026-02-01/e.json", &list), ("2026-02-02/n.json", nats), ("2026-02-02/i.json", instances)]);
+    let of = |id: &str| &inventory.enis()[inventory.eni_index(id).unwrap() as usize];
+    let nat = of("eni-0da700000000000a1");
+    assert_eq!((nat.kind, nat.resource.as_deref()), (InterfaceKind::NatGateway, Some("nat-0123456789abcdef0")));
+    assert!(nat.owns(ip("10.20.0.12")));
+    assert_eq!((of("eni-n").kind, of("eni-n").instance_id.as_deref()), (InterfaceKind::EksNode, Some("i-1")));
+    assert_eq!(of("eni-1").valid.to, i64::MAX, "they prove no absence");
+}
+
+#[test]
 fn flow_logs_that_cannot_matter() {
     let list = enis(&[
         plane("eni-plane", "prod", "subnet-1", "10.0.1.1", "2026-01-02T00:00:00Z"),

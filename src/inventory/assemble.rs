@@ -174,7 +174,7 @@ impl Builder {
     fn take_eni(&mut self, scope: &Scope, owner: Owner, mut eni: EniSighting, dated: Seen) {
         let seen = self.dating(scope, eni.seen, dated);
         let listing = Listed::Aws { key: NETWORK_INTERFACES, account: owner.account.clone(), region: owner.region.clone() };
-        let listed = eni.seen.is_none().then(|| self.scopes.listed(listing, dated));
+        let listed = (eni.seen.is_none() && !eni.beside).then(|| self.scopes.listed(listing, dated));
         if let (Seen::At(t) | Seen::From(t), Some(from)) = (seen, eni.life.from) && from > t {
             eni.life.from = None;
         }

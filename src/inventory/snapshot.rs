@@ -79,6 +79,8 @@ pub(super) struct EniSighting {
     pub(super) prefixes: Vec<IpNet>,
     pub(super) public: Vec<IpAddr>,
     pub(super) tags: Tags,
+    /// Shown beside another resource: such a source never lists all interfaces, so it proves no absence.
+    pub(super) beside: bool,
 }
 
 /// A cluster as one source shows it.
@@ -151,7 +153,7 @@ static LISTINGS: [Listing; 31] = [
     Listing { key: NETWORK_INTERFACES, read: |v, out| out.extend(eni(v).map(|eni| Sighting::Eni(Box::new(eni)))) },
     Listing { key: "Subnets", read: |v, out| out.extend(subnet(v).map(|it| resource(v, Item::Subnet(it), None))) },
     Listing { key: "Vpcs", read: |v, out| out.extend(vpc(v).map(|it| resource(v, Item::Vpc(it), None))) },
-    Listing { key: "NatGateways", read: |v, out| out.extend(nat(v)) },
+    Listing { key: "NatGateways", read: nat },
     Listing { key: "VpcEndpoints", read: |v, out| out.extend(endpoint(v).map(|it| resource(v, Item::Endpoint(it), instant(v, "CreationTimestamp")))) },
     Listing { key: "RouteTables", read: |v, out| out.extend(route_table(v).map(|it| resource(v, Item::RouteTable(it), None))) },
     Listing { key: "FlowLogs", read: |v, out| out.extend(flow_log(v).map(|it| resource(v, Item::FlowLog(it), instant(v, "CreationTime")))) },
@@ -164,7 +166,7 @@ static LISTINGS: [Listing; 31] = [
     Listing { key: "NetworkAcls", read: |v, out| out.extend(network_acl(v).map(|it| resource(v, Item::NetworkAcl(it), None))) },
     Listing { key: "DhcpOptions", read: |v, out| out.extend(dhcp_options(v).map(|it| resource(v, Item::DhcpOptions(it), None))) },
     Listing { key: "ResolverEndpoints", read: |v, out| out.extend(resolver(v).map(|it| resource(v, Item::Resolver(it), instant(v, "CreationTime")))) },
-    Listing { key: "Reservations", read: |v, out| elements(v, "Instances").iter().for_each(|v| out.extend(instance(v))) },
+    Listing { key: "Reservations", read: |v, out| elements(v, "Instances").iter().for_each(|v| instance(v, out)) },
     Listing { key: "PrefixLists", read: |v, out| out.extend(prefix_list(v).map(|it| resource(v, Item::PrefixList(it), None))) },
     Listing { key: "Entries", read: |v, out| out.extend(prefix_entry(v)) },
     Listing { key: "AvailabilityZones", read: |v, out| out.extend(zone(v)) },
@@ -369,6 +371,7 @@ fn eni(v: &Value) -> Option<EniSighting> {
         public: associations.filter_map(|a| address(a, "PublicIp")).collect(),
         tags: tags(v),
         seen: None,
+        beside: false,
     };
     let primary = eni.primary.clone();
     eni.secondary.retain(|addr| !primary.contains(addr));
@@ -402,14 +405,36 @@ fn vpc(v: &Value) -> Option<Vpc> {
     })
 }
 
-fn nat(v: &Value) -> Option<Sighting> {
-    let addresses = elements(v, "NatGatewayAddresses").iter();
-    let mut addresses: Vec<NatAddress> = addresses
+/// Reads a NAT gateway, and its interfaces: enough to find them where no listing of interfaces was collected.
+fn nat(v: &Value, out: &mut Vec<Sighting>) {
+    let Some(id) = shared(v, "NatGatewayId") else { return };
+    let mut addresses: Vec<NatAddress> = elements(v, "NatGatewayAddresses")
+        .iter()
         .map(|a| NatAddress { interface_id: shared(a, "NetworkInterfaceId"), private: address(a, "PrivateIp"), public: address(a, "PublicIp") })
         .collect();
     addresses.sort_unstable();
+    let life = Life { from: instant(v, "CreateTime"), to: instant(v, "DeleteTime") };
+    let mut interfaces: Vec<Arc<str>> = addresses.iter().filter_map(|address| address.interface_id.clone()).collect();
+    interfaces.dedup();
+    for interface in interfaces {
+        let own = || addresses.iter().filter(|address| address.interface_id.as_ref() == Some(&interface));
+        let mut private = own().filter_map(|address| address.private);
+        out.push(Sighting::Eni(Box::new(EniSighting {
+            id: interface.clone(),
+            owner: owner(v),
+            life,
+            vpc_id: shared(v, "VpcId"),
+            subnet_id: shared(v, "SubnetId"),
+            interface_type: Some("nat_gateway".into()),
+            primary: private.next().into_iter().collect(),
+            secondary: private.collect(),
+            public: own().filter_map(|address| address.public).collect(),
+            beside: true,
+            ..EniSighting::default()
+        })));
+    }
     let nat = NatGateway {
-        id: shared(v, "NatGatewayId")?,
+        id,
         vpc_id: shared(v, "VpcId"),
         subnet_id: shared(v, "SubnetId"),
         state: shared(v, "State"),
@@ -418,8 +443,7 @@ fn nat(v: &Value) -> Option<Sighting> {
         addresses,
         tags: tags(v),
     };
-    let life = Life { from: instant(v, "CreateTime"), to: instant(v, "DeleteTime") };
-    Some(Sighting::Resource { item: Box::new(Item::Nat(nat)), owner: owner(v), life, seen: None })
+    out.push(Sighting::Resource { item: Box::new(Item::Nat(nat)), owner: owner(v), life, seen: None });
 }
 
 fn endpoint(v: &Value) -> Option<VpcEndpoint> {
@@ -584,17 +608,25 @@ fn resolver(v: &Value) -> Option<ResolverEndpoint> {
 }
 
 /// Reads an instance, and its interfaces: `describe-instances` shows them as well.
-fn instance(v: &Value) -> Option<Sighting> {
+fn instance(v: &Value, out: &mut Vec<Sighting>) {
+    let Some(id) = shared(v, "InstanceId") else { return };
     let zone = member(v, "Placement").and_then(|placement| text(placement, "AvailabilityZone")).and_then(region_of_zone);
+    let owner = Owner { account: None, region: zone.map(Arc::from) };
+    for mut eni in elements(v, "NetworkInterfaces").iter().filter_map(eni) {
+        eni.owner.region = eni.owner.region.or_else(|| owner.region.clone());
+        eni.instance_id = Some(id.clone());
+        eni.beside = true;
+        out.push(Sighting::Eni(Box::new(eni)));
+    }
     let instance = Instance {
-        id: shared(v, "InstanceId")?,
+        id,
         vpc_id: shared(v, "VpcId"),
         subnet_id: shared(v, "SubnetId"),
         private_dns_name: shared(v, "PrivateDnsName"),
         tags: tags(v),
     };
-    let owner = Owner { account: None, region: zone.map(Arc::from) };
-    Some(Sighting::Resource { item: Box::new(Item::Instance(instance)), owner, life: Life::began(instant(v, "LaunchTime")), seen: None })
+    let life = Life::began(instant(v, "LaunchTime"));
+    out.push(Sighting::Resource { item: Box::new(Item::Instance(instance)), owner, life, seen: None });
 }
 
 fn prefix_list(v: &Value) -> Option<PrefixList> {
@@ -727,7 +759,7 @@ fn config_item(item: &Value, out: &mut Vec<Sighting>) {
     }
     let mut found = Vec::new();
     if kind == "AWS::EC2::Instance" {
-        found.extend(instance(configuration));
+        instance(configuration, &mut found);
     } else if let Some(listing) = CONFIG_TYPES.iter().find(|(name, _)| *name == kind).and_then(|(_, key)| listing(key)) {
         (listing.read)(configuration, &mut found);
     }
