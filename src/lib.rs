@@ -3,3 +3,4 @@
 pub mod error;
 pub mod time;
 pub mod flow;
+pub mod source;
