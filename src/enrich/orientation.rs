@@ -136,6 +136,8 @@ pub struct Biflow {
     pub peer_serves: bool,
     /// Whether enough distinct remote ports were seen on the interface's (address, port).
     pub local_serves: bool,
+    /// Whether the interface reached the peer's (address, port) by accepted egress in the same hour.
+    pub contacted: bool,
 }
 
 impl Biflow {
@@ -174,9 +176,12 @@ impl Biflow {
         }
     }
 
-    /// An inbound attempt that never got in: nothing went out at all.
+    /// Rules `reply` and `reject`: nothing went out, and what came in was stopped. From an end that the interface had
+    /// contacted it is a reply; else an attempt that never got in.
     fn by_reject(&self) -> Option<Verdict> {
-        (self.out.records() == 0 && self.back.rejected > 0 && self.back.accepted == 0).then(|| verdict(Side::Peer, "reject", Confidence::Medium))
+        let stopped = self.out.records() == 0 && self.back.rejected > 0 && self.back.accepted == 0;
+        let by = if self.contacted { verdict(Side::Local, "reply", Confidence::High) } else { verdict(Side::Peer, "reject", Confidence::Medium) };
+        stopped.then_some(by)
     }
 
     /// Rules 4 and 5.
@@ -346,6 +351,7 @@ mod tests {
         check(Biflow { protocol: 1, ..tcp(0, 0, way(1, None), way(1, None)) }, None, "11", Confidence::None);
         let rejected = Way { accepted: 0, rejected: 1, ..way(1, None) };
         check(tcp(40_000, 443, none, rejected), Some(Side::Peer), "reject", Medium);
+        check(Biflow { contacted: true, ..tcp(40_000, 443, none, rejected) }, Some(Side::Local), "reply", High);
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub struct CoverageHour {
     pub covered: Covered,
 }
 
+/// (interface, peer, peer port, protocol, hour number).
+type Contact = (EniIndex, IpAddr, u16, u8, i64);
+
 /// A finished scan.
 #[derive(Debug)]
 pub struct Summary {
@@ -76,6 +79,8 @@ pub struct Summary {
     counted: HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
     listeners: HashSet<(IpAddr, u16), RandomState>,
     remote_ports: HashMap<(IpAddr, u16, u8), Vec<u16>, RandomState>,
+    /// Ends that an interface reached by accepted egress, by hour: a rejected packet from there is a blocked reply.
+    contacts: HashSet<Contact, RandomState>,
     /// What the report must state.
     pub facts: Facts,
 }
@@ -94,8 +99,8 @@ impl Summary {
             strangers: collector.strangers.len() as u64,
             ..Facts::default()
         };
-        let mut summary =
-            Summary { collector, inventory, counted, listeners: HashSet::default(), remote_ports: HashMap::default(), facts };
+        let (listeners, remote_ports, contacts) = (HashSet::default(), HashMap::default(), HashSet::default());
+        let mut summary = Summary { collector, inventory, counted, listeners, remote_ports, contacts, facts };
         summary.count_duplicates()?;
         summary.learn_listeners()?;
         Ok(summary)
@@ -170,7 +175,7 @@ impl Summary {
         Ok(bytes)
     }
 
-    /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has.
+    /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has; rule `reply`, who was contacted.
     fn learn_listeners(&mut self) -> Result<()> {
         for partition in 0..self.partitions() {
             for (ends, sessions) in self.joined(partition)? {
@@ -178,6 +183,9 @@ impl Summary {
                     let verdict = biflow(&ends, session).orient();
                     if verdict.initiator == Some(Side::Local) && matches!(verdict.rule, "1" | "2") && session.ingress.records() > 0 {
                         self.listeners.insert((ends.peer, ends.peer_port));
+                    }
+                    if session.egress.accepted.records > 0 {
+                        self.contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
                     }
                 }
                 if ends.protocol != TCP && has_ports(ends.protocol) {
@@ -205,6 +213,7 @@ impl Summary {
             peer_listens: configured || self.listeners.contains(&(ends.peer, ends.peer_port)),
             peer_serves: serves(ends.peer, ends.peer_port),
             local_serves: serves(ends.local, ends.local_port),
+            contacted: hours(&session).any(|hour| self.contacts.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol, hour))),
             ..biflow(&ends, &session)
         };
         let verdict = biflow.orient();
@@ -294,16 +303,17 @@ fn counted_flow_logs(collector: &Collector) -> HashMap<(EniIndex, UnixSeconds), 
         _ => true,
     };
     let choose = |flow_logs: &BTreeMap<u32, Covered>| {
-        let mut candidates: Vec<(u32, &Covered)> = flow_logs.iter().map(|(flow_log, covered)| (*flow_log, covered)).collect();
+        let mut candidates: Vec<(u32, Covered)> = flow_logs.iter().map(|(flow_log, covered)| (*flow_log, *covered)).collect();
         candidates.sort_by_key(|(flow_log, covered)| (std::cmp::Reverse(covered.fields_max), collector.flow_logs.get(*flow_log)));
-        candidates.into_iter().fold(Vec::<(u32, &Covered)>::new(), |mut chosen, (flow_log, covered)| {
-            if chosen.iter().all(|(_, other)| !overlap(covered, other)) {
+        let mut chosen: Vec<(u32, Covered)> = Vec::new();
+        for (flow_log, covered) in candidates {
+            if chosen.iter().all(|(_, other)| !overlap(&covered, other)) {
                 chosen.push((flow_log, covered));
             }
-            chosen
-        })
+        }
+        chosen.into_iter().map(|(flow_log, _)| flow_log).collect()
     };
-    collector.coverage.iter().map(|(key, flow_logs)| (*key, choose(flow_logs).into_iter().map(|(flow_log, _)| flow_log).collect())).collect()
+    collector.coverage.iter().map(|(key, flow_logs)| (*key, choose(flow_logs))).collect()
 }
 
 fn suspects(strangers: &BTreeMap<String, Stranger>) -> Vec<String> {
