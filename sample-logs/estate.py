@@ -206,8 +206,8 @@ def snapshot():
             nat(GATEWAY_P, NAT_P), *(interface(one, "RDSNetworkInterface", requester="amazon-rds", requester_managed=True, owner="amazon-rds")
                                      for one in (DATABASE, STANDBY))),
         p + "resolver-query-log.ndjson": as_ndjson([
-            dns_answer("login.corp.example.com", ISSUER, at("08:10:00"), VPC_P, asked_by=XA.address),
-            dns_answer("policy.corp.example.com", POLICY, at("08:44:50"), VPC_P, asked_by=XB.address)]),
+            dns_answer("login.corp.example.com", ISSUER, at("08:10:00"), VPC_P, asked_by=N1.address),
+            dns_answer("policy.corp.example.com", POLICY, at("08:44:50"), VPC_P, asked_by=N1.address)]),
         p + "k8s-payments/objects.json": listed(
             webhook("Validating", "kyverno-resource-validating-webhook-cfg", "kyverno/kyverno-svc"),
             webhook("Validating", "policy", url="https://policy.corp.example.com:8443/v1/check"),
@@ -234,7 +234,7 @@ def snapshot():
         q + "describe-flow-logs.json": flow_logs((FLOW_Q, VPC_Q, V5, "2026-02-20T09:00:00+00:00")),
         q + "describe-network-interfaces.json": enis(
             control_plane(ZA, "analytics", **eks), control_plane(ZB, "analytics", **eks), node(K1), node(K2), pods_of(K1_PODS), nat(GATEWAY_Q, NAT_Q)),
-        q + "resolver-query-log.ndjson": as_ndjson([dns_answer("login.corp.example.com", ISSUER, at("08:10:00"), VPC_Q, OTHER, ZA.address)]),
+        q + "resolver-query-log.ndjson": as_ndjson([dns_answer("login.corp.example.com", ISSUER, at("08:10:00"), VPC_Q, OTHER, K1.address)]),
         q + "k8s-analytics/objects.json": listed(
             webhook("Mutating", "spark-operator-webhook", "spark/spark-operator-webhook"),
             service("spark/spark-operator-webhook", "https"), endpoints("spark/spark-operator-webhook", 9443, ("10.40.11.31", "spark-operator-9d8f")),
@@ -268,7 +268,7 @@ def q(clock, line):
     return f"logs/{object_key(FLOW_Q, OTHER, clock)}:{line}"
 
 
-# Twelve intervals of a held connection: 12 records, 12 x packets, 12 x bytes each way. Lines were read off the files by eye.
+# Twelve intervals of a held connection: 12 records, 12 x packets, 12 x bytes each way. Line numbers were read off the files.
 HELD = {"rule": "5", "confidence": "high", "answered": 1}
 CERT = "mutatingwebhookconfiguration/cert-manager-webhook,validatingwebhookconfiguration/cert-manager-webhook"
 EXPECTED = answer(
