@@ -150,11 +150,64 @@ Case(
         prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(3, 36, 9600), replies=(33, 12300), answered=3,
              seen=("09:30:00", "11:00:20"), lines=in_log(2, 6)),
     ], flows=[{
-        "sql": "SELECT log_line, interface_kind, cluster FROM flows WHERE log_line IN (2, 6, 8, 14) ORDER BY log_line",
-        "rows": [{"log_line": 2, "interface_kind": "eks-control-plane", "cluster": "prod"},
-                 {"log_line": 6, "interface_kind": "eks-control-plane", "cluster": "prod"},
-                 {"log_line": 8, "interface_kind": "eks-control-plane", "cluster": "prod"},
-                 {"log_line": 14, "interface_kind": "eks-node", "cluster": None}]}]),
+        "sql": "SELECT log_line, interface_kind = 'eks-control-plane' AS ours FROM flows WHERE log_line IN (2, 6, 8, 10, 14) ORDER BY log_line",
+        "rows": [{"log_line": 2, "ours": True}, {"log_line": 6, "ours": True}, {"log_line": 8, "ours": True}, {"log_line": 10, "ours": False},
+                 {"log_line": 14, "ours": False}]}]),
+)
+
+GONE = Eni("eni-0a700000000000001", "10.0.1.91")  # lived from 09:10 to 10:20, between two snapshots
+RECORDED = Eni("eni-0a800000000000001", "10.0.1.92")  # known to AWS Config alone
+
+
+def cloudtrail(name, when, **parameters):
+    """A management event by EKS."""
+    return {"eventVersion": "1.10", "eventTime": f"{when}Z", "eventSource": "ec2.amazonaws.com", "eventName": name, "awsRegion": REGION,
+            "sourceIPAddress": "eks.amazonaws.com", "userAgent": "eks.amazonaws.com", "recipientAccountId": ACCOUNT,
+            "userIdentity": {"type": "AssumedRole", "principalId": "AROAEXAMPLEROLEID0001:AmazonEKS", "accountId": ACCOUNT,
+                             "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForAmazonEKS/AmazonEKS", "invokedBy": "eks.amazonaws.com"},
+            **parameters}
+
+
+CREATED = cloudtrail(
+    "CreateNetworkInterface", "2026-10-01T09:10:00",
+    requestParameters={"subnetId": GONE.subnet, "description": "Amazon EKS prod", "groupSet": {"items": [{"groupId": "sg-0c1000000000001b5"}]}},
+    responseElements={"networkInterface": {
+        "networkInterfaceId": GONE.id, "subnetId": GONE.subnet, "vpcId": VPC, "availabilityZone": GONE.zone, "description": "Amazon EKS prod",
+        "ownerId": ACCOUNT, "requesterId": "AROAEXAMPLEROLEID0001:AmazonEKS", "requesterManaged": False, "status": "pending",
+        "privateIpAddress": GONE.address, "groupSet": {"items": []}, "tagSet": {}}})
+DELETED = cloudtrail("DeleteNetworkInterface", "2026-10-01T10:20:00", requestParameters={"networkInterfaceId": GONE.id},
+                     responseElements={"_return": True})
+CONFIG_ITEM = {
+    "configurationItemVersion": "1.3", "configurationItemCaptureTime": "2026-10-01T09:19:03.412Z", "configurationItemStatus": "ResourceDiscovered",
+    "configurationStateId": 1790000000000, "awsAccountId": ACCOUNT, "awsRegion": REGION, "availabilityZone": RECORDED.zone,
+    "resourceType": "AWS::EC2::NetworkInterface", "resourceId": RECORDED.id, "tags": {}, "relationships": [],
+    "ARN": f"arn:aws:ec2:{REGION}:{ACCOUNT}:network-interface/{RECORDED.id}",
+    "configuration": {
+        "networkInterfaceId": RECORDED.id, "description": "Amazon EKS prod", "interfaceType": "interface", "ownerId": ACCOUNT,
+        "requesterId": "AROAEXAMPLEROLEID0001:AmazonEKS", "requesterManaged": False, "status": "in-use", "subnetId": RECORDED.subnet, "vpcId": VPC,
+        "availabilityZone": RECORDED.zone, "privateIpAddress": RECORDED.address,
+        "privateIpAddresses": [{"primary": True, "privateIpAddress": RECORDED.address}], "groups": [],
+        "attachment": {"attachTime": "2026-10-01T09:14:22.000Z", "attachmentId": "eni-attach-0a1b2c3d4e5f60718", "deviceIndex": 1,
+                       "instanceOwnerId": "444455556666", "status": "attached"}}}
+
+Case(
+    "inventory-history",
+    "Control-plane ENIs that no `describe-network-interfaces` shows: one was created and deleted between the snapshots (CloudTrail), one only AWS Config saw.",
+    "10.0.3.118:9443: line 2 (by CloudTrail), line 4 (by Config), line 6 (by snapshot): 10 + 11 + 12 = 33 packets, 1,000 + 1,100 + 1,200 = 3,300 bytes, "
+    "back 9 + 10 + 11 = 30 and 900 + 1,000 + 1,100 = 3,000; 3 connections.",
+    {"flows.log": text(SHORT, [
+        out(GONE, 41001, "10.0.3.118", 9443, 3, 10, 1000, "09:30:00", "09:30:10"),
+        back(GONE, 41001, "10.0.3.118", 9443, 19, 9, 900, "09:30:00", "09:30:10"),
+        out(RECORDED, 41001, "10.0.3.118", 9443, 3, 11, 1100, "10:00:00", "10:00:10"),
+        back(RECORDED, 41001, "10.0.3.118", 9443, 19, 10, 1000, "10:00:00", "10:00:10"),
+        out(B, 41001, "10.0.3.118", 9443, 3, 12, 1200, "10:30:00", "10:30:10"),
+        back(B, 41001, "10.0.3.118", 9443, 19, 11, 1100, "10:30:00", "10:30:10"),
+    ])},
+    inventory(own=(B,), objects=kyverno(), when="2026-10-01T090000Z", files={
+        "cloudtrail.json": {"Records": [CREATED, DELETED]}, "config-history.json": {"fileVersion": "1.0", "configurationItems": [CONFIG_ITEM]}})
+    | inventory(own=(B,), objects=kyverno(), when="2026-10-01T120000Z"),
+    answer(ok=6, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(3, 33, 3300), replies=(30, 3000), answered=3,
+                            seen=("09:30:00", "10:30:10"), lines=in_log(2, 6))]),
 )
 
 # --- where it goes ----------------------------------------------------------------------------------------------------------
@@ -484,6 +537,29 @@ Case(
              seen=("10:00:00", "10:00:05"), lines=in_log(2)),
         prod("10.0.9.61", 123, "private", protocol=17, sent=(1, 1, 76), replies=(1, 76), answered=1, rule="8", confidence="medium",
              seen=("10:02:00", "10:02:00"), lines=in_log(5)),
+    ]),
+)
+
+Case(
+    "odd-flags",
+    "Flags that contradict each other or the ports: SYN on both sides (a port used twice in one interval), SYN-ACK from the side that should not answer.",
+    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 900: both sides show SYN, so the port rule decides (rule 5). 10.0.3.119:9443: line 4 leaves with a "
+    "SYN-ACK, which says that the peer opened it; the peer's end is a webhook's, so the port rule's answer stands, confidence medium: 8 and 800, back 7 "
+    "and 700. Lines 6/7: a SYN-ACK comes in to port 443; the port rule stands again: the peer opened it, no row.",
+    {"flows.log": text(SHORT, [
+        out(A, 41001, "10.0.3.118", 9443, 3, 10, 1000, "10:00:00", "10:00:50"),
+        back(A, 41001, "10.0.3.118", 9443, 3, 9, 900, "10:00:00", "10:00:50"),
+        out(A, 41002, "10.0.3.119", 9443, 18, 8, 800, "10:01:00", "10:01:50"),
+        back(A, 41002, "10.0.3.119", 9443, 0, 7, 700, "10:01:00", "10:01:50"),
+        back(A, 443, "10.0.3.4", 51001, 18, 6, 600, "10:02:00", "10:02:50"),
+        out(A, 443, "10.0.3.4", 51001, 0, 5, 500, "10:02:00", "10:02:50"),
+    ])},
+    inventory(objects=kyverno(("10.0.3.118", "kyverno-7c9d"), ("10.0.3.119", "kyverno-h2k5"))),
+    answer(ok=6, rows=[
+        prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(1, 10, 1000), replies=(9, 900), answered=1, rule="5", confidence="high",
+             seen=("10:00:00", "10:00:50"), lines=in_log(2)),
+        without(prod("10.0.3.119", 9443, "webhook", KYVERNO, sent=(1, 8, 800), replies=(7, 700), answered=1, confidence="medium",
+                     seen=("10:01:00", "10:01:50"), lines=in_log(4)), "initiator_rule"),
     ]),
 )
 
@@ -883,7 +959,8 @@ Case(
         f"- {NAT.id} 10.0.0.12 10.0.3.4 198.51.100.7 10.0.3.4",
         f"{NODE.instance} {NODE.id} 198.51.100.7 10.0.3.4 198.51.100.7 10.0.3.4",
     ])},
-    inventory(nat(NAT, GATEWAY), files={"describe-nat-gateways.json": nat_gateways((GATEWAY, NAT, "203.0.113.10"))}),
+    inventory(nat(NAT, GATEWAY), objects=[kube_node(NODE_NAME, "10.0.3.4", NODE.instance)],
+              files={"describe-nat-gateways.json": nat_gateways((GATEWAY, NAT, "203.0.113.10"))}),
     answer(ok=6, flows=[{
         "sql": "SELECT log_line, instance_id, interface_kind, direction, peer_addr, bytes FROM flows ORDER BY log_line",
         "rows": [
@@ -1023,8 +1100,9 @@ Each folder holds `logs/`, `inventory/` (raw output of `aws` and `kubectl`, in a
 ## The estate
 
 Account 111122223333 has the clusters `payments` (`CUSTOMER_ROUTED`) and `payments-2` (`AWS_MANAGED`) in one VPC, account 222233334444 has `analytics`
-(`CUSTOMER_ROUTED`). Two hours (2026-10-05, 08:00 to 10:00) of VPC-level logs in ten-minute intervals, as AWS delivers them to S3. Every packet stands
-in the record of each interface that it crossed; only control-plane ENIs give rows.
+(`CUSTOMER_ROUTED`). Two hours (2026-10-05, 08:00 to 10:00) of VPC-level logs in ten-minute intervals, as AWS delivers them to S3. Every packet
+stands in the record of each interface that it crossed; only control-plane ENIs give rows. What `payments-2` sends outside the VPC leaves through AWS's
+own network, because it is `AWS_MANAGED`: these logs cannot show it, and its three rows do not mean that there is nothing else.
 
 {estate}
 
