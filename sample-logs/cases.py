@@ -80,9 +80,9 @@ A2 = Eni("eni-0a200000000000001", "10.0.1.77")  # control-plane ENI of `prod-2`
 Case(
     "prefix-names",
     "Clusters `prod` and `prod-2`: the description `Amazon EKS prod` is a prefix of the other's. Both call the same policy server.",
-    "prod 10.0.3.118:9443: line 2 alone, 12 packets, 3,400 bytes, back 10 and 5,200. prod 10.0.9.40:8443: line 6, 9 and 1,100, back 8 and 900. "
-    "prod-2 10.0.3.119:8443: lines 4 and 10, 7 + 5 = 12 packets, 2,000 + 1,500 = 3,500 bytes, back 6 + 4 = 10 and 1,000 + 800 = 1,800. "
-    "prod-2 10.0.9.40:8443: line 8, 11 and 1,300, back 10 and 1,050. Matching by prefix would give prod both rows of prod-2.",
+    "prod 10.0.3.118:9443: line 2 alone, 12 packets, 3,400 bytes, back 10 and 5,200. prod 10.0.9.40:8443: line 6, 9 and 1,100, back 8 "
+    "and 900. prod-2 10.0.3.119:8443: lines 4 and 10, 7 + 5 = 12 packets, 2,000 + 1,500 = 3,500 bytes, back 6 + 4 = 10 and 1,000 + 800 "
+    "= 1,800. prod-2 10.0.9.40:8443: line 8, 11 and 1,300, back 10 and 1,050. Matching by prefix would give prod both rows of prod-2.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.118", 9443, 3, 12, 3400, "10:00:05", "10:00:35"),
         back(A, 41001, "10.0.3.118", 9443, 19, 10, 5200, "10:00:05", "10:00:35"),
@@ -121,11 +121,12 @@ HEIR = Eni("eni-0e300000000000001", "10.0.1.60", instance="i-0e300000000000001",
 
 Case(
     "eni-replaced",
-    "A control-plane ENI is replaced mid-period and its address 10.0.1.37 goes to a pod. Two snapshots (09:00, 12:00) know one holder each.",
-    "10.0.3.118:9443: lines 2 and 4 (old interface, by its id) and 6 (new interface): 10 + 12 + 14 = 36 packets, 3,000 + 3,200 + 3,400 = 9,600 "
-    "bytes, back 9 + 11 + 13 = 33 and 4,000 + 4,100 + 4,200 = 12,300; 3 connections. 10.0.1.37:9443, now a pod: line 8, 20 and 5,000, back 18 and "
-    "2,500. Lines 10 to 14 belong to the pod (it serves the webhook, it calls the API server, it uses a database): they are no egress of prod "
-    "although 10.0.1.37 was once prod's.",
+    "A control-plane ENI is replaced mid-period and its address 10.0.1.37 goes to a pod. Two snapshots (09:00, 12:00) know one holder "
+    "each.",
+    "10.0.3.118:9443: lines 2 and 4 (old interface, by its id) and 6 (new interface): 10 + 12 + 14 = 36 packets, 3,000 + 3,200 + 3,400 "
+    "= 9,600 bytes, back 9 + 11 + 13 = 33 and 4,000 + 4,100 + 4,200 = 12,300; 3 connections. 10.0.1.37:9443, now a pod: line 8, 20 and "
+    "5,000, back 18 and 2,500. Lines 10 to 14 belong to the pod (it serves the webhook, it calls the API server, it uses a database): "
+    "they are no egress of prod although 10.0.1.37 was once prod's.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.118", 9443, 3, 10, 3000, "09:30:00", "09:30:20"),
         back(A, 41001, "10.0.3.118", 9443, 19, 9, 4000, "09:30:00", "09:30:20"),
@@ -192,9 +193,10 @@ CONFIG_ITEM = {
 
 Case(
     "inventory-history",
-    "Control-plane ENIs that no `describe-network-interfaces` shows: one was created and deleted between the snapshots (CloudTrail), one only AWS Config saw.",
-    "10.0.3.118:9443: line 2 (by CloudTrail), line 4 (by Config), line 6 (by snapshot): 10 + 11 + 12 = 33 packets, 1,000 + 1,100 + 1,200 = 3,300 bytes, "
-    "back 9 + 10 + 11 = 30 and 900 + 1,000 + 1,100 = 3,000; 3 connections.",
+    "Control-plane ENIs that no `describe-network-interfaces` shows: one was created and deleted between the snapshots (CloudTrail), "
+    "one only AWS Config saw.",
+    "10.0.3.118:9443: line 2 (by CloudTrail), line 4 (by Config), line 6 (by snapshot): 10 + 11 + 12 = 33 packets, 1,000 + 1,100 + "
+    "1,200 = 3,300 bytes, back 9 + 10 + 11 = 30 and 900 + 1,000 + 1,100 = 3,000; 3 connections.",
     {"flows.log": text(SHORT, [
         out(GONE, 41001, "10.0.3.118", 9443, 3, 10, 1000, "09:30:00", "09:30:10"),
         back(GONE, 41001, "10.0.3.118", 9443, 19, 9, 900, "09:30:00", "09:30:10"),
@@ -214,9 +216,10 @@ Case(
 
 Case(
     "webhook-ports",
-    "Webhooks listen on the port of their pod: 443, 8443, 9443 and 10250. A filter on port 443 would miss three of four; 10250 is not only the kubelet's.",
-    "One connection each, so every row is its own two lines: 110:443 is lines 2/3, 111:8443 lines 4/5, 112:9443 lines 6/7, 113:10250 lines 8/9. "
-    "The pod 10.0.3.111 serves two configurations: both names stand in the row.",
+    "Webhooks listen on the port of their pod: 443, 8443, 9443 and 10250. A filter on port 443 would miss three of four; 10250 is not "
+    "only the kubelet's.",
+    "One connection each, so every row is its own two lines: 110:443 is lines 2/3, 111:8443 lines 4/5, 112:9443 lines 6/7, 113:10250 "
+    "lines 8/9. The pod 10.0.3.111 serves two configurations: both names stand in the row.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.110", 443, 3, 10, 1000, "10:00:00", "10:00:10"),
         back(A, 41001, "10.0.3.110", 443, 19, 9, 1900, "10:00:00", "10:00:10"),
@@ -250,9 +253,11 @@ Case(
 
 Case(
     "metrics-server-and-kubelet",
-    "Port 10250 twice: metrics-server's pod is an aggregated API, the node is the kubelet. No handshake in the period (flags 0): the port rule decides.",
-    "metrics-server 10.0.3.120: lines 2 and 6, 30 + 20 = 50 packets, 3,000 + 2,000 = 5,000 bytes, back 40 + 25 = 65 and 22,000 + 14,000 = 36,000; one "
-    "connection (the second interval starts 11 s after the first ends). kubelet 10.0.3.4: line 4, 15 and 1,500, back 25 and 40,000.",
+    "Port 10250 twice: metrics-server's pod is an aggregated API, the node is the kubelet. No handshake in the period (flags 0): the "
+    "port rule decides.",
+    "metrics-server 10.0.3.120: lines 2 and 6, 30 + 20 = 50 packets, 3,000 + 2,000 = 5,000 bytes, back 40 + 25 = 65 and 22,000 + 14,000 "
+    "= 36,000; one connection (the second interval starts 11 s after the first ends). kubelet 10.0.3.4: line 4, 15 and 1,500, back 25 "
+    "and 40,000.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.120", 10250, 0, 30, 3000, "10:00:00", "10:00:59"),
         back(A, 41001, "10.0.3.120", 10250, 0, 40, 22000, "10:00:00", "10:00:59"),
@@ -276,10 +281,11 @@ LOGIN = "198.51.100.80"
 
 Case(
     "oidc-through-nat",
-    "The API server fetches an issuer's keys through a NAT gateway. Its own record shows the issuer and no gateway; the gateway's four records show the rest.",
-    "198.51.100.80:443: line 2 only, 11 packets and 1,650 bytes, back (line 7) 13 and 9,700. Lines 3 to 6 are the same packets at the gateway: summing "
-    "all six lines that leave or reach an interface would give three times the bytes. The path comes from line 3 (`pkt-dstaddr` is the issuer, the "
-    "client is 10.0.1.37:41001).",
+    "The API server fetches an issuer's keys through a NAT gateway. Its own record shows the issuer and no gateway; the gateway's four "
+    "records show the rest.",
+    "198.51.100.80:443: line 2 only, 11 packets and 1,650 bytes, back (line 7) 13 and 9,700. Lines 3 to 6 are the same packets at the "
+    "gateway: summing all six lines that leave or reach an interface would give three times the bytes. The path comes from line 3 "
+    "(`pkt-dstaddr` is the issuer, the client is 10.0.1.37:41001).",
     {"flows.log": text(SHORT, [
         out(A, 41001, LOGIN, 443, 3, 11, 1650, "10:00:05", "10:00:06"),
         back(NAT, 443, "10.0.1.37", 41001, 3, 11, 1650, "10:00:05", "10:00:06", pkt_dstaddr=LOGIN),
@@ -310,7 +316,8 @@ RESOLVER = Eni("eni-0d100000000000001", "10.0.9.54", "subnet-0eee0000000000005",
 
 Case(
     "custom-dns",
-    "A VPC whose DNS is its own servers: look-ups are visible (those of the Amazon resolver never are). UDP has no handshake, so port 53 decides.",
+    "A VPC whose DNS is its own servers: look-ups are visible (those of the Amazon resolver never are). UDP has no handshake, so port "
+    "53 decides.",
     "10.60.0.53 (UDP, on premises by VPN): lines 2 and 4, 2 look-ups, 1 + 1 packets, 70 + 72 = 142 bytes, back 1 + 1 and 150 + 160 = 310. "
     "10.60.0.54: line 6, 3 packets, 210 bytes, no answer. 10.0.9.54 (TCP, a Resolver endpoint): line 7, 6 and 400, back 5 and 900.",
     {"flows.log": text(SHORT, [
@@ -381,9 +388,10 @@ Case(
 
 Case(
     "api-answers",
-    "Records from the API server's port 443 are answers to its clients, however many bytes leave: no row. Nor is a port scan an egress destination.",
-    "Lines 2/3: handshake by the node (flags 3 and 19), rule 1. Lines 4/5: no handshake in the period, local port 443, rule 4. Line 6: a SYN to port "
-    "22 that was rejected, rule 2. All three were opened by the peer: no rows.",
+    "Records from the API server's port 443 are answers to its clients, however many bytes leave: no row. Nor is a port scan an egress "
+    "destination.",
+    "Lines 2/3: handshake by the node (flags 3 and 19), rule 1. Lines 4/5: no handshake in the period, local port 443, rule 4. Line 6: "
+    "a SYN to port 22 that was rejected, rule 2. All three were opened by the peer: no rows.",
     {"flows.log": text(SHORT, [
         back(A, 443, "10.0.3.4", 51001, 3, 20, 4000, "10:00:00", "10:00:20"),
         out(A, 443, "10.0.3.4", 51001, 19, 30, 90000, "10:00:00", "10:00:20"),
@@ -408,10 +416,12 @@ Case(
 
 Case(
     "outcomes",
-    "How a call can end: rejected here, refused there, unanswered, its replies blocked, answered; and one that a rule change let through at the second try.",
-    "11: lines 2 and 3, 3 + 3 packets, 180 + 180 = 360 bytes rejected. 12: line 4, SYN out, RST back (line 5, 1 and 40). 13: line 6, 4 and 240, nothing "
-    "back. 14: line 7 accepted (4 and 240), the SYN-ACK of line 8 rejected: nothing accepted came back. 15: line 9, back line 10. 16: line 11 rejected "
-    "(1 and 60), line 12 on the same port accepted (8 and 700), back line 13: one connection, answered.",
+    "How a call can end: rejected here, refused there, unanswered, its replies blocked, answered; and one that a rule change let "
+    "through at the second try.",
+    "11: lines 2 and 3, 3 + 3 packets, 180 + 180 = 360 bytes rejected. 12: line 4, SYN out, RST back (line 5, 1 and 40). 13: line 6, 4 "
+    "and 240, nothing back. 14: line 7 accepted (4 and 240), the SYN-ACK of line 8 rejected: nothing accepted came back. 15: line 9, "
+    "back line 10. 16: line 11 rejected (1 and 60), line 12 on the same port accepted (8 and 700), back line 13: one connection, "
+    "answered.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.9.11", 8443, 2, 3, 180, "10:00:00", "10:00:03", action="REJECT"),
         out(A, 41002, "10.0.9.11", 8443, 2, 3, 180, "10:00:10", "10:00:13", action="REJECT"),
@@ -440,10 +450,12 @@ Case(
 
 Case(
     "blocked-reply",
-    "Late packets of a destination, rejected after the connection was over: blocked replies of what the API server had opened, not attempts to reach it.",
-    "Line 2 is the call: 10 and 1,000, back (line 3) 9 and 2,000. Line 4 comes 25 minutes later (more than 600 s: a connection of its own), line 5 to "
-    "another local port: both only rejected ingress from an end contacted in the same hour, rule `reply`. 1 answered + 2 blocked = 3 connections; the "
-    "weakest confidence is that of `reply`. Line 5's port shows that the match is by address and port of the peer.",
+    "Late packets of a destination, rejected after the connection was over: blocked replies of what the API server had opened, not "
+    "attempts to reach it.",
+    "Line 2 is the call: 10 and 1,000, back (line 3) 9 and 2,000. Line 4 comes 25 minutes later (more than 600 s: a connection of its "
+    "own), line 5 to another local port: both only rejected ingress from an end contacted in the same hour, rule `reply`. 1 answered + "
+    "2 blocked = 3 connections; the weakest confidence is that of `reply`. Line 5's port shows that the match is by address and port of "
+    "the peer.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.9.20", 8443, 3, 10, 1000, "10:00:00", "10:00:20"),
         back(A, 41001, "10.0.9.20", 8443, 19, 9, 2000, "10:00:00", "10:00:20"),
@@ -459,11 +471,13 @@ Case(
 
 Case(
     "long-connection",
-    "Connections that were opened before the period: no SYN anywhere. The listener decides: known from the inventory, from a SYN-ACK, from another connection.",
-    "10.0.3.118:9443 (a webhook of the inventory, rule 5): lines 2, 4, 6: 10 + 20 + 30 = 60 packets, 1,000 + 2,000 + 3,000 = 6,000 bytes, back 11 + 21 + "
-    "31 = 63 and 1,100 + 2,100 + 3,100 = 6,300; intervals follow within seconds, so it is one connection. 10.0.9.30:7443 (nobody knows it, rule 6): line 8. "
-    "10.0.9.31:9000: line 11 has the SYN-ACK, the SYN lies before the period (rule 2b). 10.0.9.32:6443: lines 12/13 show it listening (rule 1), so lines "
-    "14/15 go by rule 5: 5 + 6 = 11 packets, 500 + 600 = 1,100 bytes, back 4 + 7 = 11 and 450 + 750 = 1,200.",
+    "Connections that were opened before the period: no SYN anywhere. The listener decides: known from the inventory, from a SYN-ACK, "
+    "from another connection.",
+    "10.0.3.118:9443 (a webhook of the inventory, rule 5): lines 2, 4, 6: 10 + 20 + 30 = 60 packets, 1,000 + 2,000 + 3,000 = 6,000 "
+    "bytes, back 11 + 21 + 31 = 63 and 1,100 + 2,100 + 3,100 = 6,300; intervals follow within seconds, so it is one connection. "
+    "10.0.9.30:7443 (nobody knows it, rule 6): line 8. 10.0.9.31:9000: line 11 has the SYN-ACK, the SYN lies before the period (rule "
+    "2b). 10.0.9.32:6443: lines 12/13 show it listening (rule 1), so lines 14/15 go by rule 5: 5 + 6 = 11 packets, 500 + 600 = 1,100 "
+    "bytes, back 4 + 7 = 11 and 450 + 750 = 1,200.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.118", 9443, 0, 10, 1000, "10:00:02", "10:09:58"),
         back(A, 41001, "10.0.3.118", 9443, 0, 11, 1100, "10:00:02", "10:09:58"),
@@ -502,8 +516,8 @@ Case(
 Case(
     "reused-port",
     "One pair of ends, the same local port, 30 minutes apart: two connections (a live one would have logged something within 600 s).",
-    "Lines 2 and 4: 10 + 11 = 21 packets, 1,000 + 1,100 = 2,100 bytes, back 9 + 12 = 21 and 900 + 1,200 = 2,100. The second one has no SYN of its own "
-    "(flags 0), but its listener is known from the first: rules 1 and 5.",
+    "Lines 2 and 4: 10 + 11 = 21 packets, 1,000 + 1,100 = 2,100 bytes, back 9 + 12 = 21 and 900 + 1,200 = 2,100. The second one has no "
+    "SYN of its own (flags 0), but its listener is known from the first: rules 1 and 5.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.9.40", 8443, 3, 10, 1000, "10:00:00", "10:00:30"),
         back(A, 41001, "10.0.9.40", 8443, 19, 9, 900, "10:00:00", "10:00:30"),
@@ -519,9 +533,11 @@ Case(
 
 Case(
     "icmp-and-undecided",
-    "No ports and no flags: an echo counts by whose record starts first; a path-MTU message from a router is not egress; one UDP pair cannot be decided.",
-    "10.0.9.60: line 2 (egress) starts a second before line 3: opened here, 2 packets, 168 bytes, back the same. Line 4: only ingress, opened there. "
-    "10.0.9.61:123: port 123, rule 8. Lines 7/8: ports 20000 and 20001, equal starts, no rule fires: counted as undecided, no row.",
+    "No ports and no flags: an echo counts by whose record starts first; a path-MTU message from a router is not egress; one UDP pair "
+    "cannot be decided.",
+    "10.0.9.60: line 2 (egress) starts a second before line 3: opened here, 2 packets, 168 bytes, back the same. Line 4: only ingress, "
+    "opened there. 10.0.9.61:123: port 123, rule 8. Lines 7/8: ports 20000 and 20001, equal starts, no rule fires: counted as "
+    "undecided, no row.",
     {"flows.log": text(SHORT, [
         out(A, 0, "10.0.9.60", 0, 0, 2, 168, "10:00:00", "10:00:05", protocol=1),
         back(A, 0, "10.0.9.60", 0, 0, 2, 168, "10:00:01", "10:00:05", protocol=1),
@@ -542,10 +558,12 @@ Case(
 
 Case(
     "odd-flags",
-    "Flags that contradict each other or the ports: SYN on both sides (a port used twice in one interval), SYN-ACK from the side that should not answer.",
-    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 900: both sides show SYN, so the port rule decides (rule 5). 10.0.3.119:9443: line 4 leaves with a "
-    "SYN-ACK, which says that the peer opened it; the peer's end is a webhook's, so the port rule's answer stands, confidence medium: 8 and 800, back 7 "
-    "and 700. Lines 6/7: a SYN-ACK comes in to port 443; the port rule stands again: the peer opened it, no row.",
+    "Flags that contradict each other or the ports: SYN on both sides (a port used twice in one interval), SYN-ACK from the side that "
+    "should not answer.",
+    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 900: both sides show SYN, so the port rule decides (rule 5). 10.0.3.119:9443: "
+    "line 4 leaves with a SYN-ACK, which says that the peer opened it; the peer's end is a webhook's, so the port rule's answer stands, "
+    "confidence medium: 8 and 800, back 7 and 700. Lines 6/7: a SYN-ACK comes in to port 443; the port rule stands again: the peer "
+    "opened it, no row.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.3.118", 9443, 3, 10, 1000, "10:00:00", "10:00:50"),
         back(A, 41001, "10.0.3.118", 9443, 3, 9, 900, "10:00:00", "10:00:50"),
@@ -567,9 +585,11 @@ Case(
 
 Case(
     "skipdata-nodata",
-    "NODATA and SKIPDATA lines are counted, never summed; one SKIPDATA has start = end, one NODATA has neither. The second log lacks `log-status`.",
-    "10.0.9.40:8443: line 2 of the first log (10 and 1,000; back 9 and 900) and line 2 of the second (20 and 2,000; back 19 and 1,900): 30 packets, 3,000 "
-    "bytes, back 28 and 2,800. NODATA: lines 4 and 6 of the first, line 4 of the second (every field of a flow is `-`): 3. SKIPDATA: line 5: 1.",
+    "NODATA and SKIPDATA lines are counted, never summed; one SKIPDATA has start = end, one NODATA has neither. The second log lacks "
+    "`log-status`.",
+    "10.0.9.40:8443: line 2 of the first log (10 and 1,000; back 9 and 900) and line 2 of the second (20 and 2,000; back 19 and 1,900): "
+    "30 packets, 3,000 bytes, back 28 and 2,800. NODATA: lines 4 and 6 of the first, line 4 of the second (every field of a flow is "
+    "`-`): 3. SKIPDATA: line 5: 1.",
     {"a.log": text(SHORT, [
         out(A, 41001, "10.0.9.40", 8443, 3, 10, 1000, "10:00:00", "10:00:30"),
         back(A, 41001, "10.0.9.40", 8443, 19, 9, 900, "10:00:00", "10:00:30"),
@@ -618,10 +638,11 @@ Case(
 
 Case(
     "v2-only",
-    "The default format has no flags, direction, path or packet addresses: direction comes from the inventory's address, the opener from ports alone.",
-    "10.0.3.118:9443 (webhook, rule 5): line 2, 10 and 1,000, back 9 and 900. 10.0.9.40:8443 (unknown, rule 6): line 4 accepted, 8 and 800, back 7 and 700; "
-    "line 6 rejected, 3 and 180. 198.51.100.80:443 (rule 5): line 7, nothing back; the gateway's record (line 8) cannot name the remote end, so no path "
-    "is known. Lines 9/10 are the API server's answers to a node.",
+    "The default format has no flags, direction, path or packet addresses: direction comes from the inventory's address, the opener "
+    "from ports alone.",
+    "10.0.3.118:9443 (webhook, rule 5): line 2, 10 and 1,000, back 9 and 900. 10.0.9.40:8443 (unknown, rule 6): line 4 accepted, 8 and "
+    "800, back 7 and 700; line 6 rejected, 3 and 180. 198.51.100.80:443 (rule 5): line 7, nothing back; the gateway's record (line 8) "
+    "cannot name the remote end, so no path is known. Lines 9/10 are the API server's answers to a node.",
     {"flows.log": text(V2, [
         out(A, 41001, "10.0.3.118", 9443, "-", 10, 1000, "10:00:00", "10:00:10"),
         back(A, 41001, "10.0.3.118", 9443, "-", 9, 900, "10:00:00", "10:00:10"),
@@ -673,7 +694,8 @@ Case(
 
 Case(
     "parquet",
-    "The records of `alphabetical` in AWS's order as Parquet, and a NODATA row: there missing numbers are null and missing strings are `-`.",
+    "The records of `alphabetical` in AWS's order as Parquet, and a NODATA row: there missing numbers are null and missing strings are "
+    "`-`.",
     "As in `alphabetical`: row 1 is 10 and 1,000, row 2 back is 9 and 2,000. Row 5 is NODATA. Rows of a Parquet file count from 1.",
     {"flows.log.parquet": lambda: parquet(V5, PAIR + [status(A, "NODATA", "10:01:00", "10:01:59")])},
     inventory(objects=kyverno()),
@@ -688,8 +710,8 @@ Case(
 Case(
     "v11",
     "All 54 fields of version 11: the next hop names the NAT gateway's interface, so the path is known without the gateway's own records.",
-    "198.51.100.80:443: line 2, 11 and 1,650, back 13 and 9,700, next hop of type nat_gateway. 10.0.3.118:9443: line 4, 10 and 1,000, back 9 and 2,000; "
-    "its next hop is the pod's node in the same zone, which is no device: path `vpc`.",
+    "198.51.100.80:443: line 2, 11 and 1,650, back 13 and 9,700, next hop of type nat_gateway. 10.0.3.118:9443: line 4, 10 and 1,000, "
+    "back 9 and 2,000; its next hop is the pod's node in the same zone, which is no device: path `vpc`.",
     {"flows.log": text(V11, [
         out(A, 41001, LOGIN, 443, 3, 11, 1650, "10:00:00", "10:00:01", next_hop_interface_id=NAT.id, next_hop_subnet_id=NAT.subnet,
             next_hop_az_id=NAT.az_id, next_hop_vpc_id=VPC, next_hop_interface_type="nat_gateway", interface_tag="control%20plane"),
@@ -726,8 +748,8 @@ Case(
 Case(
     "ms-timestamps",
     "Times of 13 digits are milliseconds: an OK record and a SKIPDATA line.",
-    "10.0.9.40:8443: lines 2 and 4, 10 + 11 = 21 packets, 1,000 + 1,100 = 2,100 bytes, back 9 + 12 = 21 and 900 + 1,200 = 2,100; line 2 counts as 10:00:00 "
-    "to 10:00:30 (…600123 and …630456 ms).",
+    "10.0.9.40:8443: lines 2 and 4, 10 + 11 = 21 packets, 1,000 + 1,100 = 2,100 bytes, back 9 + 12 = 21 and 900 + 1,200 = 2,100; line 2 "
+    "counts as 10:00:00 to 10:00:30 (…600123 and …630456 ms).",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.9.40", 8443, 3, 10, 1000, "10:00:00", "10:00:30") | {"start": 1790848800123, "end": 1790848830456},
         back(A, 41001, "10.0.9.40", 8443, 19, 9, 900, "10:00:00", "10:00:30") | {"start": 1790848800123, "end": 1790848830456},
@@ -745,7 +767,8 @@ Case(
 Case(
     "unknown-account",
     "`account-id` may be `unknown`, `interface-id` may be `-` (regional NAT gateway): neither stops a run, neither is guessed.",
-    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 2,000; the row's account is the cluster's. Lines 4/5 have no interface: OK records of nobody.",
+    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 2,000; the row's account is the cluster's. Lines 4/5 have no interface: OK "
+    "records of nobody.",
     {"flows.log": text(ADVISED, [one | {"account-id": "unknown"} for one in PAIR[:2]]
                        + [one | {"interface-id": "-", "subnet-id": "-", "account-id": "000011112222"} for one in PAIR[:2]])},
     inventory(objects=kyverno()),
@@ -763,18 +786,19 @@ LATER = [  # a second call
     back(A, 41002, "10.0.3.118", 9443, 19, 19, 4000, "10:40:00", "10:40:10"),
 ]
 FL_A, FL_B, FL_C = "fl-0aaa0000000000001", "fl-0bbb0000000000002", "fl-0ccc0000000000003"
-LOGS_OF_A = s3_key(FL_A, "1040")
 BOTH = {"sent": (2, 30, 4000), "replies": (28, 6000), "answered": 2, "seen": ("10:00:00", "10:40:10")}
 
 Case(
     "overlapping-flow-logs",
     "A flow log of the VPC (28 fields) and one of the subnet (default format) write the same two calls: each call counts once.",
-    "In hour 10 the ranges of both ids overlap (10:00:00 to 10:40:10 each), so the one with more fields counts: its lines 2 and 4, 10 + 20 = 30 packets, "
-    "1,000 + 3,000 = 4,000 bytes, back 9 + 19 = 28 and 2,000 + 4,000 = 6,000. The other's 4 records are duplicates: 8 OK in all.",
-    {LOGS_OF_A: packed(text(ADVISED, PAIR[:2] + LATER)), s3_key(FL_B, "1040", number=1): packed(text(V2, PAIR[:2] + LATER))},
+    "In hour 10 the ranges of both ids overlap (10:00:00 to 10:40:10 each), so the one with more fields counts: line 2 of its two objects, 10 + "
+    "20 = 30 packets, 1,000 + 3,000 = 4,000 bytes, back 9 + 19 = 28 and 2,000 + 4,000 = 6,000. The other's 4 records are duplicates: 8 "
+    "OK in all.",
+    {s3_key(FL_A, "1000"): packed(text(ADVISED, PAIR[:2])), s3_key(FL_A, "1040"): packed(text(ADVISED, LATER)),
+     s3_key(FL_B, "1000"): packed(text(V2, PAIR[:2])), s3_key(FL_B, "1040"): packed(text(V2, LATER))},
     inventory(objects=kyverno(), files={"describe-flow-logs.json": flow_logs(
         (FL_A, VPC, ADVISED, "2026-01-15T09:00:00+00:00"), (FL_B, A.subnet, V2, "2026-03-01T09:00:00+00:00"))}),
-    answer(ok=8, duplicate=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=in_log(2, 4, LOGS_OF_A), **BOTH)]),
+    answer(ok=8, duplicate=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=(f"logs/{s3_key(FL_A, '1000')}:2", f"logs/{s3_key(FL_A, '1040')}:2"), **BOTH)]),
     made="text, gzip, AWS's keys",
 )
 
@@ -783,8 +807,8 @@ OLD_LOG, NEW_LOG = s3_key(FL_C, "1000"), s3_key(FL_A, "1040")
 Case(
     "replaced-flow-log",
     "A flow log is deleted and a richer one created in the same hour: both count, because their times do not overlap.",
-    "The old one has the first call (10:00:00 to 10:00:10, rule 5 for want of flags), the new one the second (10:40:00, rule 1): 30 packets and 4,000 "
-    "bytes, back 28 and 6,000, as above; no duplicates.",
+    "The old one has the first call (10:00:00 to 10:00:10, rule 5 for want of flags), the new one the second (10:40:00, rule 1): 30 "
+    "packets and 4,000 bytes, back 28 and 6,000, as above; no duplicates.",
     {OLD_LOG: packed(text(V2, PAIR[:2])), NEW_LOG: packed(text(ADVISED, LATER))},
     inventory(objects=kyverno()),
     answer(ok=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, rule="1,5", confidence="high",
@@ -798,7 +822,8 @@ HOURLY = (f"AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/2026/10/01/10/{ACCOUNT}_vpcfl
 
 Case(
     "hive-and-hourly-keys",
-    "The same flow log under Hive-compatible hourly keys, then under plain hourly ones: the layout is found per object, the id comes from the name.",
+    "The same flow log under Hive-compatible hourly keys, then under plain hourly ones: the layout is found per object, the id comes "
+    "from the name.",
     "The first call lies in the Hive object, the second in the plain one: 10 + 20 = 30 packets, 4,000 bytes, back 28 and 6,000.",
     {HIVE: packed(text(ADVISED, PAIR[:2])), HOURLY: packed(text(ADVISED, LATER))},
     inventory(objects=kyverno()),
@@ -820,9 +845,10 @@ Case(
 
 Case(
     "truncated-gzip",
-    "An object that ends in the middle of its second gzip member: the first member's records count, the answer says that it is incomplete, exit code 4.",
-    "The cut leaves 14 bytes of the second member (its 10-byte header and nothing that can be inflated): only the first call counts, 10 and 1,000, "
-    "back 9 and 2,000.",
+    "An object that ends in the middle of its second gzip member: the first member's records count, the answer says that it is "
+    "incomplete, exit code 4.",
+    "The cut leaves 14 bytes of the second member (its 10-byte header and nothing that can be inflated): only the first call counts, 10 "
+    "and 1,000, back 9 and 2,000.",
     {"flows.log.gz": packed(text(SHORT, PAIR[:2])) + packed(text(SHORT, LATER))[:14]},
     inventory(objects=kyverno()),
     answer(ok=2, exit_code=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(1, 10, 1000), replies=(9, 2000), answered=1,
@@ -833,7 +859,8 @@ Case(
 Case(
     "rejects",
     "Lines that are no records: each is kept with its place and reason, none shifts a column, and the records around them count.",
-    "Lines 2/3 and 12/13 are good: 10 + 20 = 30 packets, 4,000 bytes, back 28 and 6,000. Lines 4 to 11 are rejected: 8. Rejects alone leave exit code 0.",
+    "Lines 2/3 and 12/13 are good: 10 + 20 = 30 packets, 4,000 bytes, back 28 and 6,000. Lines 4 to 11 are rejected: 8. Rejects alone "
+    "leave exit code 0.",
     {"flows.log": text(SHORT, [
         *PAIR[:2],
         "bogus line",
@@ -855,7 +882,8 @@ Case(
 
 Case(
     "no-header",
-    "Logs without a header. Fourteen fields that fit the default format are read as such; 29 fields could be in any order and are rejected.",
+    "Logs without a header. Fourteen fields that fit the default format are read as such; 29 fields could be in any order and are "
+    "rejected.",
     "default.log: 10.0.3.118:9443, line 1, 10 and 1,000, back 9 and 2,000 (no flags: rule 5). custom.log: 2 lines rejected.",
     {"default.log": text(V2, PAIR[:2]).split(b"\n", 1)[1], "custom.log": text(V5, LATER).split(b"\n", 1)[1]},
     inventory(objects=kyverno()),
@@ -866,9 +894,10 @@ Case(
 
 Case(
     "odd-text",
-    "Byte order mark, CR LF, trailing and doubled spaces, blank lines, a second header with another order in mid-file, no newline at the end.",
-    "Line 1 is the header after the mark, lines 4 and 6 are blank, line 5 is a header in alphabetical order. The calls are lines 2/3 and 7/8: 10 + 20 = 30 "
-    "packets, 4,000 bytes, back 28 and 6,000.",
+    "Byte order mark, CR LF, trailing and doubled spaces, blank lines, a second header with another order in mid-file, no newline at "
+    "the end.",
+    "Line 1 is the header after the mark, lines 4 and 6 are blank, line 5 is a header in alphabetical order. The calls are lines 2/3 "
+    "and 7/8: 10 + 20 = 30 packets, 4,000 bytes, back 28 and 6,000.",
     {"flows.log": b"\xef\xbb\xbf" + text(SHORT, [
         PAIR[0], line(SHORT, PAIR[1]).replace(" 19 ", "  19 ") + "  ", "", " ".join(ALPHABETICAL), "",
         *(line(ALPHABETICAL, one) for one in LATER)]).replace(b"\n", b"\r\n").removesuffix(b"\r\n")},
@@ -889,8 +918,9 @@ Case(
 Case(
     "window",
     "A record belongs to the window by its start, from ≤ start < to; nothing is clipped. Run with --from 10:10 --to 10:20.",
-    "Lines 3 (starts at 10:10:00) and 5 (starts at 10:19:59, ends after the window) are inside: 20 + 30 = 50 packets, 2,000 + 3,000 = 5,000 bytes, back 21 + 31 "
-    "= 52 and 2,100 + 3,100 = 5,200. Outside: lines 2 (10:05:00) and 7 (10:20:00). Line 8 is NODATA without a start: it belongs to every window.",
+    "Lines 3 (starts at 10:10:00) and 5 (starts at 10:19:59, ends after the window) are inside: 20 + 30 = 50 packets, 2,000 + 3,000 = "
+    "5,000 bytes, back 21 + 31 = 52 and 2,100 + 3,100 = 5,200. Outside: lines 2 (10:05:00) and 7 (10:20:00). Line 8 is NODATA without a "
+    "start: it belongs to every window.",
     {"flows.log": text(SHORT, [
         out(A, 41001, "10.0.9.40", 8443, 2, 10, 1000, "10:05:00", "10:05:30"),
         out(A, 41002, "10.0.9.40", 8443, 3, 20, 2000, "10:10:00", "10:10:30"),
@@ -914,9 +944,10 @@ SILENT = Eni("eni-0a600000000000001", "10.0.1.83")
 
 Case(
     "egress-modes",
-    "Modes that say nothing about visibility: the undocumented CUSTOMER_ISOLATED, a string nobody knows, a missing key. Traffic is reported all the same.",
-    "One call per cluster to 10.0.9.40:8443: isolated line 2 (10 and 1,000, back 9 and 900), strange line 4 (11 and 1,100, back 10 and 1,000), silent line 6 "
-    "(12 and 1,200, back 11 and 1,100).",
+    "Modes that say nothing about visibility: the undocumented CUSTOMER_ISOLATED, a string nobody knows, a missing key. Traffic is "
+    "reported all the same.",
+    "One call per cluster to 10.0.9.40:8443: isolated line 2 (10 and 1,000, back 9 and 900), strange line 4 (11 and 1,100, back 10 and "
+    "1,000), silent line 6 (12 and 1,200, back 11 and 1,100).",
     {"flows.log": text(SHORT, [
         one for number, eni in enumerate((ISOLATED, STRANGE, SILENT)) for one in (
             out(eni, 41001, "10.0.9.40", 8443, 3, 10 + number, 1000 + 100 * number, f"10:0{number}:00", f"10:0{number}:10"),
@@ -934,7 +965,8 @@ IMPOSTOR = Eni("eni-0bad0000000000001", "10.0.3.66", "subnet-0ccc0000000000003",
 
 Case(
     "spoofed-description",
-    "Anyone can call an interface `Amazon EKS prod`. This one hangs on an instance of the account itself, in a subnet the cluster does not use.",
+    "Anyone can call an interface `Amazon EKS prod`. This one hangs on an instance of the account itself, in a subnet the cluster does "
+    "not use.",
     "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 2,000. Line 4, from the impostor, is no egress of prod.",
     {"flows.log": text(SHORT, PAIR[:2] + [out(IMPOSTOR, 41001, "203.0.113.66", 443, 2, 5, 500, "10:02:00", "10:02:10", traffic_path=8)])},
     inventory(interface(IMPOSTOR, "Amazon EKS prod"), objects=kyverno()),
@@ -948,9 +980,10 @@ NAT_SAMPLE = "instance-id interface-id srcaddr dstaddr pkt-srcaddr pkt-dstaddr".
 
 Case(
     "aws-sample-nat",
-    "\"Traffic through a NAT gateway\" (flow-logs-records-examples): six fields only, instance → gateway → internet and back. Direction comes from addresses.",
-    "Nothing here is control-plane traffic: 6 OK records, no rows. The gateway's lines 3 to 6 are client → gateway (`pkt-dstaddr` is the remote), gateway → "
-    "remote, remote → gateway, gateway → client (`pkt-srcaddr` is the remote).",
+    "\"Traffic through a NAT gateway\" (flow-logs-records-examples): six fields only, instance → gateway → internet and back. Direction "
+    "comes from addresses.",
+    "Nothing here is control-plane traffic: 6 OK records, no rows. The gateway's lines 3 to 6 are client → gateway (`pkt-dstaddr` is "
+    "the remote), gateway → remote, remote → gateway, gateway → client (`pkt-srcaddr` is the remote).",
     {"flows.log": text(NAT_SAMPLE, [
         f"{NODE.instance} {NODE.id} 10.0.3.4 198.51.100.7 10.0.3.4 198.51.100.7",
         f"- {NAT.id} 10.0.3.4 10.0.0.12 10.0.3.4 198.51.100.7",
@@ -987,8 +1020,8 @@ def gateway_eni(eni, attachment):
 
 Case(
     "aws-sample-transit-gateway",
-    "\"Traffic through a transit gateway\" (flow-logs-records-examples): at the attachment in the other VPC the request comes from the attachment's own "
-    "address and the reply goes to it; `pkt-*` keep the real ends.",
+    "\"Traffic through a transit gateway\" (flow-logs-records-examples): at the attachment in the other VPC the request comes from the "
+    "attachment's own address and the reply goes to it; `pkt-*` keep the real ends.",
     "10.70.3.5:8443: line 2 only, 10 and 1,000, back (line 7) 9 and 2,000. Lines 3 to 6 are the same packets at the attachments.",
     {"flows.log": text(TGW_SAMPLE, [
         out(A, 41001, "10.70.3.5", 8443, 3, 10, 1000, "10:00:00", "10:00:10"),
@@ -1018,7 +1051,8 @@ NODE_V6 = Eni("eni-0e100000000000001", "10.0.3.4", "subnet-0ccc0000000000003", i
 
 Case(
     "aws-sample-ipv6",
-    "\"IPv6 traffic\" (flow-logs-records-examples): SSH to an instance in the default format. An IPv6 address stands in the same column as an IPv4 one.",
+    "\"IPv6 traffic\" (flow-logs-records-examples): SSH to an instance in the default format. An IPv6 address stands in the same column "
+    "as an IPv4 one.",
     "1 OK record of a node, no rows.",
     {"flows.log": text(V2, [
         f"2 {ACCOUNT} {NODE_V6.id} 2001:db8:1:a100:8d6e:3477:df66:f105 2001:db8:1:3:3304:8879:34cf:4071 34892 22 6 54 8855 "
@@ -1035,10 +1069,10 @@ FLAGS_SAMPLE = ("version vpc-id subnet-id instance-id interface-id account-id ty
 
 Case(
     "aws-sample-tcp-flags",
-    "\"TCP flag sequence\" (flow-logs-records-examples): a connection over two intervals (2 and 18, later 1 and 1) and a short one (3 and 19). The last line "
-    "has AWS's doubled space.",
-    "10.0.9.50:5001: lines 2, 4 and 6: 100 + 60 + 9 = 169 packets, 5,044 + 3,000 + 527 = 8,571 bytes; back lines 3, 5, 7: 90 + 50 + 8 = 148 and "
-    "14,600 + 9,000 + 630 = 24,230. Two connections, both by rule 1.",
+    "\"TCP flag sequence\" (flow-logs-records-examples): a connection over two intervals (2 and 18, later 1 and 1) and a short one (3 "
+    "and 19). The last line has AWS's doubled space.",
+    "10.0.9.50:5001: lines 2, 4 and 6: 100 + 60 + 9 = 169 packets, 5,044 + 3,000 + 527 = 8,571 bytes; back lines 3, 5, 7: 90 + 50 + 8 = "
+    "148 and 14,600 + 9,000 + 630 = 24,230. Two connections, both by rule 1.",
     {"flows.log": text(FLAGS_SAMPLE, [
         out(A, 43416, "10.0.9.50", 5001, 2, 100, 5044, "10:00:00", "10:00:59", version=3),
         back(A, 43416, "10.0.9.50", 5001, 18, 90, 14600, "10:00:00", "10:00:59", version=3),
