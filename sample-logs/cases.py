@@ -798,7 +798,8 @@ Case(
      s3_key(FL_B, "1000"): packed(text(V2, PAIR[:2])), s3_key(FL_B, "1040"): packed(text(V2, LATER))},
     inventory(objects=kyverno(), files={"describe-flow-logs.json": flow_logs(
         (FL_A, VPC, ADVISED, "2026-01-15T09:00:00+00:00"), (FL_B, A.subnet, V2, "2026-03-01T09:00:00+00:00"))}),
-    answer(ok=8, duplicate=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=(f"logs/{s3_key(FL_A, '1000')}:2", f"logs/{s3_key(FL_A, '1040')}:2"), **BOTH)]),
+    answer(ok=8, duplicate=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO,
+                                         lines=(f"logs/{s3_key(FL_A, '1000')}:2", f"logs/{s3_key(FL_A, '1040')}:2"), **BOTH)]),
     made="text, gzip, AWS's keys",
 )
 
@@ -936,6 +937,42 @@ Case(
     ]),
 )
 
+TRANSIT = (
+    "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id "
+    "tgw-src-subnet-id tgw-dst-subnet-id tgw-src-eni tgw-dst-eni tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id srcaddr dstaddr srcport dstport "
+    "protocol packets bytes start end log-status type packets-lost-no-route packets-lost-blackhole packets-lost-mtu-exceeded "
+    "packets-lost-ttl-expired tcp-flags region flow-direction pkt-src-aws-service pkt-dst-aws-service"
+).split()
+
+Case(
+    "transit-gateway-format",
+    "A transit gateway's own flow log (36 fields, version 6) beside a VPC's: told apart by the header, never mixed into `flows`. (How its record counts "
+    "among `records` is left open.)",
+    "10.70.3.5:8443: vpc.log line 2, 10 and 1,000, back 9 and 2,000. transit.log has one record of the same packets: 2 rows in `flows`, 1 in `tgw_flows`.",
+    {"vpc.log": text(SHORT, [
+        out(A, 41001, "10.70.3.5", 8443, 3, 10, 1000, "10:00:00", "10:00:10"),
+        back(A, 41001, "10.70.3.5", 8443, 19, 9, 2000, "10:00:00", "10:00:10")]),
+     "transit.log": text(TRANSIT, [{
+         "version": 6, "resource-type": "TransitGateway", "account-id": ACCOUNT, "tgw-id": "tgw-0123456789abcdef0",
+         "tgw-attachment-id": "tgw-attach-0aaa0000000000001", "tgw-src-vpc-account-id": ACCOUNT, "tgw-dst-vpc-account-id": ACCOUNT,
+         "tgw-src-vpc-id": VPC, "tgw-dst-vpc-id": "vpc-0c0de000000000002", "tgw-src-subnet-id": "subnet-0eee0000000000005",
+         "tgw-dst-subnet-id": "subnet-0fff0000000000006", "tgw-src-eni": "eni-07900000000000001", "tgw-dst-eni": "eni-07900000000000002",
+         "tgw-src-az-id": "euc1-az3", "tgw-dst-az-id": "euc1-az2", "tgw-pair-attachment-id": "tgw-attach-0bbb0000000000002",
+         "srcaddr": "10.0.1.37", "dstaddr": "10.70.3.5", "srcport": 41001, "dstport": 8443, "protocol": 6, "packets": 10, "bytes": 1000,
+         "start": epoch("10:00:00"), "end": epoch("10:00:10"), "log-status": "OK", "type": "IPv4", "packets-lost-no-route": 0,
+         "packets-lost-blackhole": 0, "packets-lost-mtu-exceeded": 0, "packets-lost-ttl-expired": 0, "tcp-flags": 3, "region": REGION,
+         "flow-direction": "ingress"}])},
+    inventory(),
+    answer_leaving_open("ok", rows=[
+        without(prod("10.70.3.5", 8443, "private", sent=(1, 10, 1000), replies=(9, 2000), answered=1,
+                     seen=("10:00:00", "10:00:10"), lines=in_log(2, path="vpc.log")), "path"),
+    ], flows=[
+        {"sql": "SELECT count(*) AS n FROM flows", "rows": [{"n": 2}]},
+        {"sql": "SELECT count(*) AS n FROM tgw_flows", "rows": [{"n": 1}]},
+        {"sql": "SELECT tgw_src_az_id, tgw_dst_az_id, bytes FROM tgw_flows",
+         "rows": [{"tgw_src_az_id": "euc1-az3", "tgw_dst_az_id": "euc1-az2", "bytes": 1000}]}]),
+)
+
 # --- clusters ---------------------------------------------------------------------------------------------------------------------
 
 ISOLATED = Eni("eni-0a400000000000001", "10.0.1.81")
@@ -972,6 +1009,31 @@ Case(
     inventory(interface(IMPOSTOR, "Amazon EKS prod"), objects=kyverno()),
     answer(ok=3, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(1, 10, 1000), replies=(9, 2000), answered=1,
                             seen=("10:00:00", "10:00:10"), lines=in_log(2))]),
+)
+
+SECOND = Eni("eni-0a900000000000001", "10.0.9.31", "subnet-0eee0000000000005", "eu-central-1b", "euc1-az3")
+
+Case(
+    "recreated-cluster",
+    "`prod` is deleted and created again at 10:30 under the same name and ARN, in another subnet. Each interface belongs to the cluster of its own time.",
+    "Before: 10.0.3.118:9443, line 2, 10 and 1,000, back 9 and 900. After: 10.0.9.40:8443, line 4, 11 and 1,100, back 10 and 1,000. The first interface "
+    "lies in a subnet that the second `prod` does not use: it counts all the same.",
+    {"flows.log": text(SHORT, [
+        out(A, 41001, "10.0.3.118", 9443, 3, 10, 1000, "09:30:00", "09:30:10"),
+        back(A, 41001, "10.0.3.118", 9443, 19, 9, 900, "09:30:00", "09:30:10"),
+        out(SECOND, 41001, "10.0.9.40", 8443, 3, 11, 1100, "12:30:00", "12:30:10"),
+        back(SECOND, 41001, "10.0.9.40", 8443, 19, 10, 1000, "12:30:00", "12:30:10"),
+    ])},
+    inventory(own=(A,), objects=kyverno(), when="2026-10-01T090000Z")
+    | inventory(control_plane(SECOND, "prod", attached="2026-10-01T10:38:00+00:00"), own=(), when="2026-10-01T120000Z",
+                objects=[webhook("Validating", "images", url="https://10.0.9.40:8443/check")],
+                clusters=[cluster("prod", subnet_ids=["subnet-0eee0000000000005"], created="2026-10-01T10:30:00.000000+00:00")]),
+    answer(ok=4, rows=[
+        without(prod("10.0.3.118", 9443, sent=(1, 10, 1000), replies=(9, 900), answered=1, seen=("09:30:00", "09:30:10"), lines=in_log(2)),
+                "dst_kind", "dst_name"),
+        prod("10.0.9.40", 8443, "webhook", "validatingwebhookconfiguration/images", sent=(1, 11, 1100), replies=(10, 1000), answered=1,
+             seen=("12:30:00", "12:30:10"), lines=in_log(4)),
+    ]),
 )
 
 # --- AWS's documented samples, in our own values -------------------------------------------------------------------------------------
@@ -1126,8 +1188,8 @@ they are public); line formats are AWS's.
 Each folder holds `logs/`, `inventory/` (raw output of `aws` and `kubectl`, in a folder named after the time it was taken) and `expected.json`:
 
 * `exit_code`, `records`, `rows`: the answer to `flowproof report egress FOLDER/logs --inventory FOLDER/inventory -o json` (with the arguments in
-  `args`, where a case has them). A row that lacks a key leaves that key open. `first_line` and `last_line` are relative to the folder.
-* `rejects`, `undecided`, `connections`, where a case is about them; `flows`: queries over the table `flows`, each with its rows.
+  `args`, where a case has them). An answer that lacks a key leaves it open. `first_line` and `last_line` are relative to the folder.
+* `rejects`, `undecided`, `connections`, where a case is about them; `flows`: queries over the tables, each with its rows.
 
 `python3 make.py` writes all files again, byte for byte; `python3 make.py --check` compares. Times are UTC; all cases lie on 2026-10-01.
 

@@ -15,7 +15,7 @@ import estate
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {"make.py", "shapes.py", "estate.py", "cases.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py"}
 
 
 def main():
