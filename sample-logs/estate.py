@@ -51,7 +51,7 @@ K1, K2 = eni("a4", 17, "10.40.11.10", "node-a", instance(9)), eni("a4", 18, "10.
 K1_PODS = eni("a4", 33, "10.40.11.20", "node-a", instance(9), ("10.40.11.31",))
 GATEWAY_Q = eni("a4", 64, "10.40.0.12", "public")
 
-ISSUER, POLICY = "198.51.100.80", "10.60.4.9"  # login.corp.example.com, policy.corp.example.com (on premises, by transit gateway)
+ISSUER, POLICY = "198.51.100.80", "10.60.4.9"  # login.corp.example.com, policy.corp.example.com (on premises, by VPN)
 REGISTRY, BUCKET = "198.51.100.200", "3.5.136.10"
 
 
@@ -108,10 +108,10 @@ def records_of_payments():
         yield from through_nat(XB, 40320 + int(hour), GATEWAY_P, ISSUER, (11, 1650), (13, 9700), f"{hour}:40:30", f"{hour}:40:31")
     # the policy server on premises: two calls, then a drill (three attempts without an answer)
     for number, start, end in [(0, "08:45:00", "08:45:03"), (1, "08:46:00", "08:46:03")]:
-        yield out(XB, 40400 + number, POLICY, 8443, 3, 20, 7400, at(start), at(end), traffic_path="-")
+        yield out(XB, 40400 + number, POLICY, 8443, 3, 20, 7400, at(start), at(end), traffic_path=3)
         yield back(XB, 40400 + number, POLICY, 8443, 19, 18, 5200, at(start), at(end))
     for number, start, end in [(2, "09:05:00", "09:05:07"), (3, "09:06:00", "09:06:07"), (4, "09:07:00", "09:07:07")]:
-        yield out(XB, 40400 + number, POLICY, 8443, 2, 4, 240, at(start), at(end), traffic_path="-")
+        yield out(XB, 40400 + number, POLICY, 8443, 2, 4, 240, at(start), at(end), traffic_path=3)
     # a security group without a rule for this port
     for number, start, end in [(0, "09:30:00", "09:30:03"), (1, "09:31:00", "09:31:03"), (2, "09:32:00", "09:32:03")]:
         yield out(XA, 40500 + number, "10.20.12.40", 8443, 2, 3, 180, at(start), at(end), action="REJECT")
@@ -287,7 +287,7 @@ EXPECTED = answer(
                  seen=("08:20:10", "09:20:14"), lines=(p("0820", 2), p("0920", 2)), answered=2),
         payments(ISSUER, 443, "oidc-issuer", "login.corp.example.com", (4, 44, 6600), (52, 38800), path="via " + NAT_P,
                  seen=("08:10:30", "09:40:31"), lines=(p("0810", 2), p("0940", 2)), answered=4),
-        payments(POLICY, 8443, "webhook", "policy.corp.example.com", (5, 52, 15520), (36, 10400), path=None, rule="1,2",
+        payments(POLICY, 8443, "webhook", "policy.corp.example.com", (5, 52, 15520), (36, 10400), path="vgw", rule="1,2",
                  seen=("08:45:00", "09:07:07"), lines=(p("0845", 12), p("0905", 14)), answered=2, unanswered=3),
         payments("10.20.12.40", 8443, "private", None, blocked=(3, 9, 540), rule="2",
                  seen=("09:30:00", "09:32:03"), lines=(p("0930", 2), p("0930", 4)), rejected=3),
@@ -322,7 +322,7 @@ Together 426 + 208 + 128 + 228 = **990 OK**, 12 NODATA (an idle database interfa
 | kyverno 10.20.11.31:9443 | 12 x 50 = 600 | 12 x 41,000 = 492,000 | 12 x 45 = 540 | 12 x 18,000 = 216,000 |
 | cert-manager 10.20.12.31:10250 | 2 x 14 = 28 | 2 x 6,100 = 12,200 | 2 x 12 = 24 | 2 x 4,300 = 8,600 |
 | issuer 198.51.100.80:443, through the NAT gateway | 4 x 11 = 44 | 4 x 1,650 = 6,600 | 4 x 13 = 52 | 4 x 9,700 = 38,800 |
-| policy server 10.60.4.9:8443 (2 answered, 3 not) | 2 x 20 + 3 x 4 = 52 | 2 x 7,400 + 3 x 240 = 15,520 | 2 x 18 = 36 | 2 x 5,200 = 10,400 |
+| policy server 10.60.4.9:8443 by VPN (2 answered, 3 not) | 2 x 20 + 3 x 4 = 52 | 2 x 7,400 + 3 x 240 = 15,520 | 2 x 18 = 36 | 2 x 5,200 = 10,400 |
 | 10.20.12.40:8443, rejected | 3 x 3 = 9 | 3 x 180 = 540 | 0 | 0 |
 | payments-2: kubelet 10.20.11.50 | 12 x 36 = 432 | 12 x 4,680 = 56,160 | 12 x 52 = 624 | 12 x 41,600 = 499,200 |
 | kubelet 10.20.12.50 | 12 x 34 = 408 | 12 x 4,420 = 53,040 | 12 x 50 = 600 | 12 x 40,000 = 480,000 |
