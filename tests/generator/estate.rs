@@ -448,19 +448,24 @@ impl Site {
         });
         self.add_nodes(Some(position), config, rng);
         if replaced {
-            self.hand_over_address(position, half, to);
+            self.hand_over_address(position, half, to, rng);
         }
     }
 
-    /// Gives the address of the first replaced control-plane interface to a new pod of the same subnet.
-    fn hand_over_address(&mut self, cluster: usize, half: i64, to: i64) {
+    /// Gives the address of the first replaced control-plane interface to a pod on a new interface of the same subnet.
+    fn hand_over_address(&mut self, cluster: usize, half: i64, to: i64, rng: &mut Rng) {
         let old = self.clusters[cluster].control[0];
         let (text, subnet) = (self.addresses[self.enis[old as usize].primary as usize].text.clone(), self.enis[old as usize].subnet);
         let node = self.clusters[cluster].nodes.iter().copied().find(|&n| self.enis[self.nodes[n].eni as usize].subnet == subnet);
         let node = node.expect("every cluster has a node in each AZ");
-        let eni = self.nodes[node].second_eni;
-        // A quarter of the remaining time passes before the address is used again.
-        let from = half + (to - half) / 4;
+        // A quarter of the remaining time passes before the address is used again. Its new holder is an interface that never
+        // talked to the old one: nobody can take its records for traffic with itself.
+        let from = half + (to - half) / 4 / self.window * self.window;
+        let instance = self.nodes[node].instance.clone();
+        let eni = self.add_eni(rng, Kind::Node, format!("aws-K8S-{instance}"), subnet, (from, to));
+        let tag = self.enis[self.nodes[node].eni as usize].instance_tag.clone();
+        let holder = &mut self.enis[eni as usize];
+        (holder.instance, holder.instance_tag, holder.cluster) = (Some(instance), tag, Some(cluster));
         let address = self.add_address(text, None, Some(eni));
         self.enis[eni as usize].secondary.push((address, from));
         self.pods.push(Pod { address, name: "latecomer-0".to_owned(), namespace: "shop", node, from });

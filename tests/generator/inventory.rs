@@ -81,11 +81,17 @@ impl Snapshot<'_> {
         let primary = self.text(eni.primary);
         let subnet = &site.subnets[eni.subnet];
         let attached = if eni.from == self.config.start { BUILT_S.to_owned() } else { instant(eni.from).format("%Y-%m-%dT%H:%M:%S+00:00").to_string() };
+        let device_index = match eni.kind {
+            Kind::ControlPlane => 1,
+            Kind::Node if eni.from > self.config.start => 2,
+            Kind::Node if eni.description.starts_with("aws-K8S-") => 1,
+            _ => 0,
+        };
         let mut attachment = json!({
             "AttachTime": attached,
             "AttachmentId": format!("eni-attach-{}", &eni.id[4..]),
             "DeleteOnTermination": true,
-            "DeviceIndex": i32::from(eni.kind == Kind::ControlPlane || eni.description.starts_with("aws-K8S-")),
+            "DeviceIndex": device_index,
             "NetworkCardIndex": 0,
             "Status": "attached",
         });
