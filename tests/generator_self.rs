@@ -2,6 +2,7 @@
 //!
 //! That its truth is what the files say is shown here by a second, slower reading of the files with nothing but string splits.
 
+use crate::generator::ports::Ports;
 use crate::generator::truth::{EgressTruth, Statuses, Truth};
 use crate::generator::{Config, Container, Format, Layout, generate};
 use flate2::read::MultiGzDecoder;
@@ -161,7 +162,8 @@ fn parquet_has_the_same_values_as_text() {
 
 /// Sums the outbound side of every destination, and the accepted replies, by a plain reading of the files.
 fn egress_by_reading(truth: &Truth, root: &Path) -> BTreeMap<(String, String, u16, u8), [u64; 10]> {
-    let clusters: HashMap<&str, &str> = truth.clusters.iter().flat_map(|c| c.interfaces.iter().map(|eni| (eni.as_str(), c.arn.as_str()))).collect();
+    let clusters: HashMap<&str, &str> =
+        truth.clusters.iter().flat_map(|c| c.interfaces.iter().map(|eni| (eni.as_str(), c.arn.as_str()))).collect();
     // Without flow-direction the interface's own addresses tell: they are on one side of each of its records.
     let own = own_addresses(root);
     let mut rows: BTreeMap<(String, String, u16, u8), [u64; 10]> = BTreeMap::new();
@@ -170,8 +172,11 @@ fn egress_by_reading(truth: &Truth, root: &Path) -> BTreeMap<(String, String, u1
         let mine = &own[field["interface-id"]];
         let outbound = mine.contains(field["srcaddr"]);
         assert_ne!(outbound, mine.contains(field["dstaddr"]), "one side is the interface's");
-        let (local_port, peer_port, peer) =
-            if outbound { (field["srcport"], field["dstport"], field["dstaddr"]) } else { (field["dstport"], field["srcport"], field["srcaddr"]) };
+        let (local_port, peer_port, peer) = if outbound {
+            (field["srcport"], field["dstport"], field["dstaddr"])
+        } else {
+            (field["dstport"], field["srcport"], field["srcaddr"])
+        };
         if local_port == "443" {
             return;
         }
@@ -223,7 +228,8 @@ fn the_egress_truth_is_what_the_files_say() {
                     .egress
                     .iter()
                     .map(|row| {
-                        let outbound = [row.records_accepted, row.packets_accepted, row.bytes_accepted, row.records_rejected, row.packets_rejected];
+                        let outbound =
+                            [row.records_accepted, row.packets_accepted, row.bytes_accepted, row.records_rejected, row.packets_rejected];
                         let [a, b, c, d, e] = outbound;
                         let (first, last) = (row.first_seen as u64, row.last_seen as u64);
                         (key(row), [a, b, c, d, e, row.bytes_rejected, row.reply_packets, row.reply_bytes, first, last])
@@ -245,8 +251,22 @@ fn outcomes_add_up_and_every_kind_of_destination_is_there() {
             purposes.insert(row.purpose);
         }
         let expected = [
-            "aggregated-api", "crd-conversion", "dead-webhook", "dropped-at-target", "issuer", "issuer-ipv6", "kubelet", "private-link", "proxy", "refused",
-            "rejected", "reply-blocked", "resolver", "webhook", "webhook-by-url", "webhook-ipv6",
+            "aggregated-api",
+            "crd-conversion",
+            "dead-webhook",
+            "dropped-at-target",
+            "issuer",
+            "issuer-ipv6",
+            "kubelet",
+            "private-link",
+            "proxy",
+            "refused",
+            "rejected",
+            "reply-blocked",
+            "resolver",
+            "webhook",
+            "webhook-by-url",
+            "webhook-ipv6",
         ];
         assert_eq!(purposes, BTreeSet::from(expected));
         let names: Vec<&str> = truth.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
@@ -303,7 +323,8 @@ fn the_nat_and_cross_az_truth_is_what_the_files_say() {
                 moved_other += if zone(field["pkt-dstaddr"]).is_some_and(|zone| zone != field["az-id"]) { bytes } else { 0 };
             }
         });
-        let expected: BTreeMap<_, _> = truth.nat.iter().map(|n| ((n.nat_gateway_id.clone(), n.client_addr.clone()), (n.bytes_up, n.bytes_down))).collect();
+        let expected: BTreeMap<_, _> =
+            truth.nat.iter().map(|n| ((n.nat_gateway_id.clone(), n.client_addr.clone()), (n.bytes_up, n.bytes_down))).collect();
         assert_eq!(nat, expected);
         let sum = |nat: bool| truth.cross_az.iter().filter(|row| (row.kind == "nat") == nat).map(|row| row.bytes).sum::<u64>();
         assert_eq!(moved_nat, sum(true));
@@ -329,9 +350,33 @@ fn ipv6_across_zones(truth: &Truth, root: &Path) -> u64 {
     sent.iter().filter(|(from, to, _)| zones.get(to).is_some_and(|zone| *zone != zones[from])).map(|(.., bytes)| bytes).sum()
 }
 
+/// A hundred connections a second would use every port again after 164 s; the ports rest instead.
+#[test]
+fn a_port_rests_for_more_than_600_seconds() {
+    let mut ports = Ports::new(3);
+    let mut used_at: HashMap<u16, i64> = HashMap::new();
+    let (mut given, mut refused) = (0, 0);
+    for second in 0..5_000 {
+        for _ in 0..100 {
+            match ports.short(second, second + 59) {
+                None => refused += 1,
+                Some(port) => {
+                    given += 1;
+                    if let Some(before) = used_at.insert(port, second + 59) {
+                        assert!(second - before > 600, "port {port} at {before} and {second}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(given > 6 * 16_384 && refused > 0, "{given} given, {refused} refused");
+    let long: BTreeSet<u16> = std::iter::from_fn(|| ports.long()).collect();
+    assert_eq!(long.len(), 11_848);
+    assert!(long.iter().all(|port| !used_at.contains_key(port)));
+}
+
 #[test]
 fn no_short_connection_returns_within_600_seconds() {
-    // Many calls from few addresses: the ports of the administrator's address run out first.
     let config = Config { records: 120_000, minutes: 20, accounts: 1, clusters: 1, ..small() };
     in_temp(&config, |truth, root| {
         let mut last: HashMap<String, i64> = HashMap::new();
@@ -358,7 +403,11 @@ fn a_tiny_estate_counted_by_hand() {
         let row = |purpose: &str| truth.egress.iter().filter(|row| row.purpose == purpose).collect::<Vec<_>>();
         // The first webhook's long connection: both old interfaces for 5 windows, both new ones for 5; and one short call.
         let webhooks = row("webhook");
-        assert_eq!(webhooks.iter().map(|row| row.connections).collect::<Vec<_>>().iter().sum::<u64>(), 4 + 5, "5 webhook ends, one called by 4 long connections too");
+        assert_eq!(
+            webhooks.iter().map(|row| row.connections).collect::<Vec<_>>().iter().sum::<u64>(),
+            4 + 5,
+            "5 webhook ends, one called by 4 long connections too"
+        );
         let long = webhooks.iter().max_by_key(|row| row.connections).unwrap();
         assert_eq!((long.connections, long.records_accepted), (5, 4 * 5 + 1));
         assert_eq!((long.first_seen, long.last_seen), (truth.from, truth.to - 1));
@@ -413,7 +462,14 @@ fn keys_follow_the_layout() {
             rest = &rest[at + part.len()..];
         }
     };
-    check(Layout::Plain, &["AWSLogs/012345678901/vpcflowlogs/eu-central-1/2026/10/05/012345678901_vpcflowlogs_eu-central-1_fl-", "_20261005T2240Z_", ".log.gz"]);
+    check(
+        Layout::Plain,
+        &[
+            "AWSLogs/012345678901/vpcflowlogs/eu-central-1/2026/10/05/012345678901_vpcflowlogs_eu-central-1_fl-",
+            "_20261005T2240Z_",
+            ".log.gz",
+        ],
+    );
     check(Layout::PlainHourly, &["/2026/10/05/22/012345678901_"]);
     let hive = ["AWSLogs/aws-account-id=012345678901/aws-service=vpcflowlogs/aws-region=eu-central-1/year=2026/month=10/day=05/"];
     check(Layout::Hive, &hive);

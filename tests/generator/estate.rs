@@ -243,8 +243,10 @@ pub(crate) struct Site {
 
 const TCP: u8 = 6;
 const UDP: u8 = 17;
-const REGIONS: [(&str, &str, [&str; 3]); 2] =
-    [("eu-central-1", "eu-central-1.compute.internal", ["euc1-az2", "euc1-az3", "euc1-az1"]), ("us-east-1", "ec2.internal", ["use1-az4", "use1-az6", "use1-az1"])];
+const REGIONS: [(&str, &str, [&str; 3]); 2] = [
+    ("eu-central-1", "eu-central-1.compute.internal", ["euc1-az2", "euc1-az3", "euc1-az1"]),
+    ("us-east-1", "ec2.internal", ["use1-az4", "use1-az6", "use1-az1"]),
+];
 const NAMES: [&str; 6] = ["prod", "prod-2", "payments", "batch", "edge", "research"];
 /// The AWS-owned account of the control-plane instances.
 pub(crate) const EKS_ACCOUNT: &str = "444455556666";
@@ -261,7 +263,8 @@ pub(crate) fn site(config: &Config, index: usize) -> Site {
     let account_index = index % accounts;
     let (region, _, az_ids) = REGIONS[index / accounts];
     // A leading zero in the first account: it must survive every table.
-    let account = if account_index == 0 { "012345678901".to_owned() } else { format!("{:012}", 111_122_223_333 + account_index as u64 * 1_000_003) };
+    let account =
+        if account_index == 0 { "012345678901".to_owned() } else { format!("{:012}", 111_122_223_333 + account_index as u64 * 1_000_003) };
     let net = 20 + index as u32;
     assert!(net < 256, "at most 236 sites fit the address plan");
     let mut site = Site {

@@ -48,7 +48,8 @@ struct Snapshot<'a> {
 impl Snapshot<'_> {
     fn write(&self, folder: &Path, second: bool) {
         let site = self.site;
-        let alive: Vec<Value> = site.enis.iter().filter(|eni| eni.from <= self.at && self.at < eni.to).map(|eni| self.interface(eni)).collect();
+        let alive: Vec<Value> =
+            site.enis.iter().filter(|eni| eni.from <= self.at && self.at < eni.to).map(|eni| self.interface(eni)).collect();
         save(folder, "describe-network-interfaces.json", &json!({ "NetworkInterfaces": alive }));
         save(folder, "describe-vpcs.json", &self.vpcs());
         save(folder, "describe-subnets.json", &json!({ "Subnets": self.subnets() }));
@@ -80,7 +81,11 @@ impl Snapshot<'_> {
         let site = self.site;
         let primary = self.text(eni.primary);
         let subnet = &site.subnets[eni.subnet];
-        let attached = if eni.from == self.config.start { BUILT_S.to_owned() } else { instant(eni.from).format("%Y-%m-%dT%H:%M:%S+00:00").to_string() };
+        let attached = if eni.from == self.config.start {
+            BUILT_S.to_owned()
+        } else {
+            instant(eni.from).format("%Y-%m-%dT%H:%M:%S+00:00").to_string()
+        };
         let device_index = match eni.kind {
             Kind::ControlPlane => 1,
             Kind::Node if eni.from > self.config.start => 2,
@@ -141,7 +146,8 @@ impl Snapshot<'_> {
             "VpcId": site.vpc,
         });
         if let Some(nat) = site.nats.iter().find(|nat| site.enis[nat.eni as usize].id == eni.id) {
-            value["Association"] = json!({ "IpOwnerId": site.account, "PublicDnsName": "", "PublicIp": nat.public_ip, "AllocationId": allocation(&nat.id) });
+            value["Association"] =
+                json!({ "IpOwnerId": site.account, "PublicDnsName": "", "PublicIp": nat.public_ip, "AllocationId": allocation(&nat.id) });
         }
         value
     }
@@ -225,7 +231,8 @@ impl Snapshot<'_> {
             .endpoints
             .iter()
             .map(|(id, service, addresses)| {
-                let enis: Vec<&Eni> = addresses.iter().filter_map(|&a| site.addresses[a as usize].eni).map(|eni| &site.enis[eni as usize]).collect();
+                let enis: Vec<&Eni> =
+                    addresses.iter().filter_map(|&a| site.addresses[a as usize].eni).map(|eni| &site.enis[eni as usize]).collect();
                 json!({
                     "VpcEndpointId": id, "VpcEndpointType": "Interface", "ServiceName": format!("com.amazonaws.{}.{service}", site.region),
                     "VpcId": site.vpc, "State": "available", "PrivateDnsEnabled": true, "OwnerId": site.account, "CreationTimestamp": BUILT,

@@ -32,15 +32,15 @@
 #![allow(dead_code, reason = "each target that includes the module uses a part of it")]
 #![allow(clippy::expect_used, reason = "a generator that cannot write has nothing better to do than stop")]
 
-pub(crate) mod rng;
-pub(crate) mod estate;
-pub(crate) mod record;
-pub(crate) mod ports;
-pub(crate) mod truth;
 pub(crate) mod columns;
-pub(crate) mod objects;
-pub(crate) mod traffic;
+pub(crate) mod estate;
 pub(crate) mod inventory;
+pub(crate) mod objects;
+pub(crate) mod ports;
+pub(crate) mod record;
+pub(crate) mod rng;
+pub(crate) mod traffic;
+pub(crate) mod truth;
 
 use estate::Site;
 use std::collections::BTreeMap;
@@ -260,6 +260,8 @@ fn sum(config: &Config, sites: &[Site], results: Vec<SiteResult>) -> Truth {
     truth.clusters.sort_by(|a, b| a.arn.cmp(&b.arn));
     truth.interfaces.sort_by(|a, b| a.interface_id.cmp(&b.interface_id));
     truth.nat.sort_by(|a, b| (&a.nat_gateway_id, &a.client_addr).cmp(&(&b.nat_gateway_id, &b.client_addr)));
-    truth.egress.sort_by(|a, b| (&a.cluster_arn, &a.dst_addr, a.dst_port, a.protocol).cmp(&(&b.cluster_arn, &b.dst_addr, b.dst_port, b.protocol)));
+    truth
+        .egress
+        .sort_by(|a, b| (&a.cluster_arn, &a.dst_addr, a.dst_port, a.protocol).cmp(&(&b.cluster_arn, &b.dst_addr, b.dst_port, b.protocol)));
     truth
 }

@@ -191,7 +191,10 @@ impl<'a> Objects<'a> {
         let Site { account, region, flow_log, .. } = self.site;
         let at = DateTime::<Utc>::from_timestamp(stamp, 0).expect("a time in the calendar");
         let name = format!("{account}_vpcflowlogs_{region}_{flow_log}_{}_{hash:08x}.{suffix}", at.format("%Y%m%dT%H%MZ"));
-        let hive = format!("AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/{}", at.format("year=%Y/month=%m/day=%d"));
+        let hive = format!(
+            "AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/{}",
+            at.format("year=%Y/month=%m/day=%d")
+        );
         let plain = format!("AWSLogs/{account}/vpcflowlogs/{region}/{}", at.format("%Y/%m/%d"));
         match self.config.layout {
             Layout::Plain => format!("{plain}/{name}"),

@@ -464,7 +464,11 @@ impl<'a> Traffic<'a> {
                 Route::Nat(nat) => Some(self.site.nats[nat as usize].eni),
                 _ => None,
             };
-            add(Record { accept: accepted_here, path: route.traffic_path(), ..self.outbound(eni, connection, leg, client, server, (client_port, server_port), hop) });
+            add(Record {
+                accept: accepted_here,
+                path: route.traffic_path(),
+                ..self.outbound(eni, connection, leg, client, server, (client_port, server_port), hop)
+            });
         }
         if !accepted_here {
             return;
@@ -480,7 +484,10 @@ impl<'a> Traffic<'a> {
                 let gateway = self.site.nats[nat as usize].eni;
                 let outside = self.site.enis[gateway as usize].primary;
                 add(self.inbound(gateway, connection, leg, client, server, (client_port, server_port), client_eni));
-                add(Record { path: 8, ..self.outbound(gateway, connection, leg, outside, server, (connection.nat_port, server_port), None) });
+                add(Record {
+                    path: 8,
+                    ..self.outbound(gateway, connection, leg, outside, server, (connection.nat_port, server_port), None)
+                });
             }
             Route::InternetGateway | Route::GatewayEndpoint => {}
         }
