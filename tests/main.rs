@@ -1,1 +1,8 @@
+//! One test binary; a module per capability.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
+#![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// Logs of any size with their inventory and the truth about them; shares no code with the engine.
+mod generator;
+/// The generator against itself.
+mod generator_self;
