@@ -581,6 +581,11 @@ impl Site {
         self.nats.iter().position(|nat| self.enis[nat.eni as usize].az == az).unwrap_or(0) as u32
     }
 
+    /// Returns the interface that holds an address of the VPC.
+    pub(crate) fn holder(&self, address: u32) -> Option<u32> {
+        self.addresses[address as usize].eni
+    }
+
     /// Returns the address that the interface's own side shows: its primary one for IPv4 (flow-log records, `srcaddr`).
     pub(crate) fn shown(&self, eni: u32, address: u32) -> u32 {
         if self.addresses[address as usize].v6 { address } else { self.enis[eni as usize].primary }

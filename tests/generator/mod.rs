@@ -33,6 +33,7 @@
 #![allow(clippy::expect_used, reason = "a generator that cannot write has nothing better to do than stop")]
 
 pub(crate) mod columns;
+pub(crate) mod connection;
 pub(crate) mod estate;
 pub(crate) mod inventory;
 pub(crate) mod objects;

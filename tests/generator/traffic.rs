@@ -5,10 +5,11 @@
 //! the packets cross. The ledger is summed here, from the connections, never from the records written.
 
 use super::Config;
+use super::connection::{Connection, Leg};
 use super::estate::{Destination, Eni, Fate, Kind, Route, Site};
 use super::objects::Objects;
 use super::ports::Ports;
-use super::record::{NO_HOP, Record, Status};
+use super::record::{Record, Status};
 use super::rng::Rng;
 use super::truth::{EgressTruth, Ledger, Movement};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,32 +36,6 @@ const REQUEST: Volume = Volume { up: (6, 30, 310), down: (6, 40, 820) };
 const DOWNLOAD: Volume = Volume { up: (20, 400, 60), down: (30, 900, 1_420) };
 const UPLOAD: Volume = Volume { up: (30, 700, 1_400), down: (20, 300, 56) };
 const QUERY: Volume = Volume { up: (1, 2, 72), down: (1, 2, 140) };
-
-/// One connection between two addresses.
-#[derive(Clone, Copy)]
-struct Connection {
-    client: u32,
-    server: u32,
-    client_port: u16,
-    server_port: u16,
-    protocol: u8,
-    route: Route,
-    fate: Fate,
-    /// The port that the NAT gateway uses outside.
-    nat_port: u16,
-    /// Row of the ledger, for connections that a control-plane interface opened.
-    row: Option<usize>,
-}
-
-/// One direction of a connection in one window.
-#[derive(Clone, Copy)]
-struct Leg {
-    packets: u64,
-    bytes: u64,
-    start: i64,
-    end: i64,
-    flags: u8,
-}
 
 /// A connection longer than a window.
 struct Live {
@@ -350,10 +325,6 @@ impl<'a> Traffic<'a> {
         opened
     }
 
-    fn eni_of(&self, address: u32) -> Option<u32> {
-        self.site.addresses[address as usize].eni
-    }
-
     #[expect(clippy::too_many_arguments, reason = "a connection has this many sides; a struct for one caller says no more")]
     fn open(
         &mut self,
@@ -371,7 +342,7 @@ impl<'a> Traffic<'a> {
         let length = self.rng.below(1 + (last - from).min(25) as u64) as i64;
         let to = from + length;
         let route = match route {
-            Route::Nat(_) => Route::Nat(self.site.nat_of(self.eni_of(client).map_or(0, |eni| self.site.enis[eni as usize].az))),
+            Route::Nat(_) => Route::Nat(self.site.nat_of(self.site.holder(client).map_or(0, |eni| self.site.enis[eni as usize].az))),
             other => other,
         };
         let nat_port = match route {
@@ -438,10 +409,10 @@ impl<'a> Traffic<'a> {
             count += 1;
         };
         if let Some(leg) = &up {
-            self.packets_up(connection, leg, &mut add);
+            connection.records_up(self.site, leg, &mut add);
         }
         if let Some(leg) = &down {
-            self.packets_down(connection, leg, &mut add);
+            connection.records_down(self.site, leg, &mut add);
         }
         // AWS documents no order inside an object.
         let reversed = self.rng.below(2) == 0;
@@ -451,82 +422,6 @@ impl<'a> Traffic<'a> {
                 self.write(&record);
             }
         }
-    }
-
-    fn packets_up(&self, connection: &Connection, leg: &Leg, add: &mut impl FnMut(Record)) {
-        let &Connection { client, server, client_port, server_port, route, .. } = connection;
-        let client_eni = self.eni_of(client);
-        let server_eni = self.eni_of(server);
-        let accepted_here = connection.fate != Fate::Rejected;
-        if let Some(eni) = client_eni {
-            let hop = match route {
-                Route::Vpc => server_eni,
-                Route::Nat(nat) => Some(self.site.nats[nat as usize].eni),
-                _ => None,
-            };
-            add(Record {
-                accept: accepted_here,
-                path: route.traffic_path(),
-                ..self.outbound(eni, connection, leg, client, server, (client_port, server_port), hop)
-            });
-        }
-        if !accepted_here {
-            return;
-        }
-        match route {
-            Route::Vpc => {
-                if let Some(eni) = server_eni {
-                    let accept = connection.fate != Fate::DroppedAtTarget;
-                    add(Record { accept, ..self.inbound(eni, connection, leg, client, server, (client_port, server_port), client_eni) });
-                }
-            }
-            Route::Nat(nat) => {
-                let gateway = self.site.nats[nat as usize].eni;
-                let outside = self.site.enis[gateway as usize].primary;
-                add(self.inbound(gateway, connection, leg, client, server, (client_port, server_port), client_eni));
-                add(Record {
-                    path: 8,
-                    ..self.outbound(gateway, connection, leg, outside, server, (connection.nat_port, server_port), None)
-                });
-            }
-            Route::InternetGateway | Route::GatewayEndpoint => {}
-        }
-    }
-
-    fn packets_down(&self, connection: &Connection, leg: &Leg, add: &mut impl FnMut(Record)) {
-        let &Connection { client, server, client_port, server_port, route, .. } = connection;
-        let client_eni = self.eni_of(client);
-        let server_eni = self.eni_of(server);
-        let mut sender = server_eni;
-        match route {
-            Route::Vpc => {
-                if let Some(eni) = server_eni {
-                    add(Record { path: 1, ..self.outbound(eni, connection, leg, server, client, (server_port, client_port), client_eni) });
-                }
-            }
-            Route::Nat(nat) => {
-                let gateway = self.site.nats[nat as usize].eni;
-                let outside = self.site.enis[gateway as usize].primary;
-                add(self.inbound(gateway, connection, leg, server, outside, (server_port, connection.nat_port), None));
-                add(Record { path: 1, ..self.outbound(gateway, connection, leg, server, client, (server_port, client_port), client_eni) });
-                sender = Some(gateway);
-            }
-            Route::InternetGateway | Route::GatewayEndpoint => {}
-        }
-        if let Some(eni) = client_eni {
-            let accept = connection.fate != Fate::ReplyBlocked;
-            add(Record { accept, ..self.inbound(eni, connection, leg, server, client, (server_port, client_port), sender) });
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a record has this many sides")]
-    fn outbound(&self, eni: u32, of: &Connection, leg: &Leg, from: u32, to: u32, ports: (u16, u16), hop: Option<u32>) -> Record {
-        Record { src: self.site.shown(eni, from), dst: to, ..record(eni, of, leg, (from, to), ports, true, hop) }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a record has this many sides")]
-    fn inbound(&self, eni: u32, of: &Connection, leg: &Leg, from: u32, to: u32, ports: (u16, u16), hop: Option<u32>) -> Record {
-        Record { src: from, dst: self.site.shown(eni, to), ..record(eni, of, leg, (from, to), ports, false, hop) }
     }
 
     /// Adds one window of a connection to the ledger.
@@ -554,9 +449,9 @@ impl<'a> Traffic<'a> {
             }
         }
         let (up, down) = (up.map_or(0, |leg| leg.bytes), down.map_or(0, |leg| leg.bytes));
-        let Some(client) = self.eni_of(connection.client) else { return };
+        let Some(client) = self.site.holder(connection.client) else { return };
         let other = match connection.route {
-            Route::Vpc => self.eni_of(connection.server),
+            Route::Vpc => self.site.holder(connection.server),
             Route::Nat(nat) => {
                 let sums = self.ledger.nat.entry((nat, connection.client)).or_default();
                 sums.0 += up;
@@ -605,29 +500,6 @@ impl<'a> Traffic<'a> {
         {
             self.write(&Record::silent(Status::SkipData, cluster.control[1], start, last));
         }
-    }
-}
-
-fn record(eni: u32, of: &Connection, leg: &Leg, (from, to): (u32, u32), ports: (u16, u16), egress: bool, hop: Option<u32>) -> Record {
-    Record {
-        status: Status::Ok,
-        eni,
-        src: from,
-        dst: to,
-        pkt_src: from,
-        pkt_dst: to,
-        src_port: ports.0,
-        dst_port: ports.1,
-        protocol: of.protocol,
-        packets: leg.packets,
-        bytes: leg.bytes,
-        start: leg.start,
-        end: leg.end,
-        accept: true,
-        flags: leg.flags,
-        egress,
-        path: 0,
-        hop: hop.unwrap_or(NO_HOP),
     }
 }
 
