@@ -18,7 +18,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::RequestPayer;
+use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use futures::stream::{self, FuturesUnordered, StreamExt};
@@ -34,6 +34,8 @@ const SEARCH_DEPTH_MAX: usize = 4;
 const SEARCH_FOLDERS_MAX: usize = 128;
 /// How often one body is resumed; a body that is cut more often is the sign of a fault that asking again does not mend.
 const RESUMES_MAX: u32 = 16;
+/// How often in a row a body may end without a single new byte; with the pauses below that is about 3 s of silence.
+const FRUITLESS_MAX: u32 = 6;
 const RESUME_PAUSE_FIRST: Duration = Duration::from_millis(50);
 const RESUME_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often one request follows a bucket to another region.
@@ -88,14 +90,15 @@ impl S3Source {
         self.bucket.request_payer.then_some(RequestPayer::Requester)
     }
 
-    /// Lists one page.
+    /// Lists one page; its keys are decoded.
     async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<ListObjectsV2Output> {
         for _ in 0..=MOVES_MAX {
             judge.request();
             let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
             let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
-            match request.set_request_payer(self.payer()).send().await {
-                Ok(page) => return Ok(page),
+            // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
+            match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
+                Ok(page) => return Ok(decoded(page)),
                 Err(fault) => {
                     let fault = Fault::of(fault);
                     if !self.follow(&fault).await {
@@ -226,7 +229,7 @@ impl Source for S3Source {
         if answer.content_length().is_some_and(|length| u64::try_from(length).ok() != Some(object.size)) {
             return Err(ReadFault::Replaced.error(&object.uri));
         }
-        let body = Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0 };
+        let body = Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0, fruitless: 0 };
         Ok(stream::try_unfold(body, |mut body| async move { Ok(body.chunk().await?.map(|chunk| (chunk, body))) }).boxed())
     }
 
@@ -239,7 +242,7 @@ impl Source for S3Source {
         }
         let answer = self.get(object, Some(format!("bytes={}-{}", range.start, range.end - 1))).await?;
         let (source, object) = (self.clone(), object.clone());
-        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0 };
+        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
         let mut whole = BytesMut::new();
         while let Some(chunk) = body.chunk().await? {
             whole.extend_from_slice(&chunk);
@@ -265,6 +268,7 @@ struct Body {
     at: u64,
     end: u64,
     resumes: u32,
+    fruitless: u32,
 }
 
 impl Body {
@@ -277,6 +281,7 @@ impl Body {
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => {
                     self.at += chunk.len() as u64;
+                    self.fruitless = 0;
                     if self.at > self.end {
                         return Err(ReadFault::Replaced.error(&self.object.uri));
                     }
@@ -291,11 +296,12 @@ impl Body {
     /// Asks for the bytes that are missing.
     async fn resume(&mut self, cause: Option<String>) -> Result<()> {
         let (at, uri) = (self.at, &self.object.uri);
-        if self.resumes >= RESUMES_MAX {
+        if self.resumes >= RESUMES_MAX || self.fruitless >= FRUITLESS_MAX {
             return Err(ReadFault::Cut { at }.error(uri));
         }
-        let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.resumes.min(16)).min(RESUME_PAUSE_MAX);
+        let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.fruitless).min(RESUME_PAUSE_MAX);
         self.resumes += 1;
+        self.fruitless += 1;
         tracing::debug!(object = %uri, at, resumes = self.resumes, cause = cause.as_deref().unwrap_or("it ended early"), "body was cut; resuming");
         tokio::time::sleep(pause).await;
         let range = format!("bytes={at}-{}", self.end - 1);
@@ -457,7 +463,7 @@ impl Walk {
             self.judge.foreign_folder(&self.source.uri_of(&folder), "not searched: name it to read it");
         }
         for (folder, place) in found {
-            if self.judge.prune.rejects_place(&place).is_none() {
+            if let Some(place) = self.judge.within(place, &self.source.uri_of(&folder)) {
                 self.waiting.push(Task::new(folder, place));
             }
         }
@@ -512,6 +518,21 @@ impl Walk {
         let key = self.judge.named(recognised, &uri, size(found));
         self.ready.extend(key.map(|key| object(&uri, key, found)));
     }
+}
+
+/// Undoes `encoding-type=url`, for servers that know it.
+fn decoded(mut page: ListObjectsV2Output) -> ListObjectsV2Output {
+    if page.encoding_type() != Some(&EncodingType::Url) {
+        return page;
+    }
+    let decode = |text: &mut Option<String>| {
+        if let Some(text) = text.as_mut().filter(|text| text.contains(['%', '+'])) {
+            *text = percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
+        }
+    };
+    page.contents.iter_mut().flatten().for_each(|object| decode(&mut object.key));
+    page.common_prefixes.iter_mut().flatten().for_each(|folder| decode(&mut folder.prefix));
+    page
 }
 
 fn size(object: &aws_sdk_s3::types::Object) -> u64 {
