@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
@@ -402,7 +402,13 @@ impl S3 for Memory {
             }
             None => chunks.push(Ok(part)),
         }
-        let body = stream::iter(chunks.into_iter().filter(|chunk| !matches!(chunk, Ok(bytes) if bytes.is_empty())));
+        let body = stream::iter(chunks.into_iter().filter(|chunk| !matches!(chunk, Ok(bytes) if bytes.is_empty()))).then(async |chunk| {
+            if chunk.is_err() {
+                // Lets head and bytes before the cut go out; otherwise the connection just closes.
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            chunk
+        });
         Ok(S3Response::new(GetObjectOutput {
             body: Some(StreamingBlob::wrap(body)),
             content_length: Some((to - from) as i64),

@@ -21,8 +21,9 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered, StreamExt};
+use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,14 +112,18 @@ impl S3Source {
     }
 
     /// Asks for an object's bytes, all or from `range`; only for the object that was listed.
-    async fn get(&self, object: &Object, range: Option<String>) -> Result<GetObjectOutput> {
+    async fn get(&self, object: &Object, range: Option<Range<u64>>) -> Result<GetObjectOutput> {
         let key = object.uri.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map_or("", |(_, key)| key);
         for _ in 0..=MOVES_MAX {
-            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(range.clone());
+            let asked = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1));
+            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
             let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
             match request.set_request_payer(self.payer()).send().await {
                 Ok(answer) if answer.e_tag().is_some_and(|etag| object.etag.as_deref().is_some_and(|listed| listed != unquoted(etag))) => {
                     return Err(ReadFault::Replaced.error(&object.uri));
+                }
+                Ok(answer) if range.as_ref().is_some_and(|range| !answers_range(&answer, range)) => {
+                    return Err(Error::failed("the server does not answer ranges").at(&*object.uri));
                 }
                 Ok(answer) => return Ok(answer),
                 Err(fault) => {
@@ -233,14 +238,14 @@ impl Source for S3Source {
         Ok(stream::try_unfold(body, |mut body| async move { Ok(body.chunk().await?.map(|chunk| (chunk, body))) }).boxed())
     }
 
-    async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<Bytes> {
+    async fn read_range(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
         if range.start > range.end || range.end > object.size {
             return Err(Error::failed(format!("bytes {}..{} lie outside the object", range.start, range.end)).at(&*object.uri));
         }
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let answer = self.get(object, Some(format!("bytes={}-{}", range.start, range.end - 1))).await?;
+        let answer = self.get(object, Some(range.clone())).await?;
         let (source, object) = (self.clone(), object.clone());
         let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
         let mut whole = BytesMut::new();
@@ -304,8 +309,7 @@ impl Body {
         self.fruitless += 1;
         tracing::debug!(object = %uri, at, resumes = self.resumes, cause = cause.as_deref().unwrap_or("it ended early"), "body was cut; resuming");
         tokio::time::sleep(pause).await;
-        let range = format!("bytes={at}-{}", self.end - 1);
-        match self.source.get(&self.object, Some(range)).await {
+        match self.source.get(&self.object, Some(at..self.end)).await {
             Ok(answer) => self.body = answer.body,
             Err(fault) if ReadFault::of(&fault).is_some() || fault.kind() == crate::error::Kind::Access => return Err(fault),
             Err(fault) => {
@@ -325,6 +329,39 @@ struct Walk {
     strict: bool,
     waiting: Vec<Task>,
     ready: VecDeque<Object>,
+}
+
+/// What the search for `AWSLogs/` came upon.
+#[derive(Debug, Default)]
+struct Search {
+    layouts: Vec<(String, Place)>,
+    beside: Vec<String>,
+    hidden: Vec<String>,
+    /// Folders that the bounds left unseen.
+    unseen: Vec<String>,
+}
+
+impl Search {
+    /// Sorts what stands below a folder; returns the folders to look into next.
+    fn sort_out(&mut self, looked: &Looked) -> Vec<(String, Place)> {
+        let mut next = Vec::new();
+        for folder in &looked.below {
+            match looked.place.enter(last_part(folder)) {
+                Ok(below) if below.level == Level::Outside => next.push((folder.clone(), below)),
+                Ok(below) => self.layouts.push((folder.clone(), below)),
+                Err(_) => self.hidden.push(folder.clone()),
+            }
+        }
+        next
+    }
+}
+
+/// The first page of a folder.
+#[derive(Debug)]
+struct Looked {
+    place: Place,
+    below: Vec<String>,
+    page: ListObjectsV2Output,
 }
 
 /// A page to ask for.
@@ -405,69 +442,67 @@ impl Walk {
     /// Looks for `AWSLogs/` folder by folder, within bounds; lists the prefix whole if there is none.
     async fn search(&mut self, prefix: String, place: Place) -> Result<()> {
         let mut level = vec![(prefix.clone(), place.clone())];
-        let (mut found, mut beside, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
-        let mut folders_left = SEARCH_FOLDERS_MAX;
-        let mut first: Option<ListObjectsV2Output> = None;
+        let (mut search, mut first, mut folders_left) = (Search::default(), None, SEARCH_FOLDERS_MAX);
         for depth in 0..=SEARCH_DEPTH_MAX {
-            let now = level.len().min(folders_left);
-            folders_left -= now;
-            unseen.extend(level.split_off(now).into_iter().map(|(folder, _)| folder));
-            let source = &self.source;
-            let judge = &self.judge;
-            let asked: Vec<_> = level.drain(..).map(|(folder, place)| async move {
-                let page = source.page(&folder, true, None, judge).await?;
-                // The page may end before `AWSLogs/`, so it is asked for by name.
-                let more = if page.is_truncated() == Some(true) {
-                    Some(source.page(&format!("{}AWSLogs/", base(&folder)), true, None, judge).await?)
-                } else {
-                    None
-                };
-                Ok::<_, Error>((folder, place, page, more))
-            }).collect();
-            let mut answers = stream::iter(asked).buffered(LISTS_IN_FLIGHT_MAX);
-            while let Some(answer) = answers.next().await {
-                let (folder, place, page, more) = answer?;
-                let mut names: Vec<String> = page.common_prefixes().iter().filter_map(|below| below.prefix().map(str::to_owned)).collect();
-                let logs = format!("{}AWSLogs/", base(&folder));
-                if more.is_some_and(|more| !more.contents().is_empty() || !more.common_prefixes().is_empty()) && !names.contains(&logs) && logs.starts_with(&folder) {
-                    names.push(logs);
-                }
-                for name in names {
-                    match place.enter(last_part(&name)) {
-                        Ok(below) if below.level != Level::Outside => found.push((name, below)),
-                        Ok(below) if depth < SEARCH_DEPTH_MAX => level.push((name, below)),
-                        Ok(_) => unseen.push(name),
-                        Err(_) => beside.push((name, "hidden folder")),
-                    }
-                }
+            search.unseen.extend(level.split_off(level.len().min(folders_left)).into_iter().map(|(folder, _)| folder));
+            folders_left -= level.len();
+            let looks: Vec<_> = level.drain(..).map(|(folder, place)| self.look(folder, place)).collect();
+            let looked: Vec<Looked> = stream::iter(looks).buffered(LISTS_IN_FLIGHT_MAX).try_collect().await?;
+            for looked in looked {
+                level.extend(search.sort_out(&looked));
                 if depth == 0 {
-                    first = Some(page);
+                    first = Some(looked.page);
                 } else {
-                    beside.extend(page.contents().iter().filter_map(|object| Some((object.key()?.to_owned(), ""))));
+                    search.beside.extend(looked.page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
                 }
             }
+            if level.is_empty() {
+                break;
+            }
         }
-        self.strict = !found.is_empty();
-        if !self.strict {
+        search.unseen.extend(level.into_iter().map(|(folder, _)| folder));
+        if search.layouts.is_empty() {
             self.list_whole(prefix, place, first);
             return Ok(());
         }
+        self.strict = true;
         for object in first.iter().flat_map(|page| page.contents()) {
             self.take_object(object, base(&prefix), &place);
         }
-        for (key, reason) in beside {
-            let uri = self.source.uri_of(&key);
-            if key.ends_with('/') { self.judge.foreign_folder(&uri, reason) } else { self.judge.foreign(&uri, "beside AWSLogs/, not in it") }
-        }
-        for folder in unseen {
-            self.judge.foreign_folder(&self.source.uri_of(&folder), "not searched: name it to read it");
-        }
-        for (folder, place) in found {
+        self.leave_out(&search);
+        for (folder, place) in search.layouts {
             if let Some(place) = self.judge.within(place, &self.source.uri_of(&folder)) {
                 self.waiting.push(Task::new(folder, place));
             }
         }
         Ok(())
+    }
+
+    /// Lists one page of a folder, and asks for its `AWSLogs/` by name if the page ends too early to tell.
+    async fn look(&self, folder: String, place: Place) -> Result<Looked> {
+        let page = self.source.page(&folder, true, None, &self.judge).await?;
+        let mut below: Vec<String> = page.common_prefixes().iter().filter_map(|below| below.prefix().map(str::to_owned)).collect();
+        let logs = format!("{}AWSLogs/", base(&folder));
+        if page.is_truncated() == Some(true) && logs.starts_with(&folder) && !below.contains(&logs) {
+            let asked = self.source.page(&logs, true, None, &self.judge).await?;
+            if !asked.contents().is_empty() || !asked.common_prefixes().is_empty() {
+                below.push(logs);
+            }
+        }
+        Ok(Looked { place, below, page })
+    }
+
+    /// Counts what the search came upon outside `AWSLogs/`.
+    fn leave_out(&self, search: &Search) {
+        for key in &search.beside {
+            self.judge.foreign(&self.source.uri_of(key), "beside AWSLogs/, not in it");
+        }
+        for folder in &search.hidden {
+            self.judge.foreign_folder(&self.source.uri_of(folder), "hidden folder");
+        }
+        for folder in &search.unseen {
+            self.judge.foreign_folder(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
+        }
     }
 
     /// Lists everything below a prefix: its folders in parallel if they are all known.
@@ -518,6 +553,11 @@ impl Walk {
         let key = self.judge.named(recognised, &uri, size(found));
         self.ready.extend(key.map(|key| object(&uri, key, found)));
     }
+}
+
+/// Whether an answer holds the range that was asked for: a server that knows no ranges sends the whole object.
+fn answers_range(answer: &GetObjectOutput, range: &Range<u64>) -> bool {
+    answer.content_range().is_some_and(|told| told.starts_with(&format!("bytes {}-{}/", range.start, range.end - 1)))
 }
 
 /// Undoes `encoding-type=url`, for servers that know it.
@@ -585,6 +625,8 @@ impl Fault {
             Some(message) => format!("{code}: {message}"),
             None => chain(&error),
         };
+        // Credentials that run out during a run fail before a request is sent, so S3 gives no code for it.
+        let code = if status == 0 && text.contains("redentials") { "ExpiredToken".to_owned() } else { code };
         Fault { status, code, text, region }
     }
 
