@@ -1,17 +1,20 @@
 //! An S3 server in memory, over loopback HTTP, with faults on demand. No state outlives it, and it runs on its own thread, so
 //! that plain and async tests, and the binary in a process of its own, can all use it.
 //!
-//! Requests may be unsigned, or signed with [`ACCESS_KEY`] and [`SECRET_KEY`]; a wrong signature is refused.
+//! Requests may be unsigned, or signed with [`ACCESS_KEY`] and [`SECRET_KEY`]; a wrong signature is refused. It answers
+//! `sts:AssumeRole` too, with [`ROLE_ACCESS_KEY`], to whoever knows [`EXTERNAL_ID`].
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
+use hyper::{HeaderMap, Method, Uri};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::dto::*;
+use s3s::route::S3Route;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -20,7 +23,13 @@ use std::time::{Duration, SystemTime};
 pub const ACCESS_KEY: &str = "AKIAFLOWPROOFTEST000";
 /// Its secret.
 pub const SECRET_KEY: &str = "not-a-secret";
+/// Access key id of the role that the server lets callers assume.
+pub const ROLE_ACCESS_KEY: &str = "ASIAFLOWPROOFTEST000";
+/// External id that the role asks for.
+pub const EXTERNAL_ID: &str = "ticket-42";
 
+/// Largest STS request that is looked at, bytes.
+const STS_BYTES_MAX: usize = 64 * 1_024;
 /// Most keys of one page, as in S3.
 const PAGE_KEYS_MAX: usize = 1_000;
 /// When the first object was written; each later one is a second younger, so that runs agree.
@@ -41,8 +50,8 @@ pub struct Request {
     pub delimiter: bool,
     /// Whether the request carried `If-Match`.
     pub if_match: bool,
-    /// Whether it was signed.
-    pub signed: bool,
+    /// Access key id that signed it; `None` if it is unsigned.
+    pub signed_by: Option<String>,
     /// Whether the requester agreed to pay.
     pub payer: bool,
 }
@@ -94,8 +103,11 @@ impl S3Server {
         listener.set_nonblocking(true).expect("a non-blocking socket");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket"));
         let mut builder = S3ServiceBuilder::new(Memory(state.clone()));
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let mut auth = SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY);
+        auth.register(ROLE_ACCESS_KEY.to_owned(), SECRET_KEY.into());
+        builder.set_auth(auth);
         builder.set_access(Anyone);
+        builder.set_route(Sts);
         let service = builder.build();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -220,6 +232,39 @@ impl S3Access for Anyone {
     }
 }
 
+/// `sts:AssumeRole`, which the SDK posts to the root of its endpoint.
+struct Sts;
+
+#[async_trait]
+impl S3Route for Sts {
+    fn is_match(&self, method: &Method, uri: &Uri, _: &HeaderMap, _: &mut hyper::http::Extensions) -> bool {
+        method == Method::POST && uri.path() == "/"
+    }
+
+    async fn check_access(&self, request: &mut S3Request<Body>) -> S3Result<()> {
+        match &request.credentials {
+            Some(_) => Ok(()),
+            None => Err(S3Error::with_message(S3ErrorCode::AccessDenied, "unsigned")),
+        }
+    }
+
+    async fn call(&self, mut request: S3Request<Body>) -> S3Result<S3Response<Body>> {
+        let form = request.input.store_all_limited(STS_BYTES_MAX).await.map_err(|_| S3Error::new(S3ErrorCode::InvalidRequest))?;
+        let form = String::from_utf8_lossy(&form);
+        if !form.contains("Action=AssumeRole") || !form.contains(&format!("ExternalId={EXTERNAL_ID}")) {
+            return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "not authorized to perform sts:AssumeRole"));
+        }
+        let credentials = format!(
+            "<Credentials><AccessKeyId>{ROLE_ACCESS_KEY}</AccessKeyId><SecretAccessKey>{SECRET_KEY}</SecretAccessKey>\
+             <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+        );
+        let result = format!(
+            "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>{credentials}</AssumeRoleResult></AssumeRoleResponse>"
+        );
+        Ok(S3Response::new(Body::from(result)))
+    }
+}
+
 impl State {
     fn put(&mut self, bucket: &str, key: &str, bytes: Bytes) {
         let etag = format!("{:016x}{:08x}", fnv(&bytes), bytes.len());
@@ -302,7 +347,7 @@ fn arrived<T>(request: &S3Request<T>, method: &'static str, bucket: &str, key: &
         range: header("range"),
         delimiter: request.uri.query().is_some_and(|query| query.contains("delimiter=%2F")),
         if_match: header("if-match").is_some(),
-        signed: request.credentials.is_some(),
+        signed_by: request.credentials.as_ref().map(|by| by.access_key.clone()),
         payer: header("x-amz-request-payer").is_some(),
     }
 }
