@@ -217,7 +217,8 @@ async fn serve(listener: tokio::net::TcpListener, service: S3Service) {
         let service = service.clone();
         tokio::spawn(async move {
             // A client that hangs up, and a body that is cut on purpose, end the connection with an error.
-            let _ = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
+            let _ =
+                hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await;
         });
     }
 }
@@ -430,7 +431,10 @@ impl S3 for Memory {
         if let Some(ETagCondition::ETag(wanted)) = &request.input.if_match
             && wanted.value() != stored.etag
         {
-            return Err(S3Error::with_message(S3ErrorCode::PreconditionFailed, "At least one of the preconditions you specified did not hold."));
+            return Err(S3Error::with_message(
+                S3ErrorCode::PreconditionFailed,
+                "At least one of the preconditions you specified did not hold.",
+            ));
         }
         let whole = stored.bytes.len() as u64;
         let range = match &request.input.range {

@@ -34,7 +34,8 @@ fn plain(account: &str, region: &str, stamp: &str) -> String {
 
 fn hive(account: &str, region: &str, stamp: &str) -> String {
     let (year, month, day) = (&stamp[..4], &stamp[4..6], &stamp[6..8]);
-    let folders = format!("AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/year={year}/month={month}/day={day}");
+    let folders =
+        format!("AWSLogs/aws-account-id={account}/aws-service=vpcflowlogs/aws-region={region}/year={year}/month={month}/day={day}");
     format!("{folders}/{}", file(account, region, "fl-0aaa", stamp, ".log.parquet"))
 }
 
@@ -244,8 +245,16 @@ async fn foreign_keys_are_skipped_and_counted() {
         let day = log.rsplit_once('/').unwrap().0.to_owned();
         at.put(&log, b"x");
         let uuid = "0f1e2d3c-1111-2222-3333-444455556666";
-        for name in ["aws-logs-write-test", "_SUCCESS", ".hidden.log.gz", "README.md", &format!("{uuid}.csv"), &format!("{uuid}.csv.metadata"),
-            "SHA256SUMS", &format!("{ACCOUNT}_CloudTrail_us-east-1_20260301T1000Z_x.json.gz")] {
+        for name in [
+            "aws-logs-write-test",
+            "_SUCCESS",
+            ".hidden.log.gz",
+            "README.md",
+            &format!("{uuid}.csv"),
+            &format!("{uuid}.csv.metadata"),
+            "SHA256SUMS",
+            &format!("{ACCOUNT}_CloudTrail_us-east-1_20260301T1000Z_x.json.gz"),
+        ] {
             at.put(&format!("{day}/{name}"), b"foreign");
         }
         at.put(&format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/03/01/{ACCOUNT}_CloudTrail_x.json.gz"), b"foreign");
@@ -267,7 +276,9 @@ async fn foreign_keys_are_skipped_and_counted() {
 async fn loose_files_are_taken_where_no_layout_is() {
     contract(async |at| {
         let named = file(ACCOUNT, "us-east-1", "fl-0aaa", "20260301T1000Z", ".log.gz");
-        for name in ["a.log", "b.log.gz", "sub/c.parquet", "sub/deep/er/still/here/d.txt", "eni-0123456789abcdef0-all/000000.gz", "nosuffix"] {
+        for name in
+            ["a.log", "b.log.gz", "sub/c.parquet", "sub/deep/er/still/here/d.txt", "eni-0123456789abcdef0-all/000000.gz", "nosuffix"]
+        {
             at.put(&format!("export/{name}"), b"x");
         }
         at.put(&format!("export/{named}"), b"x");
@@ -409,7 +420,16 @@ async fn a_file_that_grows_while_it_is_read_is_noticed() {
 
 #[tokio::test]
 async fn arguments_that_name_nothing_are_usage_errors() {
-    for arg in ["s3://", "s3://b", "s3:///prefix", "s3a://bucket/x", "gs://bucket/x", "arn:aws:s3:::bucket/x", "no/such/folder", "s3://bucket/*.gz"] {
+    for arg in [
+        "s3://",
+        "s3://b",
+        "s3:///prefix",
+        "s3a://bucket/x",
+        "gs://bucket/x",
+        "arn:aws:s3:::bucket/x",
+        "no/such/folder",
+        "s3://bucket/*.gz",
+    ] {
         let fault = source::open(&[arg.to_owned()], &S3Options { no_sign_request: true, ..S3Options::default() }).await.unwrap_err();
         assert_eq!(fault.kind(), Kind::Usage, "{arg}: {fault}");
         assert!(fault.to_string().contains(arg) && fault.hint().is_some(), "{fault:?}");
@@ -521,10 +541,10 @@ async fn denied_access_names_what_is_missing() {
     assert_eq!(fault.kind(), Kind::Usage, "{fault:?}");
     let permissions = open(&format!("{BUCKET}/open/")).await[0].permissions();
     let told: Vec<_> = permissions.iter().map(|needed| format!("{} {} {:?}", needed.action, needed.resource, needed.prefix)).collect();
-    assert_eq!(told, [
-        r#"s3:ListBucket arn:aws:s3:::org-flow-logs Some("open/*")"#,
-        "s3:GetObject arn:aws:s3:::org-flow-logs/open/* None",
-    ]);
+    assert_eq!(
+        told,
+        [r#"s3:ListBucket arn:aws:s3:::org-flow-logs Some("open/*")"#, "s3:GetObject arn:aws:s3:::org-flow-logs/open/* None",]
+    );
 }
 
 #[tokio::test]
@@ -558,6 +578,7 @@ fn signed(server: &S3Server, variables: &[(&str, &str)]) -> (bool, String) {
 #[tokio::test]
 #[ignore = "run by other tests, in a process with an environment of its own"]
 async fn signed_in_its_own_environment() {
+    #[expect(clippy::disallowed_methods, reason = "the parent test passes its parameters by the environment")]
     let given = |name: &str| std::env::var(name).ok();
     let options = S3Options {
         endpoint_url: given("TEST_ENDPOINT"),
@@ -614,8 +635,12 @@ async fn missing_and_wrong_credentials_are_told_with_the_next_action() {
     let key = ("AWS_ACCESS_KEY_ID", ACCESS_KEY);
     check(&[], &["Access: no AWS credentials were found", "--no-sign-request"]);
     check(&[("TEST_PROFILE", "nobody")], &["Access: no AWS credentials were found", "profile nobody"]);
-    check(&[key, ("AWS_SECRET_ACCESS_KEY", "wrong")], &["Access: s3://org-flow-logs/a/", "SignatureDoesNotMatch", "aws sts get-caller-identity"]);
-    let role = [key, ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("TEST_ROLE", "arn:aws:iam::111122223333:role/audit"), ("TEST_EXTERNAL_ID", "wrong")];
+    check(
+        &[key, ("AWS_SECRET_ACCESS_KEY", "wrong")],
+        &["Access: s3://org-flow-logs/a/", "SignatureDoesNotMatch", "aws sts get-caller-identity"],
+    );
+    let role =
+        [key, ("AWS_SECRET_ACCESS_KEY", SECRET_KEY), ("TEST_ROLE", "arn:aws:iam::111122223333:role/audit"), ("TEST_EXTERNAL_ID", "wrong")];
     check(&role, &["Access: no AWS credentials", "allow sts:AssumeRole on arn:aws:iam::111122223333:role/audit", "--external-id"]);
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Whatever is not yielded is counted here by reason, so that "nothing found" can say what was there instead.
 
-use super::{LogKey, Object};
 use super::key::{Limit, Place, Prune, Recognised};
+use super::{LogKey, Object};
 use crate::error::Result;
 use futures::stream::{BoxStream, Stream};
 use std::pin::Pin;

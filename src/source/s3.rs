@@ -176,7 +176,8 @@ impl S3Source {
             (416, _) => ReadFault::Replaced.error(&object.uri),
             (404, _) => ReadFault::Gone.error(&object.uri),
             (_, "AccessDenied" | "AllAccessDisabled" | "403") => {
-                let hint = format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
+                let hint =
+                    format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
                 Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(hint)
             }
             (_, "InvalidObjectState") => {
@@ -234,7 +235,8 @@ impl Source for S3Source {
         if answer.content_length().is_some_and(|length| u64::try_from(length).ok() != Some(object.size)) {
             return Err(ReadFault::Replaced.error(&object.uri));
         }
-        let body = Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0, fruitless: 0 };
+        let body =
+            Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0, fruitless: 0 };
         Ok(stream::try_unfold(body, |mut body| async move { Ok(body.chunk().await?.map(|chunk| (chunk, body))) }).boxed())
     }
 
@@ -643,7 +645,9 @@ impl Fault {
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => "check the credentials with `aws sts get-caller-identity`",
             "ExpiredToken" | "TokenRefreshRequired" => "the credentials have expired: sign in again, such as by `aws sso login`",
             "RequestTimeTooSkewed" => "set this machine's clock",
-            "SlowDown" | "503" | "RequestLimitExceeded" => return Error::failed(message).at(uri).caused_by(self).with_hint("S3 asks to slow down: try again later"),
+            "SlowDown" | "503" | "RequestLimitExceeded" => {
+                return Error::failed(message).at(uri).caused_by(self).with_hint("S3 asks to slow down: try again later");
+            }
             "0" => return Error::failed(message).at(uri).caused_by(self).with_hint("check the network, --endpoint-url and --region"),
             _ => return Error::failed(message).at(uri).caused_by(self),
         };
