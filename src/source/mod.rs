@@ -8,6 +8,7 @@ pub mod key;
 mod listing;
 mod local;
 mod s3;
+mod walk;
 
 pub use aws::S3Options;
 pub use key::{LogKey, Prune};

@@ -1,17 +1,13 @@
-//! Logs in S3: listing by prefixes, and bodies that resume where they were cut.
-//!
-//! The layout is found by listing folders level by level from where the user points (`AWSLogs/`, account, `vpcflowlogs`,
-//! region, year, month, day), leaving out at each level what the limits exclude; days are then listed whole, in parallel.
-//! Where no `AWSLogs/` is found within stated bounds, the prefix is listed whole. Once one is found, whatever lies outside is
-//! counted and not walked: a central bucket holds far more than flow logs.
+//! S3: requests, what their answers mean, and bodies that resume where they were cut. How a bucket is walked stands in `walk`.
 //!
 //! Rests on the S3 API reference: ListObjectsV2 (keys in UTF-8 order, 1,000 a page), GetObject with `Range` and `If-Match`
 //! (412 if the object was replaced), and 301 or 400 with `x-amz-bucket-region` from a bucket in another region.
 
 use super::aws::{Bucket, Connection, chain};
-use super::key::{Level, Place, Prune, Recognised};
+use super::key::Prune;
 use super::listing::{Judge, Listing};
-use super::{Bytestream, LogKey, Object, Permission, ReadFault, Source};
+use super::walk::{self, Found, Page};
+use super::{Bytestream, Object, Permission, ReadFault, Source};
 use crate::error::{Error, Result};
 use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -20,19 +16,11 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use bytes::{Bytes, BytesMut};
-use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered, StreamExt, TryStreamExt};
-use std::collections::VecDeque;
+use futures::stream::{self, StreamExt};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// LIST requests under way at a time: enough to hide their ~100 ms each, far below what S3 allows one prefix (5,500 a second).
-const LISTS_IN_FLIGHT_MAX: usize = 16;
-/// How many folders below the prefix `AWSLogs/` is looked for.
-const SEARCH_DEPTH_MAX: usize = 4;
-/// How many folders are listed while looking for `AWSLogs/`.
-const SEARCH_FOLDERS_MAX: usize = 128;
 /// How often one body is resumed; a body that is cut more often is the sign of a fault that asking again does not mend.
 const RESUMES_MAX: u32 = 16;
 /// How often in a row a body may end without a single new byte; with the pauses below that is about 3 s of silence.
@@ -51,7 +39,7 @@ const NEAREST_PARENTS_MAX: usize = 8;
 pub(super) struct S3Source {
     arg: String,
     bucket: Arc<Bucket>,
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl S3Source {
@@ -69,7 +57,7 @@ impl S3Source {
         Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(bucket), prefix: prefix.to_owned() })
     }
 
-    fn uri_of(&self, key: &str) -> String {
+    pub(super) fn uri_of(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket.name)
     }
 
@@ -92,14 +80,14 @@ impl S3Source {
     }
 
     /// Lists one page; its keys are decoded.
-    async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<ListObjectsV2Output> {
+    pub(super) async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<Page> {
         for _ in 0..=MOVES_MAX {
             judge.request();
             let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
             let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
             // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
             match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
-                Ok(page) => return Ok(decoded(page)),
+                Ok(page) => return Ok(page_of(page)),
                 Err(fault) => {
                     let fault = Fault::of(fault);
                     if !self.follow(&fault).await {
@@ -189,7 +177,7 @@ impl S3Source {
     }
 
     /// Says that nothing stands at the prefix, and what stands nearest to it.
-    async fn nothing_at(&self, judge: &Judge) -> Error {
+    pub(super) async fn nothing_at(&self, judge: &Judge) -> Error {
         let error = Error::usage("nothing found").at(&self.arg);
         let mut listed = self.prefix.as_str();
         for _ in 0..NEAREST_PARENTS_MAX {
@@ -197,9 +185,8 @@ impl S3Source {
             let Ok(page) = self.page(parent, true, None, judge).await else {
                 return error.with_hint(format!("listed {}", self.uri_of(&self.prefix)));
             };
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            let keys = page.contents().iter().filter_map(|object| object.key());
-            let names = super::nearest_names(folders.chain(keys).map(str::to_owned), &self.prefix, NEAREST_MAX);
+            let names = page.folders.into_iter().chain(page.objects.into_iter().map(|object| object.key));
+            let names = super::nearest_names(names, &self.prefix, NEAREST_MAX);
             if !names.is_empty() {
                 let names: Vec<_> = names.iter().map(|name| self.uri_of(name)).collect();
                 return error.with_hint(format!("listed {}; the nearest that exist: {}", self.uri_of(&self.prefix), names.join(", ")));
@@ -220,14 +207,7 @@ impl Source for S3Source {
     }
 
     fn list(&self, prune: &Prune) -> Listing {
-        let judge = Judge::new(prune);
-        let walk = Walk { source: self.clone(), judge: judge.clone(), strict: false, waiting: Vec::new(), ready: VecDeque::new() };
-        let start = async move { Ok((walk.start().await?, FuturesUnordered::new())) };
-        let objects = stream::once(start).map(|walk| match walk {
-            Ok((walk, running)) => stream::try_unfold((walk, running), next_object).boxed(),
-            Err(fault) => stream::once(async move { Err(fault) }).boxed(),
-        });
-        Listing::new(judge, objects.flatten().boxed())
+        walk::list(self.clone(), Judge::new(prune))
     }
 
     async fn read(&self, object: &Object) -> Result<Bytestream> {
@@ -323,286 +303,33 @@ impl Body {
     }
 }
 
-/// A listing under way. Folders wait last in, first out, so that few of them wait however large the bucket is.
-struct Walk {
-    source: S3Source,
-    judge: Judge,
-    /// `AWSLogs/` was found: keys that follow no layout are strangers.
-    strict: bool,
-    waiting: Vec<Task>,
-    ready: VecDeque<Object>,
-}
-
-/// What the search for `AWSLogs/` came upon.
-#[derive(Debug, Default)]
-struct Search {
-    layouts: Vec<(String, Place)>,
-    beside: Vec<String>,
-    hidden: Vec<String>,
-    /// Folders that the bounds left unseen.
-    unseen: Vec<String>,
-}
-
-impl Search {
-    /// Sorts what stands below a folder; returns the folders to look into next.
-    fn sort_out(&mut self, looked: &Looked) -> Vec<(String, Place)> {
-        let mut next = Vec::new();
-        for folder in &looked.below {
-            match looked.place.enter(last_part(folder)) {
-                Ok(below) if below.level == Level::Outside => next.push((folder.clone(), below)),
-                Ok(below) => self.layouts.push((folder.clone(), below)),
-                Err(_) => self.hidden.push(folder.clone()),
-            }
-        }
-        next
-    }
-}
-
-/// The first page of a folder.
-#[derive(Debug)]
-struct Looked {
-    place: Place,
-    below: Vec<String>,
-    page: ListObjectsV2Output,
-}
-
-/// A page to ask for.
-#[derive(Debug)]
-struct Task {
-    prefix: String,
-    /// What the path up to the last `/` of the prefix says.
-    place: Place,
-    /// Lists what lies below folders too.
-    whole: bool,
-    token: Option<String>,
-}
-
-impl Task {
-    /// Days are listed whole: their hours are few, and the file stamps tell the same.
-    fn new(prefix: String, place: Place) -> Task {
-        let whole = place.level >= Level::Hours || place.level == Level::Outside;
-        Task { prefix, place, whole, token: None }
-    }
-}
-
-type Page = Result<(Task, ListObjectsV2Output)>;
-
-async fn next_object(
-    (mut walk, mut running): (Walk, FuturesUnordered<BoxFuture<'static, Page>>),
-) -> Result<Option<(Object, (Walk, FuturesUnordered<BoxFuture<'static, Page>>))>> {
-    loop {
-        if let Some(object) = walk.ready.pop_front() {
-            return Ok(Some((object, (walk, running))));
-        }
-        while running.len() < LISTS_IN_FLIGHT_MAX
-            && let Some(mut task) = walk.waiting.pop()
-        {
-            let (source, judge) = (walk.source.clone(), walk.judge.clone());
-            running.push(Box::pin(async move {
-                let page = source.page(&task.prefix, !task.whole, task.token.take(), &judge).await?;
-                Ok((task, page))
-            }));
-        }
-        match running.next().await {
-            Some(page) => {
-                let (task, page) = page?;
-                walk.take(task, page);
-            }
-            None if walk.judge.counts().saw_nothing() => return Err(walk.source.nothing_at(&walk.judge).await),
-            None => return Ok(None),
-        }
-    }
-}
-
-impl Walk {
-    /// Finds out what the prefix is: one object, a folder, or the beginning of names; and where the layout starts.
-    async fn start(mut self) -> Result<Walk> {
-        let mut prefix = self.source.prefix.clone();
-        if !prefix.is_empty() && !prefix.ends_with('/') {
-            let page = self.source.page(&prefix, true, None, &self.judge).await?;
-            // Keys come in order, so the key that is the prefix itself comes first.
-            if let Some(object) = page.contents().iter().find(|object| object.key() == Some(&*prefix)) {
-                let (folder, name) = split(&prefix);
-                self.yield_named(object, Place::of(folder).object(name));
-                return Ok(self);
-            }
-            // `logs` means `logs/`, not also `logs-old/`, where such a folder exists.
-            let folder = format!("{prefix}/");
-            if page.common_prefixes().iter().any(|found| found.prefix() == Some(&*folder)) {
-                prefix = folder;
-            }
-        }
-        let place = Place::of(split(&prefix).0);
-        if place.level != Level::Outside {
-            self.waiting.push(Task::new(prefix, place));
-            return Ok(self);
-        }
-        self.search(prefix, place).await?;
-        Ok(self)
-    }
-
-    /// Looks for `AWSLogs/` folder by folder, within bounds; lists the prefix whole if there is none.
-    async fn search(&mut self, prefix: String, place: Place) -> Result<()> {
-        let mut level = vec![(prefix.clone(), place.clone())];
-        let (mut search, mut first, mut folders_left) = (Search::default(), None, SEARCH_FOLDERS_MAX);
-        for depth in 0..=SEARCH_DEPTH_MAX {
-            search.unseen.extend(level.split_off(level.len().min(folders_left)).into_iter().map(|(folder, _)| folder));
-            folders_left -= level.len();
-            let looks: Vec<_> = level.drain(..).map(|(folder, place)| self.look(folder, place)).collect();
-            let looked: Vec<Looked> = stream::iter(looks).buffered(LISTS_IN_FLIGHT_MAX).try_collect().await?;
-            for looked in looked {
-                level.extend(search.sort_out(&looked));
-                if depth == 0 {
-                    first = Some(looked.page);
-                } else {
-                    search.beside.extend(looked.page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
-                }
-            }
-            if level.is_empty() {
-                break;
-            }
-        }
-        search.unseen.extend(level.into_iter().map(|(folder, _)| folder));
-        if search.layouts.is_empty() {
-            self.list_whole(prefix, place, first);
-            return Ok(());
-        }
-        self.strict = true;
-        for object in first.iter().flat_map(|page| page.contents()) {
-            self.take_object(object, base(&prefix), &place);
-        }
-        self.leave_out(&search);
-        for (folder, place) in search.layouts {
-            if let Some(place) = self.judge.within(place, &self.source.uri_of(&folder)) {
-                self.waiting.push(Task::new(folder, place));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lists one page of a folder, and asks for its `AWSLogs/` by name if the page ends too early to tell.
-    async fn look(&self, folder: String, place: Place) -> Result<Looked> {
-        let page = self.source.page(&folder, true, None, &self.judge).await?;
-        let mut below: Vec<String> = page.common_prefixes().iter().filter_map(|below| below.prefix().map(str::to_owned)).collect();
-        let logs = format!("{}AWSLogs/", base(&folder));
-        if page.is_truncated() == Some(true) && logs.starts_with(&folder) && !below.contains(&logs) {
-            let asked = self.source.page(&logs, true, None, &self.judge).await?;
-            if !asked.contents().is_empty() || !asked.common_prefixes().is_empty() {
-                below.push(logs);
-            }
-        }
-        Ok(Looked { place, below, page })
-    }
-
-    /// Counts what the search came upon outside `AWSLogs/`.
-    fn leave_out(&self, search: &Search) {
-        for key in &search.beside {
-            self.judge.foreign(&self.source.uri_of(key), "beside AWSLogs/, not in it");
-        }
-        for folder in &search.hidden {
-            self.judge.foreign_folder(&self.source.uri_of(folder), "hidden folder");
-        }
-        for folder in &search.unseen {
-            self.judge.foreign_folder(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
-        }
-    }
-
-    /// Lists everything below a prefix: its folders in parallel if they are all known.
-    fn list_whole(&mut self, prefix: String, place: Place, first: Option<ListObjectsV2Output>) {
-        let Some(first) = first.filter(|page| page.is_truncated() != Some(true)) else {
-            self.waiting.push(Task::new(prefix, place));
-            return;
-        };
-        for object in first.contents() {
-            self.take_object(object, base(&prefix), &place);
-        }
-        for folder in first.common_prefixes().iter().filter_map(|folder| folder.prefix()) {
-            if let Some(below) = self.judge.folder(&place, last_part(folder), &self.source.uri_of(folder)) {
-                self.waiting.push(Task::new(folder.to_owned(), below));
-            }
-        }
-    }
-
-    fn take(&mut self, task: Task, page: ListObjectsV2Output) {
-        let base = base(&task.prefix);
-        for object in page.contents() {
-            self.take_object(object, base, &task.place);
-        }
-        for folder in page.common_prefixes().iter().filter_map(|folder| folder.prefix()) {
-            if let Some(below) = self.judge.folder(&task.place, last_part(folder), &self.source.uri_of(folder)) {
-                self.waiting.push(Task::new(folder.to_owned(), below));
-            }
-        }
-        if let Some(token) = page.next_continuation_token.filter(|_| page.is_truncated == Some(true)) {
-            self.waiting.push(Task { token: Some(token), ..task });
-        }
-    }
-
-    fn take_object(&mut self, found: &aws_sdk_s3::types::Object, base: &str, place: &Place) {
-        let Some(key) = found.key() else { return };
-        // A folder's own marker is no file in it.
-        if key == base {
-            return self.judge.foreign(&self.source.uri_of(key), "folder marker");
-        }
-        let recognised = place.below(key.strip_prefix(base).unwrap_or(key));
-        let uri = self.source.uri_of(key);
-        let key = self.judge.object(recognised, &uri, size(found), self.strict);
-        self.ready.extend(key.map(|key| object(&uri, key, found)));
-    }
-
-    fn yield_named(&mut self, found: &aws_sdk_s3::types::Object, recognised: Recognised) {
-        let uri = self.source.uri_of(found.key().unwrap_or_default());
-        let key = self.judge.named(recognised, &uri, size(found));
-        self.ready.extend(key.map(|key| object(&uri, key, found)));
-    }
-}
-
 /// Whether an answer holds the range that was asked for: a server that knows no ranges sends the whole object.
 fn answers_range(answer: &GetObjectOutput, range: &Range<u64>) -> bool {
     answer.content_range().is_some_and(|told| told.starts_with(&format!("bytes {}-{}/", range.start, range.end - 1)))
 }
 
-/// Undoes `encoding-type=url`, for servers that know it.
-fn decoded(mut page: ListObjectsV2Output) -> ListObjectsV2Output {
-    if page.encoding_type() != Some(&EncodingType::Url) {
-        return page;
-    }
-    let decode = |text: &mut Option<String>| {
-        if let Some(text) = text.as_mut().filter(|text| text.contains(['%', '+'])) {
-            *text = percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
-        }
+/// Takes what a walk needs out of an answer, and undoes `encoding-type=url` for servers that know it.
+fn page_of(answer: ListObjectsV2Output) -> Page {
+    let encoded = answer.encoding_type() == Some(&EncodingType::Url);
+    let decode = |text: String| match encoded && text.contains(['%', '+']) {
+        true => percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+        false => text,
     };
-    page.contents.iter_mut().flatten().for_each(|object| decode(&mut object.key));
-    page.common_prefixes.iter_mut().flatten().for_each(|folder| decode(&mut folder.prefix));
-    page
-}
-
-fn size(object: &aws_sdk_s3::types::Object) -> u64 {
-    object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
-}
-
-fn object(uri: &str, key: LogKey, found: &aws_sdk_s3::types::Object) -> Object {
-    let etag = found.e_tag().map(|etag| unquoted(etag).into());
-    Object { uri: uri.into(), key, size: size(found), etag, modified: found.last_modified().map(|at| at.secs()) }
+    let next = answer.next_continuation_token.filter(|_| answer.is_truncated == Some(true));
+    let folders = answer.common_prefixes.into_iter().flatten().filter_map(|folder| folder.prefix).map(decode).collect();
+    let found = |object: aws_sdk_s3::types::Object| {
+        Some(Found {
+            size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            etag: object.e_tag.map(|etag| unquoted(&etag).into()),
+            modified: object.last_modified.map(|at| at.secs()),
+            key: decode(object.key?),
+        })
+    };
+    Page { objects: answer.contents.into_iter().flatten().filter_map(found).collect(), folders, next }
 }
 
 fn unquoted(etag: &str) -> &str {
     etag.trim_matches('"')
-}
-
-/// Splits a key into its folders and its name.
-fn split(key: &str) -> (&str, &str) {
-    key.rsplit_once('/').unwrap_or(("", key))
-}
-
-/// Returns a key up to and with its last `/`.
-fn base(prefix: &str) -> &str {
-    prefix.rfind('/').map_or("", |at| &prefix[..=at])
-}
-
-/// Returns the name of a folder `a/b/`: `b`.
-fn last_part(folder: &str) -> &str {
-    split(folder.trim_end_matches('/')).1
 }
 
 /// What S3 said, without the operation's own type.
