@@ -259,9 +259,8 @@ impl S3Route for Sts {
             "<Credentials><AccessKeyId>{ROLE_ACCESS_KEY}</AccessKeyId><SecretAccessKey>{SECRET_KEY}</SecretAccessKey>\
              <SessionToken>token</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
         );
-        let result = format!(
-            "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>{credentials}</AssumeRoleResult></AssumeRoleResponse>"
-        );
+        let result = format!("<AssumeRoleResult>{credentials}</AssumeRoleResult>");
+        let result = format!("<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">{result}</AssumeRoleResponse>");
         Ok(S3Response::new(Body::from(result)))
     }
 }

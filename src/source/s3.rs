@@ -107,7 +107,7 @@ impl S3Source {
             let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
             let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
             match request.set_request_payer(self.payer()).send().await {
-                Ok(answer) if answer.e_tag().is_some_and(|etag| object.etag.as_deref().is_some_and(|listed| listed != unquoted(etag))) => {
+                Ok(answer) if object.etag.is_some() && answer.e_tag().is_some_and(|etag| strong(etag) != object.etag.as_deref()) => {
                     return Err(ReadFault::Replaced.error(&object.uri));
                 }
                 Ok(answer) if range.as_ref().is_some_and(|range| !answers_range(&answer, range)) => {
@@ -289,7 +289,8 @@ impl Body {
         let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.fruitless).min(RESUME_PAUSE_MAX);
         self.resumes += 1;
         self.fruitless += 1;
-        tracing::debug!(object = %uri, at, resumes = self.resumes, cause = cause.as_deref().unwrap_or("it ended early"), "body was cut; resuming");
+        let cause = cause.as_deref().unwrap_or("it ended early");
+        tracing::debug!(object = %uri, at, resumes = self.resumes, cause, "body was cut; resuming");
         tokio::time::sleep(pause).await;
         match self.source.get(&self.object, Some(at..self.end)).await {
             Ok(answer) => self.body = answer.body,
@@ -320,7 +321,7 @@ fn page_of(answer: ListObjectsV2Output) -> Page {
     let found = |object: aws_sdk_s3::types::Object| {
         Some(Found {
             size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-            etag: object.e_tag.map(|etag| unquoted(&etag).into()),
+            etag: object.e_tag.as_deref().and_then(strong).map(Arc::from),
             modified: object.last_modified.map(|at| at.secs()),
             key: decode(object.key?),
         })
@@ -328,8 +329,9 @@ fn page_of(answer: ListObjectsV2Output) -> Page {
     Page { objects: answer.contents.into_iter().flatten().filter_map(found).collect(), folders, next }
 }
 
-fn unquoted(etag: &str) -> &str {
-    etag.trim_matches('"')
+/// Returns a tag without quotes; `None` for a weak one (`W/"…"`), which does not promise the same bytes (RFC 9110, 8.8.1).
+fn strong(etag: &str) -> Option<&str> {
+    (!etag.starts_with("W/")).then(|| etag.trim_matches('"'))
 }
 
 /// What S3 said, without the operation's own type.

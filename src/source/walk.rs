@@ -20,8 +20,8 @@ use std::sync::Arc;
 const LISTS_IN_FLIGHT_MAX: usize = 16;
 /// How many folders below the prefix `AWSLogs/` is looked for.
 const SEARCH_DEPTH_MAX: usize = 4;
-/// How many folders are listed while looking for `AWSLogs/`.
-const SEARCH_FOLDERS_MAX: usize = 128;
+/// How many folders are listed while looking for `AWSLogs/`: two seconds at the width above, and a tenth of a cent.
+const SEARCH_FOLDERS_MAX: usize = 256;
 
 /// One page of a listing.
 #[derive(Debug, Default)]
@@ -80,12 +80,17 @@ struct Search {
     hidden: Vec<String>,
     /// Folders that the bounds left unseen.
     unseen: Vec<String>,
+    /// Folders with more names than a page, of which the rest was left unseen.
+    half_seen: Vec<String>,
 }
 
 impl Search {
     /// Sorts what stands below a folder; returns the folders to look into next.
     fn sort_out(&mut self, looked: &Looked) -> Vec<(String, Place)> {
         let mut next = Vec::new();
+        if looked.page.next.is_some() {
+            self.half_seen.push(looked.folder.clone());
+        }
         for folder in &looked.below {
             match looked.place.enter(last_part(folder)) {
                 Ok(below) if below.level == Level::Outside => next.push((folder.clone(), below)),
@@ -100,6 +105,7 @@ impl Search {
 /// The first page of a folder.
 #[derive(Debug)]
 struct Looked {
+    folder: String,
     place: Place,
     below: Vec<String>,
     page: Page,
@@ -183,18 +189,24 @@ impl Walk {
         let mut level = vec![(prefix.clone(), place.clone())];
         let (mut search, mut first, mut folders_left) = (Search::default(), None, SEARCH_FOLDERS_MAX);
         for depth in 0..=SEARCH_DEPTH_MAX {
-            search.unseen.extend(level.split_off(level.len().min(folders_left)).into_iter().map(|(folder, _)| folder));
+            // Half of what is left for each level, so that a wide one leaves something for what lies deeper.
+            let over = level.split_off(level.len().min(folders_left.div_ceil(2)));
+            search.unseen.extend(over.into_iter().map(|(folder, _)| folder));
             folders_left -= level.len();
             let looks: Vec<_> = level.drain(..).map(|(folder, place)| self.look(folder, place)).collect();
             let looked: Vec<Looked> = stream::iter(looks).buffered(LISTS_IN_FLIGHT_MAX).try_collect().await?;
+            let mut below = Vec::new();
             for looked in looked {
-                level.extend(search.sort_out(&looked));
+                below.extend(search.sort_out(&looked).into_iter().enumerate());
                 if depth == 0 {
                     first = Some(looked.page);
                 } else {
                     search.beside.extend(looked.page.objects.iter().map(|object| object.key.clone()));
                 }
             }
+            // The first folder of each parent, then the second of each: no parent's crowd hides the others.
+            below.sort_by_key(|(rank, _)| *rank);
+            level.extend(below.into_iter().map(|(_, folder)| folder));
             if level.is_empty() {
                 break;
             }
@@ -228,7 +240,7 @@ impl Walk {
                 below.push(logs);
             }
         }
-        Ok(Looked { place, below, page })
+        Ok(Looked { folder, place, below, page })
     }
 
     /// Counts what the search came upon outside `AWSLogs/`.
@@ -241,6 +253,9 @@ impl Walk {
         }
         for folder in &search.unseen {
             self.judge.foreign_folder(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
+        }
+        for folder in &search.half_seen {
+            self.judge.foreign_folder(&self.source.uri_of(folder), "only its first names were searched for AWSLogs/");
         }
     }
 
@@ -304,7 +319,7 @@ fn base(prefix: &str) -> &str {
     prefix.rfind('/').map_or("", |at| &prefix[..=at])
 }
 
-/// Returns the name of a folder `a/b/`: `b`.
+/// Returns the name of a folder: `b` of `a/b/`, and nothing of `a//`.
 fn last_part(folder: &str) -> &str {
-    split(folder.trim_end_matches('/')).1
+    split(folder.strip_suffix('/').unwrap_or(folder)).1
 }
