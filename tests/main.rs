@@ -6,3 +6,7 @@
 mod generator;
 /// The generator against itself.
 mod generator_self;
+/// An S3 server on loopback, with faults on demand.
+mod s3_server;
+/// Listing and reading, by one contract for disks and S3.
+mod source;

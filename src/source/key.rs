@@ -131,9 +131,9 @@ pub(super) struct Place {
 impl Place {
     /// Reads the folder that the user named. Nothing in it is foreign: where no layout fits, the search starts anew.
     pub(super) fn of(prefix: &str) -> Place {
-        prefix.split('/').fold(Place::default(), |place, folder| {
-            place.enter(folder).or_else(|_| Place::default().enter(folder)).unwrap_or_default()
-        })
+        prefix
+            .split('/')
+            .fold(Place::default(), |place, folder| place.enter(folder).or_else(|_| Place::default().enter(folder)).unwrap_or_default())
     }
 
     /// Goes into a folder, or says why nothing below it can be a flow log.
@@ -153,7 +153,13 @@ impl Place {
                 }
                 _ => Err("not an account folder"),
             },
-            Level::Services => if is_flow_logs(folder) { Ok(self.at(Level::Regions, name)) } else { Err("another AWS service's logs") },
+            Level::Services => {
+                if is_flow_logs(folder) {
+                    Ok(self.at(Level::Regions, name))
+                } else {
+                    Err("another AWS service's logs")
+                }
+            }
             Level::Regions => match name {
                 None | Some("aws-region") if is_region(value) => {
                     let mut place = self.at(Level::Years, name);
@@ -287,11 +293,12 @@ fn parse_name(name: &str) -> Option<LogKey> {
 /// Reads `YYYYMMDDTHHmmZ`.
 fn parse_stamp(text: &str) -> Option<UnixSeconds> {
     let bytes = text.as_bytes();
-    let shaped = bytes.len() == 14 && bytes.iter().enumerate().all(|(at, byte)| match at {
-        8 => *byte == b'T',
-        13 => *byte == b'Z',
-        _ => byte.is_ascii_digit(),
-    });
+    let shaped = bytes.len() == 14
+        && bytes.iter().enumerate().all(|(at, byte)| match at {
+            8 => *byte == b'T',
+            13 => *byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        });
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u32>().ok();
     if !shaped {
         return None;
@@ -363,9 +370,8 @@ fn is_athena_result(lower: &str) -> bool {
 }
 
 fn is_other_service(name: &str) -> bool {
-    name.split_once('_').is_some_and(|(account, rest)| {
-        is_account(account) && OTHER_SERVICES.iter().any(|service| rest.starts_with(service))
-    })
+    name.split_once('_')
+        .is_some_and(|(account, rest)| is_account(account) && OTHER_SERVICES.iter().any(|service| rest.starts_with(service)))
 }
 
 /// Limits applied while listing. A key that does not tell is never left out.

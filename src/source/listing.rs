@@ -2,8 +2,8 @@
 //!
 //! Whatever is not yielded is counted here by reason, so that "nothing found" can say what was there instead.
 
-use super::{LogKey, Object};
 use super::key::{Limit, Place, Prune, Recognised};
+use super::{LogKey, Object};
 use crate::error::Result;
 use futures::stream::{BoxStream, Stream};
 use std::pin::Pin;
@@ -119,7 +119,7 @@ fn keep_smallest<T: Ord>(kept: &mut Vec<T>, example: T) {
 /// Judges what a listing meets, and counts it.
 #[derive(Debug, Clone)]
 pub(super) struct Judge {
-    pub(super) prune: Arc<Prune>,
+    prune: Arc<Prune>,
     counts: Arc<Mutex<ListCounts>>,
 }
 
@@ -150,7 +150,12 @@ impl Judge {
                 return None;
             }
         };
-        let Some(limit) = self.prune.rejects_place(&below) else { return Some(below) };
+        self.within(below, uri)
+    }
+
+    /// Returns a folder unless a limit leaves it out.
+    pub(super) fn within(&self, place: Place, uri: &str) -> Option<Place> {
+        let Some(limit) = self.prune.rejects_place(&place) else { return Some(place) };
         self.with(|counts| {
             counts.pruned.of(limit).prefixes += 1;
             keep_smallest(&mut counts.pruned_examples, uri.to_owned());

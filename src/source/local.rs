@@ -52,7 +52,8 @@ impl LocalSource {
         let bad = |fault: String| Error::usage(format!("not a glob: {fault}")).at(arg);
         let mut starts = Vec::new();
         for found in glob::glob(&path).map_err(|fault| bad(fault.to_string()))? {
-            let found = found.map_err(|fault| Error::failed("cannot read the folder").at(fault.path().to_string_lossy()).caused_by(fault))?;
+            let found =
+                found.map_err(|fault| Error::failed("cannot read the folder").at(fault.path().to_string_lossy()).caused_by(fault))?;
             if let Some(path) = found.to_str() {
                 starts.push(Start { path: tidy(path), named: false });
             }
@@ -95,9 +96,8 @@ impl Source for LocalSource {
     async fn read(&self, object: &Object) -> Result<Bytestream> {
         let reader = Reader::open(object.clone());
         let reader = on_disk(move || reader).await?;
-        let chunks = stream::try_unfold(reader, |mut reader| async move {
-            on_disk(move || Ok(reader.chunk()?.map(|chunk| (chunk, reader)))).await
-        });
+        let chunks =
+            stream::try_unfold(reader, |mut reader| async move { on_disk(move || Ok(reader.chunk()?.map(|chunk| (chunk, reader)))).await });
         Ok(chunks.boxed())
     }
 

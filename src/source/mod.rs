@@ -3,11 +3,12 @@
 //! A source lists log objects and reads their stored bytes. It does not look inside them: decompressing and decoding stand
 //! in `decode`. Everything that is not yielded is counted by reason (`listing`), and what a key says is read in `key`.
 
+pub mod aws;
 pub mod key;
 mod listing;
 mod local;
 mod s3;
-pub mod aws;
+mod walk;
 
 pub use aws::S3Options;
 pub use key::{LogKey, Prune};

@@ -1,39 +1,30 @@
-//! Logs in S3: listing by prefixes, and bodies that resume where they were cut.
-//!
-//! The layout is found by listing folders level by level from where the user points (`AWSLogs/`, account, `vpcflowlogs`,
-//! region, year, month, day), leaving out at each level what the limits exclude; days are then listed whole, in parallel.
-//! Where no `AWSLogs/` is found within stated bounds, the prefix is listed whole. Once one is found, whatever lies outside is
-//! counted and not walked: a central bucket holds far more than flow logs.
+//! S3: requests, what their answers mean, and bodies that resume where they were cut. How a bucket is walked stands in `walk`.
 //!
 //! Rests on the S3 API reference: ListObjectsV2 (keys in UTF-8 order, 1,000 a page), GetObject with `Range` and `If-Match`
 //! (412 if the object was replaced), and 301 or 400 with `x-amz-bucket-region` from a bucket in another region.
 
 use super::aws::{Bucket, Connection, chain};
-use super::key::{Level, Place, Prune, Recognised};
+use super::key::Prune;
 use super::listing::{Judge, Listing};
-use super::{Bytestream, LogKey, Object, Permission, ReadFault, Source};
+use super::walk::{self, Found, Page};
+use super::{Bytestream, Object, Permission, ReadFault, Source};
 use crate::error::{Error, Result};
 use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::RequestPayer;
+use aws_sdk_s3::types::{EncodingType, RequestPayer};
 use bytes::{Bytes, BytesMut};
-use futures::future::BoxFuture;
-use futures::stream::{self, FuturesUnordered, StreamExt};
-use std::collections::VecDeque;
+use futures::stream::{self, StreamExt};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// LIST requests under way at a time: enough to hide their ~100 ms each, far below what S3 allows one prefix (5,500 a second).
-const LISTS_IN_FLIGHT_MAX: usize = 16;
-/// How many folders below the prefix `AWSLogs/` is looked for.
-const SEARCH_DEPTH_MAX: usize = 4;
-/// How many folders are listed while looking for `AWSLogs/`.
-const SEARCH_FOLDERS_MAX: usize = 128;
 /// How often one body is resumed; a body that is cut more often is the sign of a fault that asking again does not mend.
 const RESUMES_MAX: u32 = 16;
+/// How often in a row a body may end without a single new byte; with the pauses below that is about 3 s of silence.
+const FRUITLESS_MAX: u32 = 6;
 const RESUME_PAUSE_FIRST: Duration = Duration::from_millis(50);
 const RESUME_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How often one request follows a bucket to another region.
@@ -48,7 +39,7 @@ const NEAREST_PARENTS_MAX: usize = 8;
 pub(super) struct S3Source {
     arg: String,
     bucket: Arc<Bucket>,
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl S3Source {
@@ -66,7 +57,7 @@ impl S3Source {
         Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(bucket), prefix: prefix.to_owned() })
     }
 
-    fn uri_of(&self, key: &str) -> String {
+    pub(super) fn uri_of(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.bucket.name)
     }
 
@@ -88,14 +79,15 @@ impl S3Source {
         self.bucket.request_payer.then_some(RequestPayer::Requester)
     }
 
-    /// Lists one page.
-    async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<ListObjectsV2Output> {
+    /// Lists one page; its keys are decoded.
+    pub(super) async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<Page> {
         for _ in 0..=MOVES_MAX {
             judge.request();
             let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
             let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
-            match request.set_request_payer(self.payer()).send().await {
-                Ok(page) => return Ok(page),
+            // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
+            match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
+                Ok(page) => return Ok(page_of(page)),
                 Err(fault) => {
                     let fault = Fault::of(fault);
                     if !self.follow(&fault).await {
@@ -108,14 +100,18 @@ impl S3Source {
     }
 
     /// Asks for an object's bytes, all or from `range`; only for the object that was listed.
-    async fn get(&self, object: &Object, range: Option<String>) -> Result<GetObjectOutput> {
+    async fn get(&self, object: &Object, range: Option<Range<u64>>) -> Result<GetObjectOutput> {
         let key = object.uri.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map_or("", |(_, key)| key);
         for _ in 0..=MOVES_MAX {
-            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(range.clone());
+            let asked = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1));
+            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
             let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
             match request.set_request_payer(self.payer()).send().await {
-                Ok(answer) if answer.e_tag().is_some_and(|etag| object.etag.as_deref().is_some_and(|listed| listed != unquoted(etag))) => {
+                Ok(answer) if object.etag.is_some() && answer.e_tag().is_some_and(|etag| strong(etag) != object.etag.as_deref()) => {
                     return Err(ReadFault::Replaced.error(&object.uri));
+                }
+                Ok(answer) if range.as_ref().is_some_and(|range| !answers_range(&answer, range)) => {
+                    return Err(Error::failed("the server does not answer ranges").at(&*object.uri));
                 }
                 Ok(answer) => return Ok(answer),
                 Err(fault) => {
@@ -168,7 +164,8 @@ impl S3Source {
             (416, _) => ReadFault::Replaced.error(&object.uri),
             (404, _) => ReadFault::Gone.error(&object.uri),
             (_, "AccessDenied" | "AllAccessDisabled" | "403") => {
-                let hint = format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
+                let hint =
+                    format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
                 Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(hint)
             }
             (_, "InvalidObjectState") => {
@@ -180,7 +177,7 @@ impl S3Source {
     }
 
     /// Says that nothing stands at the prefix, and what stands nearest to it.
-    async fn nothing_at(&self, judge: &Judge) -> Error {
+    pub(super) async fn nothing_at(&self, judge: &Judge) -> Error {
         let error = Error::usage("nothing found").at(&self.arg);
         let mut listed = self.prefix.as_str();
         for _ in 0..NEAREST_PARENTS_MAX {
@@ -188,9 +185,8 @@ impl S3Source {
             let Ok(page) = self.page(parent, true, None, judge).await else {
                 return error.with_hint(format!("listed {}", self.uri_of(&self.prefix)));
             };
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            let keys = page.contents().iter().filter_map(|object| object.key());
-            let names = super::nearest_names(folders.chain(keys).map(str::to_owned), &self.prefix, NEAREST_MAX);
+            let names = page.folders.into_iter().chain(page.objects.into_iter().map(|object| object.key));
+            let names = super::nearest_names(names, &self.prefix, NEAREST_MAX);
             if !names.is_empty() {
                 let names: Vec<_> = names.iter().map(|name| self.uri_of(name)).collect();
                 return error.with_hint(format!("listed {}; the nearest that exist: {}", self.uri_of(&self.prefix), names.join(", ")));
@@ -211,14 +207,7 @@ impl Source for S3Source {
     }
 
     fn list(&self, prune: &Prune) -> Listing {
-        let judge = Judge::new(prune);
-        let walk = Walk { source: self.clone(), judge: judge.clone(), strict: false, waiting: Vec::new(), ready: VecDeque::new() };
-        let start = async move { Ok((walk.start().await?, FuturesUnordered::new())) };
-        let objects = stream::once(start).map(|walk| match walk {
-            Ok((walk, running)) => stream::try_unfold((walk, running), next_object).boxed(),
-            Err(fault) => stream::once(async move { Err(fault) }).boxed(),
-        });
-        Listing::new(judge, objects.flatten().boxed())
+        walk::list(self.clone(), Judge::new(prune))
     }
 
     async fn read(&self, object: &Object) -> Result<Bytestream> {
@@ -226,20 +215,21 @@ impl Source for S3Source {
         if answer.content_length().is_some_and(|length| u64::try_from(length).ok() != Some(object.size)) {
             return Err(ReadFault::Replaced.error(&object.uri));
         }
-        let body = Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0 };
+        let body =
+            Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0, fruitless: 0 };
         Ok(stream::try_unfold(body, |mut body| async move { Ok(body.chunk().await?.map(|chunk| (chunk, body))) }).boxed())
     }
 
-    async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<Bytes> {
+    async fn read_range(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
         if range.start > range.end || range.end > object.size {
             return Err(Error::failed(format!("bytes {}..{} lie outside the object", range.start, range.end)).at(&*object.uri));
         }
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let answer = self.get(object, Some(format!("bytes={}-{}", range.start, range.end - 1))).await?;
+        let answer = self.get(object, Some(range.clone())).await?;
         let (source, object) = (self.clone(), object.clone());
-        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0 };
+        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
         let mut whole = BytesMut::new();
         while let Some(chunk) = body.chunk().await? {
             whole.extend_from_slice(&chunk);
@@ -265,6 +255,7 @@ struct Body {
     at: u64,
     end: u64,
     resumes: u32,
+    fruitless: u32,
 }
 
 impl Body {
@@ -277,6 +268,7 @@ impl Body {
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => {
                     self.at += chunk.len() as u64;
+                    self.fruitless = 0;
                     if self.at > self.end {
                         return Err(ReadFault::Replaced.error(&self.object.uri));
                     }
@@ -291,15 +283,16 @@ impl Body {
     /// Asks for the bytes that are missing.
     async fn resume(&mut self, cause: Option<String>) -> Result<()> {
         let (at, uri) = (self.at, &self.object.uri);
-        if self.resumes >= RESUMES_MAX {
+        if self.resumes >= RESUMES_MAX || self.fruitless >= FRUITLESS_MAX {
             return Err(ReadFault::Cut { at }.error(uri));
         }
-        let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.resumes.min(16)).min(RESUME_PAUSE_MAX);
+        let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.fruitless).min(RESUME_PAUSE_MAX);
         self.resumes += 1;
-        tracing::debug!(object = %uri, at, resumes = self.resumes, cause = cause.as_deref().unwrap_or("it ended early"), "body was cut; resuming");
+        self.fruitless += 1;
+        let cause = cause.as_deref().unwrap_or("it ended early");
+        tracing::debug!(object = %uri, at, resumes = self.resumes, cause, "body was cut; resuming");
         tokio::time::sleep(pause).await;
-        let range = format!("bytes={at}-{}", self.end - 1);
-        match self.source.get(&self.object, Some(range)).await {
+        match self.source.get(&self.object, Some(at..self.end)).await {
             Ok(answer) => self.body = answer.body,
             Err(fault) if ReadFault::of(&fault).is_some() || fault.kind() == crate::error::Kind::Access => return Err(fault),
             Err(fault) => {
@@ -311,235 +304,34 @@ impl Body {
     }
 }
 
-/// A listing under way. Folders wait last in, first out, so that few of them wait however large the bucket is.
-struct Walk {
-    source: S3Source,
-    judge: Judge,
-    /// `AWSLogs/` was found: keys that follow no layout are strangers.
-    strict: bool,
-    waiting: Vec<Task>,
-    ready: VecDeque<Object>,
+/// Whether an answer holds the range that was asked for: a server that knows no ranges sends the whole object.
+fn answers_range(answer: &GetObjectOutput, range: &Range<u64>) -> bool {
+    answer.content_range().is_some_and(|told| told.starts_with(&format!("bytes {}-{}/", range.start, range.end - 1)))
 }
 
-/// A page to ask for.
-#[derive(Debug)]
-struct Task {
-    prefix: String,
-    /// What the path up to the last `/` of the prefix says.
-    place: Place,
-    /// Lists what lies below folders too.
-    whole: bool,
-    token: Option<String>,
+/// Takes what a walk needs out of an answer, and undoes `encoding-type=url` for servers that know it.
+fn page_of(answer: ListObjectsV2Output) -> Page {
+    let encoded = answer.encoding_type() == Some(&EncodingType::Url);
+    let decode = |text: String| match encoded && text.contains(['%', '+']) {
+        true => percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+        false => text,
+    };
+    let next = answer.next_continuation_token.filter(|_| answer.is_truncated == Some(true));
+    let folders = answer.common_prefixes.into_iter().flatten().filter_map(|folder| folder.prefix).map(decode).collect();
+    let found = |object: aws_sdk_s3::types::Object| {
+        Some(Found {
+            size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            etag: object.e_tag.as_deref().and_then(strong).map(Arc::from),
+            modified: object.last_modified.map(|at| at.secs()),
+            key: decode(object.key?),
+        })
+    };
+    Page { objects: answer.contents.into_iter().flatten().filter_map(found).collect(), folders, next }
 }
 
-impl Task {
-    /// Days are listed whole: their hours are few, and the file stamps tell the same.
-    fn new(prefix: String, place: Place) -> Task {
-        let whole = place.level >= Level::Hours || place.level == Level::Outside;
-        Task { prefix, place, whole, token: None }
-    }
-}
-
-type Page = Result<(Task, ListObjectsV2Output)>;
-
-async fn next_object(
-    (mut walk, mut running): (Walk, FuturesUnordered<BoxFuture<'static, Page>>),
-) -> Result<Option<(Object, (Walk, FuturesUnordered<BoxFuture<'static, Page>>))>> {
-    loop {
-        if let Some(object) = walk.ready.pop_front() {
-            return Ok(Some((object, (walk, running))));
-        }
-        while running.len() < LISTS_IN_FLIGHT_MAX
-            && let Some(mut task) = walk.waiting.pop()
-        {
-            let (source, judge) = (walk.source.clone(), walk.judge.clone());
-            running.push(Box::pin(async move {
-                let page = source.page(&task.prefix, !task.whole, task.token.take(), &judge).await?;
-                Ok((task, page))
-            }));
-        }
-        match running.next().await {
-            Some(page) => {
-                let (task, page) = page?;
-                walk.take(task, page);
-            }
-            None if walk.judge.counts().saw_nothing() => return Err(walk.source.nothing_at(&walk.judge).await),
-            None => return Ok(None),
-        }
-    }
-}
-
-impl Walk {
-    /// Finds out what the prefix is: one object, a folder, or the beginning of names; and where the layout starts.
-    async fn start(mut self) -> Result<Walk> {
-        let mut prefix = self.source.prefix.clone();
-        if !prefix.is_empty() && !prefix.ends_with('/') {
-            let page = self.source.page(&prefix, true, None, &self.judge).await?;
-            // Keys come in order, so the key that is the prefix itself comes first.
-            if let Some(object) = page.contents().iter().find(|object| object.key() == Some(&*prefix)) {
-                let (folder, name) = split(&prefix);
-                self.yield_named(object, Place::of(folder).object(name));
-                return Ok(self);
-            }
-            // `logs` means `logs/`, not also `logs-old/`, where such a folder exists.
-            let folder = format!("{prefix}/");
-            if page.common_prefixes().iter().any(|found| found.prefix() == Some(&*folder)) {
-                prefix = folder;
-            }
-        }
-        let place = Place::of(split(&prefix).0);
-        if place.level != Level::Outside {
-            self.waiting.push(Task::new(prefix, place));
-            return Ok(self);
-        }
-        self.search(prefix, place).await?;
-        Ok(self)
-    }
-
-    /// Looks for `AWSLogs/` folder by folder, within bounds; lists the prefix whole if there is none.
-    async fn search(&mut self, prefix: String, place: Place) -> Result<()> {
-        let mut level = vec![(prefix.clone(), place.clone())];
-        let (mut found, mut beside, mut unseen) = (Vec::new(), Vec::new(), Vec::new());
-        let mut folders_left = SEARCH_FOLDERS_MAX;
-        let mut first: Option<ListObjectsV2Output> = None;
-        for depth in 0..=SEARCH_DEPTH_MAX {
-            let now = level.len().min(folders_left);
-            folders_left -= now;
-            unseen.extend(level.split_off(now).into_iter().map(|(folder, _)| folder));
-            let source = &self.source;
-            let judge = &self.judge;
-            let asked: Vec<_> = level.drain(..).map(|(folder, place)| async move {
-                let page = source.page(&folder, true, None, judge).await?;
-                // The page may end before `AWSLogs/`, so it is asked for by name.
-                let more = if page.is_truncated() == Some(true) {
-                    Some(source.page(&format!("{}AWSLogs/", base(&folder)), true, None, judge).await?)
-                } else {
-                    None
-                };
-                Ok::<_, Error>((folder, place, page, more))
-            }).collect();
-            let mut answers = stream::iter(asked).buffered(LISTS_IN_FLIGHT_MAX);
-            while let Some(answer) = answers.next().await {
-                let (folder, place, page, more) = answer?;
-                let mut names: Vec<String> = page.common_prefixes().iter().filter_map(|below| below.prefix().map(str::to_owned)).collect();
-                let logs = format!("{}AWSLogs/", base(&folder));
-                if more.is_some_and(|more| !more.contents().is_empty() || !more.common_prefixes().is_empty()) && !names.contains(&logs) && logs.starts_with(&folder) {
-                    names.push(logs);
-                }
-                for name in names {
-                    match place.enter(last_part(&name)) {
-                        Ok(below) if below.level != Level::Outside => found.push((name, below)),
-                        Ok(below) if depth < SEARCH_DEPTH_MAX => level.push((name, below)),
-                        Ok(_) => unseen.push(name),
-                        Err(_) => beside.push((name, "hidden folder")),
-                    }
-                }
-                if depth == 0 {
-                    first = Some(page);
-                } else {
-                    beside.extend(page.contents().iter().filter_map(|object| Some((object.key()?.to_owned(), ""))));
-                }
-            }
-        }
-        self.strict = !found.is_empty();
-        if !self.strict {
-            self.list_whole(prefix, place, first);
-            return Ok(());
-        }
-        for object in first.iter().flat_map(|page| page.contents()) {
-            self.take_object(object, base(&prefix), &place);
-        }
-        for (key, reason) in beside {
-            let uri = self.source.uri_of(&key);
-            if key.ends_with('/') { self.judge.foreign_folder(&uri, reason) } else { self.judge.foreign(&uri, "beside AWSLogs/, not in it") }
-        }
-        for folder in unseen {
-            self.judge.foreign_folder(&self.source.uri_of(&folder), "not searched: name it to read it");
-        }
-        for (folder, place) in found {
-            if self.judge.prune.rejects_place(&place).is_none() {
-                self.waiting.push(Task::new(folder, place));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lists everything below a prefix: its folders in parallel if they are all known.
-    fn list_whole(&mut self, prefix: String, place: Place, first: Option<ListObjectsV2Output>) {
-        let Some(first) = first.filter(|page| page.is_truncated() != Some(true)) else {
-            self.waiting.push(Task::new(prefix, place));
-            return;
-        };
-        for object in first.contents() {
-            self.take_object(object, base(&prefix), &place);
-        }
-        for folder in first.common_prefixes().iter().filter_map(|folder| folder.prefix()) {
-            if let Some(below) = self.judge.folder(&place, last_part(folder), &self.source.uri_of(folder)) {
-                self.waiting.push(Task::new(folder.to_owned(), below));
-            }
-        }
-    }
-
-    fn take(&mut self, task: Task, page: ListObjectsV2Output) {
-        let base = base(&task.prefix);
-        for object in page.contents() {
-            self.take_object(object, base, &task.place);
-        }
-        for folder in page.common_prefixes().iter().filter_map(|folder| folder.prefix()) {
-            if let Some(below) = self.judge.folder(&task.place, last_part(folder), &self.source.uri_of(folder)) {
-                self.waiting.push(Task::new(folder.to_owned(), below));
-            }
-        }
-        if let Some(token) = page.next_continuation_token.filter(|_| page.is_truncated == Some(true)) {
-            self.waiting.push(Task { token: Some(token), ..task });
-        }
-    }
-
-    fn take_object(&mut self, found: &aws_sdk_s3::types::Object, base: &str, place: &Place) {
-        let Some(key) = found.key() else { return };
-        // A folder's own marker is no file in it.
-        if key == base {
-            return self.judge.foreign(&self.source.uri_of(key), "folder marker");
-        }
-        let recognised = place.below(key.strip_prefix(base).unwrap_or(key));
-        let uri = self.source.uri_of(key);
-        let key = self.judge.object(recognised, &uri, size(found), self.strict);
-        self.ready.extend(key.map(|key| object(&uri, key, found)));
-    }
-
-    fn yield_named(&mut self, found: &aws_sdk_s3::types::Object, recognised: Recognised) {
-        let uri = self.source.uri_of(found.key().unwrap_or_default());
-        let key = self.judge.named(recognised, &uri, size(found));
-        self.ready.extend(key.map(|key| object(&uri, key, found)));
-    }
-}
-
-fn size(object: &aws_sdk_s3::types::Object) -> u64 {
-    object.size().and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
-}
-
-fn object(uri: &str, key: LogKey, found: &aws_sdk_s3::types::Object) -> Object {
-    let etag = found.e_tag().map(|etag| unquoted(etag).into());
-    Object { uri: uri.into(), key, size: size(found), etag, modified: found.last_modified().map(|at| at.secs()) }
-}
-
-fn unquoted(etag: &str) -> &str {
-    etag.trim_matches('"')
-}
-
-/// Splits a key into its folders and its name.
-fn split(key: &str) -> (&str, &str) {
-    key.rsplit_once('/').unwrap_or(("", key))
-}
-
-/// Returns a key up to and with its last `/`.
-fn base(prefix: &str) -> &str {
-    prefix.rfind('/').map_or("", |at| &prefix[..=at])
-}
-
-/// Returns the name of a folder `a/b/`: `b`.
-fn last_part(folder: &str) -> &str {
-    split(folder.trim_end_matches('/')).1
+/// Returns a tag without quotes; `None` for a weak one (`W/"…"`), which does not promise the same bytes (RFC 9110, 8.8.1).
+fn strong(etag: &str) -> Option<&str> {
+    (!etag.starts_with("W/")).then(|| etag.trim_matches('"'))
 }
 
 /// What S3 said, without the operation's own type.
@@ -564,6 +356,8 @@ impl Fault {
             Some(message) => format!("{code}: {message}"),
             None => chain(&error),
         };
+        // Credentials that run out during a run fail before a request is sent, so S3 gives no code for it.
+        let code = if status == 0 && text.contains("redentials") { "ExpiredToken".to_owned() } else { code };
         Fault { status, code, text, region }
     }
 
@@ -580,7 +374,9 @@ impl Fault {
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => "check the credentials with `aws sts get-caller-identity`",
             "ExpiredToken" | "TokenRefreshRequired" => "the credentials have expired: sign in again, such as by `aws sso login`",
             "RequestTimeTooSkewed" => "set this machine's clock",
-            "SlowDown" | "503" | "RequestLimitExceeded" => return Error::failed(message).at(uri).caused_by(self).with_hint("S3 asks to slow down: try again later"),
+            "SlowDown" | "503" | "RequestLimitExceeded" => {
+                return Error::failed(message).at(uri).caused_by(self).with_hint("S3 asks to slow down: try again later");
+            }
             "0" => return Error::failed(message).at(uri).caused_by(self).with_hint("check the network, --endpoint-url and --region"),
             _ => return Error::failed(message).at(uri).caused_by(self),
         };
