@@ -1,0 +1,241 @@
+//! ENIs, subnets, gateways, EKS clusters and Kubernetes objects; look-ups as of an instant.
+//!
+//! An inventory is read from files that the user collected (raw AWS CLI output, Config, CloudTrail, `kubectl`,
+//! `ip-ranges.json`), recognised by content. It is always asked as of an instant, never "now", and it never calls AWS.
+//! Reading it: `json` (documents) → `snapshot`, `kubernetes` (sightings) → `assemble` with `timeline` (periods) → look-ups here,
+//! in `peers` and in `destinations`.
+
+pub mod check;
+pub mod control_plane;
+pub mod destinations;
+pub mod kinds;
+pub mod model;
+pub mod peers;
+pub mod ranges;
+pub mod script;
+pub mod tables;
+pub mod timeline;
+
+mod assemble;
+mod configuration;
+mod json;
+mod kubernetes;
+mod members;
+mod scope;
+mod snapshot;
+
+use crate::error::Result;
+use crate::time::UnixSeconds;
+use destinations::{Answer, Listener, NamedHost};
+use hashbrown::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use check::{Finding, Presence, check};
+pub use destinations::Destination;
+pub use kinds::InterfaceKind;
+pub use model::{Cluster, ControlPlaneMatch, EgressMode, Eni, Held, KubeFact, KubeHeld, Suspect};
+pub use peers::{Basis, Peer};
+pub use ranges::AwsRange;
+pub use script::{ScriptOptions, script};
+pub use tables::{tables, tables_at};
+
+/// An inventory file as it was read from disk or S3.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Path or URI; its parts may carry an as-of time, an account, a region or a cluster name.
+    pub path: String,
+    /// Contents, plain or gzip.
+    pub bytes: bytes::Bytes,
+}
+
+/// How an inventory is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// As-of time of files that carry none themselves.
+    pub as_of: Option<UnixSeconds>,
+}
+
+/// Everything that is known about the network at any instant.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    enis: Vec<Eni>,
+    eni_ids: HashMap<Arc<str>, u32>,
+    clusters: Vec<Cluster>,
+    suspects: Vec<Suspect>,
+    cluster_names: Vec<Arc<str>>,
+    warnings: Vec<String>,
+    /// Instants of ENI listings, sorted.
+    eni_snapshots: Vec<UnixSeconds>,
+    eni_scopes: Vec<(Arc<str>, Arc<str>)>,
+
+    subnets: Vec<Held<model::Subnet>>,
+    vpcs: Vec<Held<model::Vpc>>,
+    nat_gateways: Vec<Held<model::NatGateway>>,
+    vpc_endpoints: Vec<Held<model::VpcEndpoint>>,
+    route_tables: Vec<Held<model::RouteTable>>,
+    flow_logs: Vec<Held<model::FlowLog>>,
+    load_balancers: Vec<Held<model::LoadBalancer>>,
+    attachments: Vec<Held<model::TransitGatewayAttachment>>,
+    peerings: Vec<Held<model::Peering>>,
+    security_groups: Vec<Held<model::SecurityGroup>>,
+    network_acls: Vec<Held<model::NetworkAcl>>,
+    dhcp_options: Vec<Held<model::DhcpOptions>>,
+    resolver_endpoints: Vec<Held<model::ResolverEndpoint>>,
+    instances: Vec<Held<model::Instance>>,
+    prefix_lists: Vec<Held<model::PrefixList>>,
+    prefix_entries: Vec<Held<model::PrefixEntry>>,
+    zones: Vec<Held<model::AvailabilityZone>>,
+
+    kube: Vec<KubeHeld>,
+    /// Indexes into `kube` by address: nodes, and everything that names a pod.
+    nodes: HashMap<IpAddr, Vec<u32>>,
+    pods: HashMap<IpAddr, Vec<u32>>,
+    listeners: HashMap<(u32, IpAddr, u16), Vec<Listener>>,
+    hosts: HashMap<u32, Vec<NamedHost>>,
+    answers: HashMap<IpAddr, Vec<Answer>>,
+    listed_ranges: ranges::ByNet<(Arc<str>, timeline::Claim)>,
+    ranges: ranges::Ranges,
+    book: peers::Book,
+    enis_of: HashMap<Arc<str>, Vec<u32>>,
+    flow_log_ids: HashMap<Arc<str>, u32>,
+}
+
+/// Lists of resources, each sorted by id and time.
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident: $item:ty;)*) => {
+        $($(#[$doc])* pub fn $name(&self) -> &[Held<$item>] { &self.$name })*
+    };
+}
+
+impl Inventory {
+    /// Reads an inventory; the order of the files does not matter.
+    ///
+    /// # Errors
+    /// A file is malformed or too large; the error names file, line and column. A file that is merely not recognised is
+    /// a warning.
+    pub fn from_files(files: Vec<File>, options: &Options) -> Result<Inventory> {
+        assemble::assemble(files, options)
+    }
+
+    /// Returns whether it knows no resource at all.
+    pub fn is_empty(&self) -> bool {
+        self.enis.is_empty() && self.clusters.is_empty() && self.subnets.is_empty() && self.kube.is_empty() && self.flow_logs.is_empty()
+    }
+
+    /// Returns what the user should know about the files: unrecognised ones, missing times, doubtful matches.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Returns the interfaces, one entry per id with its whole life, sorted by id.
+    pub fn enis(&self) -> &[Eni] {
+        &self.enis
+    }
+
+    /// Returns the index of an interface by its id, whatever the time: ids are never reused.
+    pub fn eni_index(&self, interface_id: &str) -> Option<u32> {
+        self.eni_ids.get(interface_id).copied()
+    }
+
+    /// Returns the clusters, sorted by ARN and creation.
+    pub fn clusters(&self) -> &[Cluster] {
+        &self.clusters
+    }
+
+    /// Returns the interfaces that look like control-plane interfaces but are not counted.
+    pub fn suspects(&self) -> &[Suspect] {
+        &self.suspects
+    }
+
+    /// Returns the Kubernetes facts, sorted by cluster and fact.
+    pub fn kube(&self) -> &[KubeHeld] {
+        &self.kube
+    }
+
+    lists! {
+        /// Returns the subnets.
+        subnets: model::Subnet;
+        /// Returns the VPCs.
+        vpcs: model::Vpc;
+        /// Returns the NAT gateways.
+        nat_gateways: model::NatGateway;
+        /// Returns the VPC endpoints.
+        vpc_endpoints: model::VpcEndpoint;
+        /// Returns the route tables.
+        route_tables: model::RouteTable;
+        /// Returns the flow logs.
+        flow_logs: model::FlowLog;
+        /// Returns the load balancers.
+        load_balancers: model::LoadBalancer;
+        /// Returns the transit gateway attachments.
+        attachments: model::TransitGatewayAttachment;
+        /// Returns the VPC peerings.
+        peerings: model::Peering;
+        /// Returns the security groups.
+        security_groups: model::SecurityGroup;
+        /// Returns the network ACLs.
+        network_acls: model::NetworkAcl;
+        /// Returns the DHCP options sets.
+        dhcp_options: model::DhcpOptions;
+        /// Returns the Route 53 Resolver endpoints.
+        resolver_endpoints: model::ResolverEndpoint;
+        /// Returns the instances.
+        instances: model::Instance;
+        /// Returns the managed prefix lists.
+        prefix_lists: model::PrefixList;
+        /// Returns the entries of prefix lists.
+        prefix_entries: model::PrefixEntry;
+        /// Returns the availability zones as each account names them.
+        zones: model::AvailabilityZone;
+    }
+
+    /// Returns the AZ id of a subnet.
+    pub fn az_of_subnet(&self, subnet_id: Option<&str>) -> Option<&str> {
+        let subnet_id = subnet_id?;
+        let at = self.subnets.partition_point(|subnet| &*subnet.item.id < subnet_id);
+        self.subnets.get(at).filter(|subnet| &*subnet.item.id == subnet_id)?.item.az_id.as_deref()
+    }
+
+    /// Returns all AWS ranges around a public address: specific services first, then longer prefixes.
+    pub fn aws_ranges(&self, addr: IpAddr) -> Vec<AwsRange> {
+        self.ranges.candidates(addr)
+    }
+
+    /// Returns whether a flow log may hold records of a wanted interface; `None` if the inventory lacks the flow log.
+    ///
+    /// Says no only where the inventory proves it: it lists interfaces of that VPC or subnet, and none is wanted.
+    pub fn flow_log_may_cover(&self, flow_log_id: &str, wanted: &dyn Fn(&Eni) -> bool) -> Option<bool> {
+        let held = self.flow_logs.get(*self.flow_log_ids.get(flow_log_id)? as usize)?;
+        let Some(resource) = held.item.resource_id.as_deref() else { return Some(true) };
+        if resource.starts_with("eni-") {
+            // An interface that the inventory lacks may be a control-plane interface of the past.
+            return Some(self.eni_index(resource).and_then(|index| self.enis.get(index as usize)).is_none_or(wanted));
+        }
+        if !(resource.starts_with("vpc-") || resource.starts_with("subnet-")) {
+            return Some(true);
+        }
+        let inside = self.enis_of.get(resource).into_iter().flatten().filter_map(|index| self.enis.get(*index as usize));
+        let mut known = false;
+        for eni in inside {
+            known = true;
+            if wanted(eni) {
+                return Some(true);
+            }
+        }
+        Some(!known || self.may_have_had_a_control_plane(resource, wanted))
+    }
+
+    /// A subnet or VPC of a cluster can have held control-plane interfaces that no snapshot caught.
+    fn may_have_had_a_control_plane(&self, resource: &str, wanted: &dyn Fn(&Eni) -> bool) -> bool {
+        let mut own = self.clusters.iter().enumerate().filter(|(_, cluster)| {
+            cluster.vpc_id.as_deref() == Some(resource) || cluster.subnet_ids.iter().any(|subnet| &**subnet == resource)
+        });
+        own.any(|(index, cluster)| {
+            let of_vpc = cluster.vpc_id.as_ref().and_then(|vpc| self.enis_of.get(vpc)).into_iter().flatten();
+            let mut planes = of_vpc.filter_map(|at| self.enis.get(*at as usize)).filter(|eni| eni.control_plane.is_some() && eni.cluster == Some(index as u32));
+            let first = planes.next();
+            first.is_none_or(|first| wanted(first) || planes.any(wanted))
+        })
+    }
+}

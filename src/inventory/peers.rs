@@ -1,0 +1,341 @@
+//! Who held an address at an instant, as seen from a VPC.
+//!
+//! Private addresses mean nothing without a VPC. A peer is looked for in the recorder's own VPC, then in peered VPCs, then in
+//! VPCs on the same transit gateway, and only then in the one VPC that holds the address at all. Several holders are
+//! never guessed between. All look-ups are by hash; none walks the inventory.
+
+use crate::inventory::Inventory;
+use crate::inventory::kinds::InterfaceKind;
+use crate::inventory::model::{Eni, Held, KubeFact, Subnet, Tags};
+use crate::inventory::ranges::ByNet;
+use crate::inventory::timeline::Claim;
+use crate::time::UnixSeconds;
+use hashbrown::HashMap;
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How a peer was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Basis {
+    /// In the recorder's own VPC.
+    OwnVpc,
+    /// In a peered VPC.
+    Peered,
+    /// In a VPC on the same transit gateway.
+    TransitGateway,
+    /// In the only VPC of the inventory that holds the address.
+    Unique,
+    /// Only the subnet or VPC is known, by its range.
+    SubnetOnly,
+    /// Several VPCs hold it.
+    Ambiguous,
+    /// Nothing is known.
+    None,
+}
+
+impl Basis {
+    /// Returns the name used in columns.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnVpc => "own-vpc",
+            Self::Peered => "peered",
+            Self::TransitGateway => "transit-gateway",
+            Self::Unique => "unique",
+            Self::SubnetOnly => "subnet",
+            Self::Ambiguous => "ambiguous",
+            Self::None => "none",
+        }
+    }
+}
+
+/// The other end of a record.
+#[derive(Debug, Clone)]
+pub struct Peer<'a> {
+    /// Its interface.
+    pub eni: Option<&'a Eni>,
+    /// Kind of the interface; `eks-pod` for a pod's address on a node.
+    pub kind: Option<&'static str>,
+    /// Pod, resource, cluster or instance.
+    pub name: Option<Cow<'a, str>>,
+    /// AZ id, from the interface or the subnet.
+    pub az_id: Option<&'a str>,
+    /// VPC.
+    pub vpc_id: Option<&'a str>,
+    /// Subnet.
+    pub subnet_id: Option<&'a str>,
+    /// How it was found.
+    pub basis: Basis,
+    /// Whether the holder is carried on from the nearest snapshot.
+    pub extrapolated: bool,
+    /// Tags of the interface.
+    pub tags: Option<&'a Tags>,
+}
+
+impl Peer<'_> {
+    const UNKNOWN: Peer<'static> = Peer {
+        eni: None,
+        kind: None,
+        name: None,
+        az_id: None,
+        vpc_id: None,
+        subnet_id: None,
+        basis: Basis::None,
+        extrapolated: false,
+        tags: None,
+    };
+}
+
+/// One period in which an interface held an address or prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Holding {
+    vpc: u32,
+    eni: u32,
+    claim: Claim,
+    primary: bool,
+}
+
+/// The outcome of asking who of several held an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Nobody,
+    One { eni: u32, primary: bool, extrapolated: bool },
+    Unclear,
+}
+
+/// Addresses, prefixes, subnets and VPCs, ready to be asked.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    vpcs: HashMap<Arc<str>, u32>,
+    names: Vec<Arc<str>>,
+    addresses: HashMap<IpAddr, Vec<Holding>>,
+    prefixes: ByNet<Holding>,
+    /// Index of a subnet, by its ranges.
+    subnets: ByNet<(u32, u32)>,
+    vpc_ranges: ByNet<u32>,
+    peered: HashMap<u32, Vec<(u32, Claim)>>,
+    on_gateway: HashMap<u32, Vec<(u32, Claim)>>,
+}
+
+impl Book {
+    pub(super) fn vpc(&mut self, id: &Arc<str>) -> u32 {
+        let next = self.names.len() as u32;
+        let index = *self.vpcs.entry(id.clone()).or_insert(next);
+        if index == next {
+            self.names.push(id.clone());
+        }
+        index
+    }
+
+    /// Returns the id of a VPC.
+    pub(super) fn name(&self, vpc: u32) -> Option<&str> {
+        self.names.get(vpc as usize).map(|name| &**name)
+    }
+
+    pub(super) fn hold_address(&mut self, vpc: u32, eni: u32, addr: IpAddr, claims: &[Claim], primary: bool) {
+        self.addresses.entry(addr).or_default().extend(claims.iter().map(|claim| Holding { vpc, eni, claim: *claim, primary }));
+    }
+
+    pub(super) fn hold_prefix(&mut self, vpc: u32, eni: u32, prefix: ipnet::IpNet, claims: &[Claim]) {
+        claims.iter().for_each(|claim| self.prefixes.insert(prefix, Holding { vpc, eni, claim: *claim, primary: false }));
+    }
+
+    pub(super) fn add_subnet(&mut self, index: u32, subnet: &Subnet) {
+        let vpc = self.vpc(&subnet.vpc_id);
+        subnet.cidrs.iter().for_each(|cidr| self.subnets.insert(*cidr, (vpc, index)));
+    }
+
+    pub(super) fn add_vpc_range(&mut self, id: &Arc<str>, cidr: ipnet::IpNet) {
+        let vpc = self.vpc(id);
+        self.vpc_ranges.insert(cidr, vpc);
+    }
+
+    pub(super) fn connect(&mut self, a: &Arc<str>, b: &Arc<str>, claim: Claim, by_gateway: bool) {
+        let (a, b) = (self.vpc(a), self.vpc(b));
+        let links = if by_gateway { &mut self.on_gateway } else { &mut self.peered };
+        links.entry(a).or_default().push((b, claim));
+        links.entry(b).or_default().push((a, claim));
+    }
+
+    fn holdings(&self, addr: IpAddr) -> impl Iterator<Item = &Holding> {
+        let prefixes = self.prefixes.containing(addr).flat_map(|(_, holdings)| holdings);
+        self.addresses.get(&addr).into_iter().flatten().chain(prefixes)
+    }
+
+    /// Returns who of the VPC held the address at `t`.
+    fn holder(&self, vpc: u32, addr: IpAddr, t: UnixSeconds) -> Holder {
+        let here = || self.holdings(addr).filter(|holding| holding.vpc == vpc && holding.claim.contains(t));
+        let seen = one(here().filter(|h| h.claim.dated && !h.claim.is_extrapolated_at(t)), false);
+        if seen != Holder::Nobody {
+            return seen;
+        }
+        let carried = one(here().filter(|h| h.claim.dated), true);
+        match carried {
+            Holder::Nobody => one(here(), false),
+            Holder::Unclear => nearest(here().filter(|h| h.claim.dated), t),
+            Holder::One { .. } => carried,
+        }
+    }
+
+    /// Returns the subnet of the VPC that the address lies in, of several the one that existed at `t`.
+    fn subnet(&self, vpc: u32, addr: IpAddr, t: UnixSeconds, subnets: &[Held<Subnet>]) -> Option<u32> {
+        let inside = self.subnets.containing(addr).flat_map(|(_, found)| found).filter(|(of, _)| *of == vpc);
+        let valid = |index: u32| subnets.get(index as usize).is_some_and(|subnet| subnet.claim.contains(t));
+        inside.map(|(_, index)| *index).min_by_key(|index| !valid(*index))
+    }
+
+    fn covers(&self, vpc: u32, addr: IpAddr) -> bool {
+        self.subnets.containing(addr).flat_map(|(_, found)| found).any(|(of, _)| *of == vpc)
+            || self.vpc_ranges.containing(addr).flat_map(|(_, found)| found).any(|of| *of == vpc)
+    }
+
+    /// Returns whether any VPC of the inventory has a range around the address.
+    pub(super) fn is_in_a_vpc(&self, addr: IpAddr) -> bool {
+        self.subnets.containing(addr).next().is_some() || self.vpc_ranges.containing(addr).next().is_some()
+    }
+}
+
+/// Returns the holder that all agree on.
+fn one<'a>(mut holdings: impl Iterator<Item = &'a Holding>, extrapolated: bool) -> Holder {
+    let Some(first) = holdings.next() else { return Holder::Nobody };
+    let mut primary = first.primary;
+    for holding in holdings {
+        if holding.eni != first.eni {
+            return Holder::Unclear;
+        }
+        primary |= holding.primary;
+    }
+    Holder::One { eni: first.eni, primary, extrapolated }
+}
+
+/// Returns the holder of the nearest snapshot, unless `t` lies between snapshots that disagree.
+fn nearest<'a>(holdings: impl Iterator<Item = &'a Holding>, t: UnixSeconds) -> Holder {
+    let holdings: Vec<&Holding> = holdings.collect();
+    let before = holdings.iter().all(|h| t < h.claim.seen.from);
+    let after = holdings.iter().all(|h| t >= h.claim.seen.to);
+    let distance = |h: &Holding| if before { h.claim.seen.from.saturating_sub(t) } else { t.saturating_sub(h.claim.seen.to) };
+    if !before && !after {
+        return Holder::Unclear;
+    }
+    let Some(least) = holdings.iter().map(|h| distance(h)).min() else { return Holder::Nobody };
+    one(holdings.into_iter().filter(|h| distance(h) == least), true)
+}
+
+impl Inventory {
+    /// Returns who held `addr` at `t`, as seen from the recorder's VPC.
+    ///
+    /// The recorder is an interface of the inventory, or only the VPC that its record names.
+    pub fn peer(&self, recorder: Option<u32>, recorder_vpc: Option<&str>, addr: IpAddr, t: UnixSeconds) -> Peer<'_> {
+        let recorder = recorder.and_then(|index| self.enis.get(index as usize));
+        let own = recorder.and_then(|eni| eni.vpc_id.as_deref()).or(recorder_vpc).and_then(|vpc| self.book.vpcs.get(vpc)).copied();
+        if let Some(own) = own {
+            if let Some(peer) = self.peer_among(&[own], Basis::OwnVpc, addr, t) {
+                return peer;
+            }
+            for (links, basis) in [(&self.book.peered, Basis::Peered), (&self.book.on_gateway, Basis::TransitGateway)] {
+                let linked = links.get(&own).into_iter().flatten().filter(|(_, claim)| claim.contains(t));
+                let mut vpcs: Vec<u32> = linked.map(|(vpc, _)| *vpc).filter(|vpc| *vpc != own).collect();
+                vpcs.sort_unstable();
+                vpcs.dedup();
+                if let Some(peer) = self.peer_among(&vpcs, basis, addr, t) {
+                    return peer;
+                }
+            }
+        }
+        let mut holding: Vec<u32> = self.book.holdings(addr).filter(|h| h.claim.contains(t)).map(|h| h.vpc).collect();
+        holding.sort_unstable();
+        holding.dedup();
+        if let Some(peer) = self.peer_among(&holding, Basis::Unique, addr, t) {
+            return peer;
+        }
+        let mut around: Vec<u32> = self.book.subnets.containing(addr).flat_map(|(_, found)| found).map(|(vpc, _)| *vpc).collect();
+        around.sort_unstable();
+        around.dedup();
+        self.peer_among(&around, Basis::Unique, addr, t).unwrap_or(Peer::UNKNOWN)
+    }
+
+    /// Looks in VPCs of equal standing: one holder is the peer, one range around it its subnet, more are ambiguous.
+    fn peer_among(&self, vpcs: &[u32], basis: Basis, addr: IpAddr, t: UnixSeconds) -> Option<Peer<'_>> {
+        let mut found = None;
+        let mut holders = 0;
+        for vpc in vpcs {
+            if let Holder::One { eni, primary, extrapolated } = self.book.holder(*vpc, addr, t) {
+                holders += 1;
+                found = Some((eni, primary, extrapolated));
+            }
+        }
+        match (found, holders) {
+            (Some((eni, primary, extrapolated)), 1) => return self.held_by(eni, primary, extrapolated, basis, addr, t),
+            (Some(_), _) => return Some(Peer { basis: Basis::Ambiguous, ..Peer::UNKNOWN }),
+            (None, _) => {}
+        }
+        let mut covering = vpcs.iter().copied().filter(|vpc| self.book.covers(*vpc, addr));
+        let vpc = covering.next()?;
+        if covering.next().is_some() {
+            return Some(Peer { basis: Basis::Ambiguous, ..Peer::UNKNOWN });
+        }
+        Some(self.in_subnet(vpc, addr, t))
+    }
+
+    fn in_subnet(&self, vpc: u32, addr: IpAddr, t: UnixSeconds) -> Peer<'_> {
+        let subnet = self.book.subnet(vpc, addr, t, &self.subnets).and_then(|index| self.subnets.get(index as usize));
+        let vpc_id = self.book.name(vpc);
+        let pod = vpc_id.and_then(|vpc| self.pod_at(vpc, addr, t));
+        Peer {
+            kind: pod.as_ref().map(|_| InterfaceKind::EksPod.as_str()),
+            name: pod.map(Cow::Owned),
+            az_id: subnet.and_then(|subnet| subnet.item.az_id.as_deref()),
+            vpc_id,
+            subnet_id: subnet.map(|subnet| &*subnet.item.id),
+            basis: Basis::SubnetOnly,
+            ..Peer::UNKNOWN
+        }
+    }
+
+    fn held_by(&self, eni: u32, primary: bool, extrapolated: bool, basis: Basis, addr: IpAddr, t: UnixSeconds) -> Option<Peer<'_>> {
+        let eni = self.enis.get(eni as usize)?;
+        let is_pod = eni.kind == InterfaceKind::EksPod || (eni.kind == InterfaceKind::EksNode && !primary);
+        let kind = if is_pod { InterfaceKind::EksPod } else { eni.kind };
+        let pod = if is_pod { eni.vpc_id.as_deref().and_then(|vpc| self.pod_at(vpc, addr, t)) } else { None };
+        Some(Peer {
+            eni: Some(eni),
+            kind: Some(kind.as_str()),
+            name: pod.map(Cow::Owned).or_else(|| self.eni_name(eni).map(Cow::Borrowed)),
+            az_id: eni.az_id.as_deref(),
+            vpc_id: eni.vpc_id.as_deref(),
+            subnet_id: eni.subnet_id.as_deref(),
+            basis,
+            extrapolated,
+            tags: Some(&eni.tags),
+        })
+    }
+
+    /// Returns what an interface is called: its resource, its cluster's control plane, its node or instance, its `Name`.
+    pub fn eni_name<'a>(&'a self, eni: &'a Eni) -> Option<&'a str> {
+        let cluster = eni.cluster.filter(|_| eni.kind == InterfaceKind::EksControlPlane).and_then(|index| self.clusters.get(index as usize));
+        let of_cluster = cluster.map(|cluster| &*cluster.name);
+        of_cluster.or(eni.resource.as_deref()).or_else(|| eni.name_tag()).or(eni.instance_id.as_deref())
+    }
+
+    /// Returns `pod/NAMESPACE/NAME` of the pod that had the address in the VPC.
+    fn pod_at(&self, vpc: &str, addr: IpAddr, t: UnixSeconds) -> Option<String> {
+        let facts = self.pods.get(&addr)?.iter().filter_map(|index| self.kube.get(*index as usize));
+        let here = |held: &&crate::inventory::model::KubeHeld| {
+            held.claim.contains(t) && self.clusters.get(held.cluster as usize).is_some_and(|cluster| cluster.vpc_id.as_deref() == Some(vpc))
+        };
+        let held: Vec<_> = facts.filter(here).collect();
+        let seen = held.iter().any(|held| !held.claim.is_extrapolated_at(t));
+        let mut names = held.iter().filter(|held| !seen || !held.claim.is_extrapolated_at(t)).filter_map(|held| pod_name(&held.fact));
+        let first = names.next()?;
+        names.all(|name| name == first).then_some(first)
+    }
+}
+
+/// Returns the pod that a fact names.
+pub(super) fn pod_name(fact: &KubeFact) -> Option<String> {
+    match fact {
+        KubeFact::Pod { namespace, name, .. } => Some(format!("pod/{namespace}/{name}")),
+        KubeFact::Endpoint { pod: Some(pod), .. } => Some(format!("pod/{pod}")),
+        _ => None,
+    }
+}

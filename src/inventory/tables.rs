@@ -1,0 +1,511 @@
+//! The inventory as Arrow tables, for SQL and `inventory show`.
+//!
+//! A row is one state of a resource with the period in which it held: `valid_from`, `valid_to` (UTC seconds; NULL is
+//! unbounded). Lists are lists, tags are maps. Rows are sorted, so that the same inventory gives the same tables.
+
+use crate::inventory::Inventory;
+use crate::inventory::model::*;
+use crate::inventory::timeline::Claim;
+use crate::time::{UnixSeconds, ValidPeriod};
+use arrow::array::{ArrayRef, BooleanBuilder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder, TimestampSecondArray};
+use std::sync::Arc;
+
+/// Returns every table by name.
+pub fn tables(inventory: &Inventory) -> Vec<(&'static str, RecordBatch)> {
+    build(inventory, None)
+}
+
+/// Returns every table with the rows that held at `t`.
+pub fn tables_at(inventory: &Inventory, t: UnixSeconds) -> Vec<(&'static str, RecordBatch)> {
+    build(inventory, Some(t))
+}
+
+/// The columns of one table while they are filled.
+struct Columns<'a, T> {
+    rows: Vec<&'a T>,
+    names: Vec<&'static str>,
+    arrays: Vec<ArrayRef>,
+}
+
+impl<'a, T> Columns<'a, T> {
+    fn new(rows: impl Iterator<Item = &'a T>, at: Option<UnixSeconds>, period: impl Fn(&T) -> ValidPeriod) -> Self {
+        let mut rows: Vec<&T> = rows.collect();
+        rows.retain(|row| at.is_none_or(|at| period(row).contains(at)));
+        Self { rows, names: Vec::new(), arrays: Vec::new() }
+    }
+
+    fn column(mut self, name: &'static str, array: ArrayRef) -> Self {
+        self.names.push(name);
+        self.arrays.push(array);
+        self
+    }
+
+    fn text<'s>(self, name: &'static str, get: impl Fn(&'a T) -> Option<&'s str>) -> Self
+    where
+        'a: 's,
+    {
+        let mut builder = StringBuilder::new();
+        self.rows.iter().for_each(|row| builder.append_option(get(row)));
+        self.column(name, Arc::new(builder.finish()))
+    }
+
+    fn owned(self, name: &'static str, get: impl Fn(&'a T) -> Option<String>) -> Self {
+        let mut builder = StringBuilder::new();
+        self.rows.iter().for_each(|row| builder.append_option(get(row)));
+        self.column(name, Arc::new(builder.finish()))
+    }
+
+    fn number(self, name: &'static str, get: impl Fn(&'a T) -> Option<i64>) -> Self {
+        let mut builder = Int64Builder::new();
+        self.rows.iter().for_each(|row| builder.append_option(get(row)));
+        self.column(name, Arc::new(builder.finish()))
+    }
+
+    fn flag(self, name: &'static str, get: impl Fn(&'a T) -> Option<bool>) -> Self {
+        let mut builder = BooleanBuilder::new();
+        self.rows.iter().for_each(|row| builder.append_option(get(row)));
+        self.column(name, Arc::new(builder.finish()))
+    }
+
+    fn list<S: AsRef<str>>(self, name: &'static str, get: impl Fn(&'a T) -> Vec<S>) -> Self {
+        let mut builder = ListBuilder::new(StringBuilder::new());
+        for row in &self.rows {
+            get(row).iter().for_each(|item| builder.values().append_value(item.as_ref()));
+            builder.append(true);
+        }
+        self.column(name, Arc::new(builder.finish()))
+    }
+
+    fn tags(self, get: impl Fn(&'a T) -> &'a Tags) -> crate::error::Result<Self> {
+        let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+        for row in &self.rows {
+            for (key, value) in get(row) {
+                builder.keys().append_value(key);
+                builder.values().append_value(value);
+            }
+            builder.append(true)?;
+        }
+        Ok(self.column("tags", Arc::new(builder.finish())))
+    }
+
+    fn instant(self, name: &'static str, get: impl Fn(&'a T) -> Option<UnixSeconds>) -> Self {
+        let array: TimestampSecondArray = self.rows.iter().map(|row| get(row).filter(|t| *t != i64::MIN && *t != i64::MAX)).collect();
+        self.column(name, Arc::new(array.with_timezone("UTC")))
+    }
+
+    fn period(self, get: impl Fn(&'a T) -> ValidPeriod) -> Self {
+        self.instant("valid_from", |row| Some(get(row).from)).instant("valid_to", |row| Some(get(row).to))
+    }
+
+    fn finish(self) -> Option<RecordBatch> {
+        RecordBatch::try_from_iter_with_nullable(self.names.into_iter().zip(self.arrays).map(|(name, array)| (name, array, true))).ok()
+    }
+}
+
+impl<'a, T> Columns<'a, Held<T>> {
+    fn held(rows: &'a [Held<T>], at: Option<UnixSeconds>) -> Self {
+        Self::new(rows.iter(), at, |row| row.claim.valid)
+    }
+
+    fn scope(self) -> Self {
+        self.text("account_id", |row| row.account_id.as_deref()).text("region", |row| row.region.as_deref())
+    }
+
+    fn valid(self) -> Self {
+        self.period(|row| row.claim.valid)
+    }
+}
+
+fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, RecordBatch)> {
+    let tables = [
+        ("availability_zones", zones(inventory, at)),
+        ("clusters", clusters(inventory, at)),
+        ("dhcp_options", dhcp_options(inventory, at)),
+        ("enis", enis(inventory, at)),
+        ("eni_addresses", eni_addresses(inventory, at)),
+        ("flow_logs", flow_logs(inventory, at)),
+        ("instances", instances(inventory, at)),
+        ("load_balancers", load_balancers(inventory, at)),
+        ("nat_gateways", nat_gateways(inventory, at)),
+        ("network_acls", network_acls(inventory, at)),
+        ("nodes", nodes(inventory, at)),
+        ("pods", pods(inventory, at)),
+        ("prefix_lists", prefix_lists(inventory, at)),
+        ("resolver_endpoints", resolver_endpoints(inventory, at)),
+        ("route_tables", route_tables(inventory, at)),
+        ("security_groups", security_groups(inventory, at)),
+        ("services", services(inventory, at)),
+        ("subnets", subnets(inventory, at)),
+        ("transit_gateway_attachments", attachments(inventory, at)),
+        ("vpc_endpoints", vpc_endpoints(inventory, at)),
+        ("vpc_peerings", peerings(inventory, at)),
+        ("vpcs", vpcs(inventory, at)),
+        ("webhooks", webhooks(inventory, at)),
+    ];
+    tables.into_iter().filter_map(|(name, batch)| Some((name, batch?))).collect()
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(T::to_string).collect()
+}
+
+fn enis(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    let cluster = |eni: &Eni| eni.cluster.and_then(|index| inventory.clusters.get(index as usize));
+    let valid = move |period: &ValidPeriod| at.is_none_or(|at| period.contains(at));
+    Columns::new(inventory.enis.iter(), at, |eni| eni.valid)
+        .text("interface_id", |eni| Some(&eni.id))
+        .text("kind", |eni| Some(eni.kind.as_str()))
+        .text("resource", |eni| eni.resource.as_deref())
+        .text("cluster", |eni| cluster(eni).map(|cluster| &*cluster.name))
+        .text("cluster_arn", |eni| cluster(eni).map(|cluster| &*cluster.arn))
+        .number("control_plane_score", |eni| eni.control_plane.as_ref().map(|matched| i64::from(matched.score)))
+        .text("account_id", |eni| eni.account_id.as_deref())
+        .text("region", |eni| eni.region.as_deref())
+        .text("vpc_id", |eni| eni.vpc_id.as_deref())
+        .text("subnet_id", |eni| eni.subnet_id.as_deref())
+        .text("az_id", |eni| eni.az_id.as_deref())
+        .text("instance_id", |eni| eni.instance_id.as_deref())
+        .text("interface_type", |eni| Some(&eni.interface_type))
+        .text("description", |eni| Some(&eni.description))
+        .list("primary_addresses", |eni| texts(&eni.primary))
+        .list("addresses", move |eni| {
+            let mut all: Vec<_> = eni.addresses.iter().filter(|(_, period)| valid(period)).map(|(addr, _)| *addr).collect();
+            all.dedup();
+            texts(&all)
+        })
+        .list("prefixes", move |eni| eni.prefixes.iter().filter(|(_, period)| valid(period)).map(|(prefix, _)| prefix.to_string()).collect())
+        .list("public_addresses", |eni| texts(&eni.public))
+        .list("security_group_ids", |eni| eni.groups.clone())
+        .tags(|eni| &eni.tags)
+        .ok()?
+        .period(|eni| eni.valid)
+        .finish()
+}
+
+fn eni_addresses(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    let of_eni = |eni: &Eni| {
+        let addresses = eni.addresses.iter().map(|(addr, period)| (eni.id.clone(), addr.to_string(), *period));
+        let prefixes = eni.prefixes.iter().map(|(prefix, period)| (eni.id.clone(), prefix.to_string(), *period));
+        addresses.chain(prefixes).collect::<Vec<_>>()
+    };
+    let rows: Vec<(Arc<str>, String, ValidPeriod)> = inventory.enis.iter().flat_map(of_eni).collect();
+    Columns::new(rows.iter(), at, |row| row.2).text("interface_id", |row| Some(&row.0)).text("address", |row| Some(&row.1)).period(|row| row.2).finish()
+}
+
+fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::new(inventory.clusters.iter(), at, |cluster| cluster.valid)
+        .text("cluster", |c| Some(&c.name))
+        .text("cluster_arn", |c| Some(&c.arn))
+        .text("account_id", |c| c.account_id.as_deref())
+        .text("region", |c| c.region.as_deref())
+        .text("vpc_id", |c| c.vpc_id.as_deref())
+        .text("version", |c| c.version.as_deref())
+        .text("status", |c| c.status.as_deref())
+        .owned("egress_mode", move |c| match at {
+            Some(at) => c.mode_at(at).as_deref().map(str::to_owned),
+            None => c.egress_mode.as_deref().map(str::to_owned),
+        })
+        .list("subnet_ids", |c| c.subnet_ids.clone())
+        .list("security_group_ids", |c| c.security_group_ids.clone())
+        .text("cluster_security_group_id", |c| c.cluster_security_group_id.as_deref())
+        .text("oidc_issuer", |c| c.oidc_issuer.as_deref())
+        .list("identity_issuers", |c| c.identity_issuers.clone())
+        .list("remote_networks", |c| texts(&[c.remote_node_networks.clone(), c.remote_pod_networks.clone()].concat()))
+        .list("service_cidrs", |c| texts(&c.service_cidrs))
+        .flag("endpoint_public_access", |c| c.endpoint_access.0)
+        .flag("endpoint_private_access", |c| c.endpoint_access.1)
+        .instant("created_at", |c| c.created_at)
+        .period(|c| c.valid)
+        .finish()
+}
+
+fn subnets(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.subnets, at)
+        .text("subnet_id", |row| Some(&row.item.id))
+        .text("vpc_id", |row| Some(&row.item.vpc_id))
+        .text("az_id", |row| row.item.az_id.as_deref())
+        .text("az_name", |row| row.item.az_name.as_deref())
+        .list("cidrs", |row| texts(&row.item.cidrs))
+        .scope()
+        .tags(|row| &row.item.tags)
+        .ok()?
+        .valid()
+        .finish()
+}
+
+fn vpcs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpcs, at)
+        .text("vpc_id", |row| Some(&row.item.id))
+        .list("cidrs", |row| texts(&row.item.cidrs))
+        .text("dhcp_options_id", |row| row.item.dhcp_options_id.as_deref())
+        .scope()
+        .tags(|row| &row.item.tags)
+        .ok()?
+        .valid()
+        .finish()
+}
+
+fn nat_gateways(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.nat_gateways, at)
+        .text("nat_gateway_id", |row| Some(&row.item.id))
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .text("subnet_id", |row| row.item.subnet_id.as_deref())
+        .text("az_id", |row| inventory.az_of_subnet(row.item.subnet_id.as_deref()))
+        .text("state", |row| row.item.state.as_deref())
+        .text("connectivity_type", |row| row.item.connectivity.as_deref())
+        .text("availability_mode", |row| row.item.availability_mode.as_deref())
+        .list("interface_ids", |row| row.item.addresses.iter().filter_map(|a| a.interface_id.clone()).collect())
+        .list("private_addresses", |row| row.item.addresses.iter().filter_map(|a| Some(a.private?.to_string())).collect())
+        .list("public_addresses", |row| row.item.addresses.iter().filter_map(|a| Some(a.public?.to_string())).collect())
+        .scope()
+        .tags(|row| &row.item.tags)
+        .ok()?
+        .valid()
+        .finish()
+}
+
+fn vpc_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpc_endpoints, at)
+        .text("vpc_endpoint_id", |row| Some(&row.item.id))
+        .text("kind", |row| row.item.kind.as_deref())
+        .text("service_name", |row| row.item.service.as_deref())
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .text("state", |row| row.item.state.as_deref())
+        .flag("is_firewall", |row| Some(row.item.is_firewall()))
+        .list("interface_ids", |row| row.item.interface_ids.clone())
+        .list("subnet_ids", |row| row.item.subnet_ids.clone())
+        .list("route_table_ids", |row| row.item.route_table_ids.clone())
+        .scope()
+        .tags(|row| &row.item.tags)
+        .ok()?
+        .valid()
+        .finish()
+}
+
+fn flow_logs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.flow_logs, at)
+        .text("flow_log_id", |row| Some(&row.item.id))
+        .text("resource_id", |row| row.item.resource_id.as_deref())
+        .text("log_format", |row| row.item.log_format.as_deref())
+        .text("traffic_type", |row| row.item.traffic_type.as_deref())
+        .number("aggregation_max_s", |row| row.item.aggregation_max_s)
+        .text("status", |row| row.item.status.as_deref())
+        .text("deliver_status", |row| row.item.deliver_status.as_deref())
+        .text("destination", |row| row.item.destination.as_deref())
+        .instant("created_at", |row| row.item.created_at)
+        .scope()
+        .valid()
+        .finish()
+}
+
+/// One row per route, since a route is what questions are about.
+fn route_tables(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    type Row = (Held<()>, RouteTable, Option<Route>);
+    let of_table = |row: &Held<RouteTable>| {
+        let scope = Held { item: (), account_id: row.account_id.clone(), region: row.region.clone(), claim: row.claim };
+        let routes = row.item.routes.iter().cloned().map(Some);
+        let or_none = row.item.routes.is_empty().then_some(None);
+        let table = RouteTable { routes: Vec::new(), ..row.item.clone() };
+        routes.chain(or_none).map(|route| (scope.clone(), table.clone(), route)).collect::<Vec<Row>>()
+    };
+    let rows: Vec<Row> = inventory.route_tables.iter().flat_map(of_table).collect();
+    Columns::new(rows.iter(), at, |row| row.0.claim.valid)
+        .text("route_table_id", |row| Some(&row.1.id))
+        .text("vpc_id", |row| row.1.vpc_id.as_deref())
+        .flag("main", |row| Some(row.1.main))
+        .list("subnet_ids", |row| row.1.subnet_ids.clone())
+        .text("destination", |row| row.2.as_ref().map(|route| &*route.destination))
+        .text("target", |row| row.2.as_ref().and_then(|route| route.target.as_deref()))
+        .text("state", |row| row.2.as_ref().and_then(|route| route.state.as_deref()))
+        .text("account_id", |row| row.0.account_id.as_deref())
+        .text("region", |row| row.0.region.as_deref())
+        .period(|row| row.0.claim.valid)
+        .finish()
+}
+
+fn load_balancers(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.load_balancers, at)
+        .text("load_balancer", |row| Some(&row.item.id))
+        .text("kind", |row| Some(&row.item.kind))
+        .text("scheme", |row| row.item.scheme.as_deref())
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .text("dns_name", |row| row.item.dns_name.as_deref())
+        .list("subnet_ids", |row| row.item.subnet_ids.clone())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn attachments(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.attachments, at)
+        .text("attachment_id", |row| Some(&row.item.id))
+        .text("transit_gateway_id", |row| Some(&row.item.transit_gateway_id))
+        .text("kind", |row| Some(&row.item.kind))
+        .text("resource_id", |row| row.item.resource_id.as_deref())
+        .text("state", |row| row.item.state.as_deref())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn peerings(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.peerings, at)
+        .text("peering_id", |row| Some(&row.item.id))
+        .text("requester_vpc_id", |row| Some(&row.item.requester_vpc_id))
+        .text("accepter_vpc_id", |row| Some(&row.item.accepter_vpc_id))
+        .text("status", |row| row.item.status.as_deref())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn rule_text(rule: &Rule) -> String {
+    let port = |port: Option<i64>| port.map_or_else(|| "*".to_owned(), |port| port.to_string());
+    let action = if rule.allow { "allow" } else { "deny" };
+    let number = rule.number.map(|number| format!("{number} ")).unwrap_or_default();
+    format!("{number}{action} {} {}-{} {}", rule.protocol, port(rule.port_from), port(rule.port_to), rule.peers.join(","))
+}
+
+fn security_groups(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.security_groups, at)
+        .text("security_group_id", |row| Some(&row.item.id))
+        .text("name", |row| row.item.name.as_deref())
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .list("egress", |row| row.item.egress.iter().map(rule_text).collect())
+        .list("ingress", |row| row.item.ingress.iter().map(rule_text).collect())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn network_acls(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.network_acls, at)
+        .text("network_acl_id", |row| Some(&row.item.id))
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .list("subnet_ids", |row| row.item.subnet_ids.clone())
+        .list("egress", |row| row.item.egress.iter().map(rule_text).collect())
+        .list("ingress", |row| row.item.ingress.iter().map(rule_text).collect())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn dhcp_options(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.dhcp_options, at)
+        .text("dhcp_options_id", |row| Some(&row.item.id))
+        .list("name_servers", |row| row.item.name_servers.clone())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn resolver_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.resolver_endpoints, at)
+        .text("resolver_endpoint_id", |row| Some(&row.item.id))
+        .text("name", |row| row.item.name.as_deref())
+        .text("direction", |row| row.item.direction.as_deref())
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .scope()
+        .valid()
+        .finish()
+}
+
+fn instances(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.instances, at)
+        .text("instance_id", |row| Some(&row.item.id))
+        .text("vpc_id", |row| row.item.vpc_id.as_deref())
+        .text("subnet_id", |row| row.item.subnet_id.as_deref())
+        .text("private_dns_name", |row| row.item.private_dns_name.as_deref())
+        .scope()
+        .tags(|row| &row.item.tags)
+        .ok()?
+        .valid()
+        .finish()
+}
+
+fn prefix_lists(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    let list = |row: &Held<PrefixEntry>| inventory.prefix_lists.iter().find(|list| list.item.id == row.item.list_id).map(|list| &list.item);
+    Columns::held(&inventory.prefix_entries, at)
+        .text("prefix_list_id", |row| Some(&row.item.list_id))
+        .text("name", |row| list(row).map(|list| &*list.name))
+        .text("owner", |row| list(row).and_then(|list| list.owner.as_deref()))
+        .owned("cidr", |row| Some(row.item.cidr.to_string()))
+        .text("description", |row| Some(&row.item.description))
+        .valid()
+        .finish()
+}
+
+fn zones(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.zones, at).text("az_name", |row| Some(&row.item.name)).text("az_id", |row| Some(&row.item.id)).scope().valid().finish()
+}
+
+/// Kubernetes facts of one kind, with the name of their cluster.
+fn kube<'a>(inventory: &'a Inventory, at: Option<UnixSeconds>, wanted: impl Fn(&KubeFact) -> bool) -> Columns<'a, KubeHeld> {
+    let rows = inventory.kube.iter().filter(move |held| wanted(&held.fact));
+    let cluster = |held: &KubeHeld| inventory.clusters.get(held.cluster as usize);
+    Columns::new(rows, at, |held| held.claim.valid)
+        .text("cluster", move |held| cluster(held).map(|cluster| &*cluster.name))
+        .text("cluster_arn", move |held| cluster(held).map(|cluster| &*cluster.arn))
+}
+
+fn claim_of(held: &KubeHeld) -> ValidPeriod {
+    let Claim { valid, .. } = held.claim;
+    valid
+}
+
+fn nodes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    kube(inventory, at, |fact| matches!(fact, KubeFact::Node { .. }))
+        .text("node", |held| if let KubeFact::Node { name, .. } = &held.fact { Some(name) } else { None })
+        .owned("address", |held| if let KubeFact::Node { addr, .. } = &held.fact { Some(addr.to_string()) } else { None })
+        .text("instance_id", |held| if let KubeFact::Node { instance_id, .. } = &held.fact { instance_id.as_deref() } else { None })
+        .period(claim_of)
+        .finish()
+}
+
+fn pods(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    kube(inventory, at, |fact| matches!(fact, KubeFact::Pod { .. }))
+        .text("namespace", |held| if let KubeFact::Pod { namespace, .. } = &held.fact { Some(namespace) } else { None })
+        .text("pod", |held| if let KubeFact::Pod { name, .. } = &held.fact { Some(name) } else { None })
+        .owned("address", |held| if let KubeFact::Pod { addr, .. } = &held.fact { Some(addr.to_string()) } else { None })
+        .text("node", |held| if let KubeFact::Pod { node, .. } = &held.fact { node.as_deref() } else { None })
+        .period(claim_of)
+        .finish()
+}
+
+fn services(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    kube(inventory, at, |fact| matches!(fact, KubeFact::ServicePort { .. }))
+        .text("namespace", |held| if let KubeFact::ServicePort { namespace, .. } = &held.fact { Some(namespace) } else { None })
+        .text("service", |held| if let KubeFact::ServicePort { service, .. } = &held.fact { Some(service) } else { None })
+        .number("port", |held| if let KubeFact::ServicePort { port, .. } = &held.fact { Some(i64::from(*port)) } else { None })
+        .text("port_name", |held| if let KubeFact::ServicePort { port_name, .. } = &held.fact { Some(port_name) } else { None })
+        .text("cluster_ip", |held| if let KubeFact::ServicePort { cluster_ip, .. } = &held.fact { cluster_ip.as_deref() } else { None })
+        .period(claim_of)
+        .finish()
+}
+
+fn webhooks(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    let call = |held: &KubeHeld| match &held.fact {
+        KubeFact::Call { caller, name, target, failure_policy } => Some((*caller, name.clone(), target.clone(), failure_policy.clone())),
+        _ => None,
+    };
+    let service = |target: CallTarget| match target {
+        CallTarget::Service { namespace, name, .. } => Some(format!("{namespace}/{name}")),
+        CallTarget::Url { .. } => None,
+    };
+    let host = |target: CallTarget| match target {
+        CallTarget::Url { host, .. } => Some(host.to_string()),
+        CallTarget::Service { .. } => None,
+    };
+    let port = |target: CallTarget| match target {
+        CallTarget::Url { port, .. } | CallTarget::Service { port, .. } => i64::from(port),
+    };
+    kube(inventory, at, |fact| matches!(fact, KubeFact::Call { .. }))
+        .text("kind", |held| call(held).map(|(caller, ..)| caller.destination_kind()))
+        .owned("name", |held| call(held).map(|(caller, name, ..)| format!("{}/{name}", caller.resource())))
+        .owned("service", |held| call(held).and_then(|(_, _, target, _)| service(target)))
+        .owned("host", |held| call(held).and_then(|(_, _, target, _)| host(target)))
+        .number("port", |held| call(held).map(|(_, _, target, _)| port(target)))
+        .owned("failure_policy", |held| call(held).and_then(|(.., policy)| policy.map(|policy| policy.to_string())))
+        .period(claim_of)
+        .finish()
+}
