@@ -37,9 +37,6 @@ pub struct Global {
     /// Say more on stderr; twice for every object
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Messages")]
     pub verbose: u8,
-    /// Say nothing but errors on stderr
-    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Messages")]
-    pub quiet: bool,
     /// Write messages as JSON lines
     #[arg(long, global = true, help_heading = "Messages")]
     pub log_json: bool,
@@ -49,6 +46,14 @@ pub struct Global {
     /// Colour messages (NO_COLOR is honoured)
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Messages")]
     pub color: When,
+}
+
+/// `-q`; `sql` spells it `--quiet` only, because its `-q` names a query.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct QuietArgs {
+    /// Say nothing but errors on stderr
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Messages")]
+    pub quiet: bool,
 }
 
 /// When to do something that suits terminals only.
@@ -90,6 +95,17 @@ enum Command {
     Man,
 }
 
+impl Command {
+    fn is_quiet(&self) -> bool {
+        match self {
+            Command::Report(command) => command.is_quiet(),
+            Command::Sql(args) => args.quiet,
+            Command::Plan(args) => args.quiet.quiet,
+            _ => false,
+        }
+    }
+}
+
 /// What a command came to, beyond success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
@@ -104,6 +120,8 @@ pub enum Status {
 pub struct Context {
     /// Options of every command.
     pub global: Global,
+    /// Whether only errors go to stderr.
+    pub quiet: bool,
     /// The configuration file.
     pub file: config::File,
     /// What the environment says.
@@ -124,10 +142,11 @@ pub fn main(clock: &dyn Clock) -> ExitCode {
         }
     };
     let environment = Environment::read();
-    output::start_messages(&global, &environment);
+    let quiet = command.is_quiet();
+    output::start_messages(&global, quiet, &environment);
     let color = output::colors_stderr(&global, &environment);
     let outcome = config::read_file(global.config.as_deref(), &environment).and_then(|file| {
-        let context = Context { global, file, environment, now: clock.now() };
+        let context = Context { global, quiet, file, environment, now: clock.now() };
         run_command(command, &context)
     });
     match outcome {

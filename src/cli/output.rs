@@ -1,6 +1,6 @@
 //! Stdout, files, messages and progress: the only place that touches the terminal.
 
-use super::{Global, When};
+use super::{Context, Global, When};
 use crate::config::Environment;
 use crate::error::{Error, Result};
 use crate::pipeline::Progress;
@@ -77,8 +77,8 @@ pub fn to_file(path: &str, write: impl FnOnce(&mut (dyn Write + Send)) -> Result
 }
 
 /// Starts messages on stderr: warnings; with `-v` also information, with `-vv` details.
-pub fn start_messages(global: &Global, environment: &Environment) {
-    let level = match (global.quiet, global.verbose) {
+pub fn start_messages(global: &Global, quiet: bool, environment: &Environment) {
+    let level = match (quiet, global.verbose) {
         (true, _) => "error",
         (_, 0) => "warn",
         (_, 1) => "info",
@@ -111,11 +111,11 @@ pub struct ProgressLine {
 }
 
 /// Shows how far the scans of a run are, if the terminal and the options want it.
-pub fn progress(global: &Global, logs: &Arc<Logs>) -> Option<ProgressLine> {
-    let wanted = match global.progress {
+pub fn progress(context: &Context, logs: &Arc<Logs>) -> Option<ProgressLine> {
+    let wanted = match context.global.progress {
         When::Always => true,
         When::Never => false,
-        When::Auto => !global.quiet && std::io::stderr().is_terminal(),
+        When::Auto => !context.quiet && std::io::stderr().is_terminal(),
     };
     if !wanted || logs.inputs.is_empty() {
         return None;

@@ -2,7 +2,7 @@
 
 use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
-use super::{Context, Status};
+use super::{Context, QuietArgs, Status};
 use crate::error::{Error, Result};
 use crate::query::{Engine, Logs};
 use crate::report::{Format, Report, egress};
@@ -29,6 +29,16 @@ pub struct ReportArgs {
     /// Exit with 4 on hours without logs (gaps), with 3 on findings of a policy
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", help_heading = "Checks")]
     fail_on: Vec<FailOn>,
+    #[command(flatten)]
+    quiet: QuietArgs,
+}
+
+impl Command {
+    /// Returns whether only errors go to stderr.
+    pub fn is_quiet(&self) -> bool {
+        let Command::Egress(args) = self;
+        args.quiet.quiet
+    }
 }
 
 /// `--fail-on`
@@ -52,7 +62,7 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
     let logs = args.logs.open(context).await?;
     needs_control_planes(&logs)?;
-    let progress = output::progress(&context.global, &logs);
+    let progress = output::progress(context, &logs);
     let engine = Engine::new(&logs)?;
     let report = egress::report(&logs, &engine).await?;
     drop(progress);
@@ -89,7 +99,7 @@ pub fn warn_of_faults(logs: &Arc<Logs>, max_rejects: Option<u64>) -> Status {
     let mut rejects = 0;
     for intake in logs.intakes() {
         for (at, read) in intake.objects() {
-            rejects = rejects.max(0) + read.tally.rejects;
+            rejects += read.tally.rejects;
             if let (Some(fault), Some(input)) = (&read.fault, logs.inputs.get(at)) {
                 tracing::warn!("{}: {}: {fault}", read.status(), input.object.uri);
                 status = Status::Incomplete;

@@ -4,7 +4,7 @@ use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, Status, report};
 use crate::error::{Error, Result};
-use crate::query::{Engine, library};
+use crate::query::{Engine, Params, library};
 use crate::report::renderer;
 use clap::Args;
 use futures::StreamExt;
@@ -23,11 +23,14 @@ pub struct SqlArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with = "command", help_heading = "What to run")]
     file: Option<String>,
     /// A shipped query
-    #[arg(short = 'Q', long, short_alias = 'n', value_name = "NAME", conflicts_with_all = ["command", "file"], help_heading = "What to run")]
+    #[arg(short, long, value_name = "NAME", conflicts_with_all = ["command", "file"], help_heading = "What to run")]
     query: Option<String>,
     /// A parameter of the statement, bound to $k (repeatable)
     #[arg(long, value_name = "k=v", help_heading = "What to run")]
     param: Vec<String>,
+    /// Say nothing but errors on stderr
+    #[arg(long, conflicts_with = "verbose", help_heading = "Messages")]
+    pub(super) quiet: bool,
     /// Allow statements that write (CREATE, COPY, INSERT, SET)
     #[arg(long, help_heading = "What to run")]
     allow_write: bool,
@@ -43,7 +46,7 @@ pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     let given = args.param.iter().map(|param| parameter(param)).collect::<Result<Vec<_>>>()?;
     let (sql, params) = statement(&args, &given, context.now)?;
     let logs = args.logs.open(context).await?;
-    let progress = output::progress(&context.global, &logs);
+    let progress = output::progress(context, &logs);
     let engine = Engine::new(&logs)?;
     let mut rows = engine.sql(&sql, &params, args.allow_write).await?;
     let mut out = output::stdout();
@@ -57,8 +60,6 @@ pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     out.flush()?;
     Ok(report::warn_of_faults(&logs, args.logs.max_rejects(context)))
 }
-
-type Params = Vec<(String, datafusion::common::ScalarValue)>;
 
 fn statement(args: &SqlArgs, given: &[(String, String)], now: i64) -> Result<(String, Params)> {
     if let Some(name) = &args.query {

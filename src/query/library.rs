@@ -60,7 +60,7 @@ impl Query {
     ///
     /// # Errors
     /// A usage error for a parameter that is unknown, missing, or not of its type.
-    pub fn bind(&self, given: &[(String, String)], now: i64) -> Result<Vec<(String, ScalarValue)>> {
+    pub fn bind(&self, given: &[(String, String)], now: i64) -> Result<super::Params> {
         if let Some((name, _)) = given.iter().find(|(name, _)| !self.params.iter().any(|(known, ..)| known == name)) {
             let known: Vec<&str> = self.params.iter().map(|(name, ..)| *name).collect();
             let hint = if known.is_empty() { "it takes none".to_owned() } else { format!("it takes {}", known.join(", ")) };

@@ -144,6 +144,9 @@ impl Logs {
     }
 }
 
+/// Values to bind to `$name`.
+pub type Params = Vec<(String, ScalarValue)>;
+
 /// A query's rows, as they come.
 pub struct Rows {
     /// Columns.

@@ -110,7 +110,7 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
 
 /// What the egress mode means for what can be seen (EKS user guide, "Control plane egress").
 fn visibility(mode: &EgressMode) -> &'static str {
-    match mode.as_str() {
+    match mode.as_deref() {
         Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
         Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
         Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
@@ -119,7 +119,7 @@ fn visibility(mode: &EgressMode) -> &'static str {
 }
 
 fn mode_name(mode: &EgressMode) -> &str {
-    mode.as_str().unwrap_or("mode unknown")
+    mode.as_deref().unwrap_or("mode unknown")
 }
 
 /// Clusters that matter to a run: all of the inventory, by ARN.
@@ -178,7 +178,7 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &findings.facts;
     for (arn, clusters) in clusters(inventory) {
-        for cluster in clusters.iter().filter(|cluster| cluster.egress_mode.as_str() != Some("CUSTOMER_ROUTED")) {
+        for cluster in clusters.iter().filter(|cluster| cluster.egress_mode.as_deref() != Some("CUSTOMER_ROUTED")) {
             notes.push(format!("{arn}: {}: {}", mode_name(&cluster.egress_mode), visibility(&cluster.egress_mode)));
         }
         let hours = hours_of(inventory, arn, &findings.coverage);
@@ -244,7 +244,7 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
         json!({
             "cluster": last.map(|cluster| &*cluster.name),
             "cluster_arn": arn,
-            "egress_mode": last.and_then(|cluster| cluster.egress_mode.as_str()),
+            "egress_mode": last.and_then(|cluster| cluster.egress_mode.as_deref()),
             "visibility": last.map(|cluster| visibility(&cluster.egress_mode)),
             "interface_hours": { "expected": hours.total(), "logged": hours.logged(), "by_state": hours.by_state },
             "gaps": hours.gaps,
