@@ -1,0 +1,280 @@
+//! What the commands share: LOGS and their options → listed objects, inventory, window.
+
+use super::Context;
+use crate::config::{File, parse_size};
+use crate::decode::Validation;
+use crate::error::{Error, Kind, Result};
+use crate::flow::Layout;
+use crate::inventory::{self, Inventory};
+use crate::pipeline::Input;
+use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
+use crate::source::{self, ListCounts, Prune, S3Options, Source};
+use crate::time::{TimeRange, parse_instant};
+use clap::{Args, ValueEnum};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How S3 is reached.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "S3")]
+pub struct S3Args {
+    /// Profile of the AWS configuration
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Region of S3 [default: the bucket's own]
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// S3 endpoint; buckets are then addressed by path
+    #[arg(long, value_name = "URL")]
+    endpoint_url: Option<String>,
+    /// Role to assume for reading
+    #[arg(long, value_name = "ARN")]
+    role_arn: Option<String>,
+    /// External id of that role
+    #[arg(long, value_name = "ID", requires = "role_arn")]
+    external_id: Option<String>,
+    /// Do not sign requests (public buckets)
+    #[arg(long)]
+    no_sign_request: bool,
+    /// Pay for requests to requester-pays buckets
+    #[arg(long)]
+    request_payer: bool,
+}
+
+impl S3Args {
+    /// Composes flags, environment and file.
+    pub fn options(&self, context: &Context) -> S3Options {
+        let File { profile, region, endpoint_url, role_arn, external_id, no_sign_request, request_payer, .. } = context.file.clone();
+        S3Options {
+            profile: self.profile.clone().or(profile),
+            region: self.region.clone().or(region),
+            endpoint_url: self.endpoint_url.clone().or_else(|| context.environment.endpoint_url.clone()).or(endpoint_url),
+            role_arn: self.role_arn.clone().or(role_arn),
+            external_id: self.external_id.clone().or(external_id),
+            no_sign_request: self.no_sign_request || no_sign_request,
+            request_payer: self.request_payer || request_payer,
+        }
+    }
+}
+
+/// Where the inventory is.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Inventory")]
+pub struct InventoryArgs {
+    /// Folder with AWS CLI output, AWS Config items, CloudTrail records, Kubernetes objects (local or s3://)
+    #[arg(long = "inventory", value_name = "DIR")]
+    pub dirs: Vec<String>,
+    /// When files without a time of their own were collected
+    #[arg(long, value_name = "TIME")]
+    pub inventory_as_of: Option<String>,
+}
+
+/// Which logs are read, and how.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// s3://bucket/prefix, folders, files or globs, at any level of a layout
+    #[arg(value_name = "LOGS")]
+    pub logs: Vec<String>,
+    /// First instant of the period, UTC: 2026-10-03, 2026-10-03T08:00:00Z, now-7d, 7d
+    #[arg(long, value_name = "TIME", help_heading = "Period")]
+    pub from: Option<String>,
+    /// First instant after the period
+    #[arg(long, value_name = "TIME", help_heading = "Period")]
+    pub to: Option<String>,
+    /// Only flow logs of this account (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Which logs")]
+    log_account: Vec<String>,
+    /// Only flow logs of this region (repeatable)
+    #[arg(long, value_name = "REGION", help_heading = "Which logs")]
+    log_region: Vec<String>,
+    /// Only this flow log (repeatable)
+    #[arg(long, value_name = "FL-ID", help_heading = "Which logs")]
+    flow_log_id: Vec<String>,
+    /// Fields of objects without a header, e.g. "version account-id …"
+    #[arg(long, value_name = "FIELDS", help_heading = "Which logs")]
+    log_format: Option<String>,
+    /// Which columns must hold values of their type
+    #[arg(long, value_enum, default_value_t = ValidateArg::ReadColumns, value_name = "WHAT", help_heading = "Checks")]
+    validate: ValidateArg,
+    /// Exit with 4 if more lines than this are not records [default: unlimited]
+    #[arg(long, value_name = "N", help_heading = "Checks")]
+    max_rejects: Option<u64>,
+    /// Objects decoded at once [default: the processors]
+    #[arg(long, value_name = "N", help_heading = "Resources")]
+    threads: Option<usize>,
+    /// What queries may hold in memory before they spill, e.g. 400M
+    #[arg(long, value_name = "SIZE", help_heading = "Resources")]
+    memory_limit: Option<String>,
+    /// Folder for spill files [default: the system's temporary folder]
+    #[arg(long, value_name = "DIR", help_heading = "Resources")]
+    spill_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub s3: S3Args,
+}
+
+/// `--validate`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ValidateArg {
+    /// Those that the run reads
+    ReadColumns,
+    /// All
+    Full,
+}
+
+/// Runs a command on the runtime; an interrupt ends it.
+///
+/// # Errors
+/// Those of the command, or [`Kind::Interrupted`].
+pub fn block_on<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let _ = context;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = work => outcome,
+            _ = tokio::signal::ctrl_c() => Err(Error::new(Kind::Interrupted, "interrupted")),
+        }
+    });
+    // Readers and decoders of an abandoned run are not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+impl LogsArgs {
+    /// Returns the limits of the listing, with the period.
+    ///
+    /// # Errors
+    /// A usage error for a time that is none.
+    pub fn prune(&self, context: &Context) -> Result<Prune> {
+        let either = |flag: &[String], file: &[String]| if flag.is_empty() { file.to_vec() } else { flag.to_vec() };
+        Ok(Prune {
+            accounts: either(&self.log_account, &context.file.log_account),
+            regions: either(&self.log_region, &context.file.log_region),
+            flow_log_ids: either(&self.flow_log_id, &context.file.flow_log_id),
+            time: TimeRange::parse(self.from.as_deref(), self.to.as_deref(), context.now)?,
+            ..Prune::default()
+        })
+    }
+
+    /// Returns how many objects are decoded at once.
+    pub fn threads(&self, context: &Context) -> usize {
+        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors)
+    }
+
+    /// Returns how many rejects a run may have.
+    pub fn max_rejects(&self, context: &Context) -> Option<u64> {
+        self.max_rejects.or(context.file.max_rejects)
+    }
+
+    /// Lists the logs and reads the inventory.
+    ///
+    /// # Errors
+    /// A usage error if nothing is found; access errors; a malformed inventory file.
+    pub async fn open(&self, context: &Context) -> Result<Arc<Logs>> {
+        let prune = self.prune(context)?;
+        let options = self.s3.options(context);
+        let threads = self.threads(context);
+        let memory_limit = match self.memory_limit.as_ref().or(context.file.memory_limit.as_ref()) {
+            None => MEMORY_LIMIT_DEFAULT,
+            Some(text) => parse_size(text).ok_or_else(|| Error::usage(format!("--memory-limit {text:?} is not a size")).with_hint("write 400M or 2G"))?,
+        };
+        let log_format = self.log_format.as_ref().or(context.file.log_format.as_ref()).map(|text| {
+            Layout::from_log_format(text).ok_or_else(|| {
+                Error::usage(format!("--log-format {text:?} names no flow-log fields")).with_hint("write the names as in the flow log's definition; flowproof fields lists them")
+            })
+        });
+        // A second call, as in tests, finds the pool built; it then keeps its size.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let (inputs, listed) = if self.logs.is_empty() { Default::default() } else { list(&self.logs, &options, &prune).await? };
+        Ok(Arc::new(Logs {
+            inputs,
+            listed,
+            inventory: Arc::new(self.inventory.read(context, &options).await?),
+            window: prune.time,
+            validation: if self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
+            log_format: log_format.transpose()?.map(Arc::new),
+            threads,
+            memory_limit,
+            spill_dir: self.spill_dir.clone().or_else(|| context.file.spill_dir.clone()).unwrap_or_else(std::env::temp_dir),
+            scans: Scans::default(),
+            summary: tokio::sync::OnceCell::new(),
+        }))
+    }
+}
+
+async fn list(logs: &[String], options: &S3Options, prune: &Prune) -> Result<(Arc<[Input]>, ListCounts)> {
+    let sources: Vec<Arc<dyn Source>> = source::open(logs, options).await?;
+    let (objects, counts) = source::list_all(&sources, prune).await?;
+    if objects.is_empty() {
+        return Err(source::nothing_found(&sources, &counts));
+    }
+    tracing::info!("listed {} objects, {} stored bytes, {} requests", counts.objects, counts.bytes, counts.requests);
+    Ok((objects.into_iter().map(|(source, object)| Input { source, object }).collect(), counts))
+}
+
+impl InventoryArgs {
+    /// Reads the inventory; empty if none is named.
+    ///
+    /// # Errors
+    /// If a folder cannot be read or a file is malformed.
+    pub async fn read(&self, context: &Context, options: &S3Options) -> Result<Inventory> {
+        let dirs = if self.dirs.is_empty() { &context.file.inventory } else { &self.dirs };
+        if dirs.is_empty() {
+            return Ok(Inventory::default());
+        }
+        let as_of = self.inventory_as_of.as_deref().map(|text| {
+            parse_instant(text, context.now).ok_or_else(|| Error::usage(format!("--inventory-as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
+        });
+        let files = inventory_files(dirs, options).await?;
+        let inventory = Inventory::from_files(files, &inventory::Options { as_of: as_of.transpose()? })?;
+        inventory.warnings().iter().for_each(|warning| tracing::warn!("inventory: {warning}"));
+        Ok(inventory)
+    }
+}
+
+/// Largest inventory file; `describe-network-interfaces` of 200,000 interfaces is under 400 MB.
+const INVENTORY_FILE_MAX: u64 = 1 << 30;
+/// Inventory files read at once.
+const INVENTORY_READS_MAX: usize = 8;
+
+async fn inventory_files(dirs: &[String], options: &S3Options) -> Result<Vec<inventory::File>> {
+    let mut files = Vec::new();
+    for dir in dirs {
+        if dir.starts_with("s3://") {
+            let sources = source::open(std::slice::from_ref(dir), options).await?;
+            let (objects, _) = source::list_all(&sources, &Prune::default()).await?;
+            let read = |(source, object): (Arc<dyn Source>, source::Object)| async move {
+                let body: Vec<bytes::Bytes> = source.read(&object).await?.try_collect().await?;
+                Ok::<_, Error>(inventory::File { path: object.uri.to_string(), bytes: body.concat().into() })
+            };
+            files.extend(stream::iter(objects).map(read).buffer_unordered(INVENTORY_READS_MAX).try_collect::<Vec<_>>().await?);
+        } else {
+            files.extend(local_files(dir)?);
+        }
+    }
+    Ok(files)
+}
+
+fn local_files(dir: &str) -> Result<Vec<inventory::File>> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(dir).follow_links(true).sort_by_file_name() {
+        let entry = entry.map_err(|error| {
+            Error::usage("cannot read the inventory").at(dir).caused_by(error).with_hint("flowproof inventory script prints the commands that collect one")
+        })?;
+        let hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
+        if hidden || !entry.file_type().is_file() {
+            continue;
+        }
+        let path = entry.path().display().to_string();
+        let fault = |error: std::io::Error| Error::failed("cannot read").at(&path).caused_by(error);
+        if entry.metadata().map_err(|error| fault(error.into()))?.len() > INVENTORY_FILE_MAX {
+            return Err(Error::failed("the file is larger than 1 GiB, which no inventory file is").at(&path));
+        }
+        files.push(inventory::File { bytes: std::fs::read(entry.path()).map_err(fault)?.into(), path });
+    }
+    Ok(files)
+}

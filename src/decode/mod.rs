@@ -1,0 +1,170 @@
+//! Bytes in, Arrow batches and rejects out: text (gzip, zstd, plain) and AWS-written Parquet.
+//!
+//! Decoding does no I/O, cannot fail on content and never panics on it: a line that is not a record becomes a
+//! counted [`Reject`], an object whose compression is damaged yields the rows before the damage. What to produce comes as
+//! [`Wanted`], so that unasked-for columns cost nothing and unwanted interfaces are dropped early.
+
+pub mod columns;
+pub mod decompress;
+pub mod object;
+pub mod parquet;
+pub mod reject;
+pub mod text;
+
+use crate::flow::field::FieldId;
+use crate::time::{TimeRange, UnixSeconds};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use hashbrown::HashSet;
+use reject::Reject;
+use std::sync::Arc;
+
+/// Rows after which a batch is handed on: DataFusion's own batch size.
+pub const BATCH_ROWS: usize = 8_192;
+
+/// What decoding must produce.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// AWS fields, ascending; the batch's columns stand in this order.
+    pub fields: Vec<FieldId>,
+    /// Whether `extra` (fields of later versions) follows them.
+    pub extra: bool,
+    /// Interfaces whose records are wanted; the others are counted and dropped before their columns are read.
+    pub interfaces: Interfaces,
+    /// Window: records with `start` outside are counted and dropped.
+    pub time: TimeRange,
+    /// Which columns must hold values of their type.
+    pub validation: Validation,
+}
+
+/// Which columns must hold values of their type (`--validate`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Validation {
+    /// Those that the run reads.
+    #[default]
+    ReadColumns,
+    /// All.
+    Full,
+}
+
+impl Validation {
+    /// Returns the name used in `inputs.validation`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Validation::ReadColumns => "read-columns",
+            Validation::Full => "full",
+        }
+    }
+}
+
+/// The interfaces whose records are wanted.
+#[derive(Debug, Clone, Default)]
+pub enum Interfaces {
+    /// Every record.
+    #[default]
+    All,
+    /// Records of these interfaces.
+    Only(Arc<HashSet<String, foldhash::fast::RandomState>>),
+    /// Records of every interface except these: those wanted, and those that the inventory does not know.
+    AllBut(Arc<HashSet<String, foldhash::fast::RandomState>>),
+}
+
+impl Interfaces {
+    /// Returns whether a record of this interface is wanted (`None`: a record without interface).
+    #[inline]
+    pub fn wants(&self, interface: Option<&str>) -> bool {
+        match (self, interface) {
+            (Interfaces::All, _) => true,
+            (Interfaces::Only(set), Some(id)) => set.contains(id),
+            (Interfaces::Only(_), None) => false,
+            (Interfaces::AllBut(set), Some(id)) => !set.contains(id),
+            (Interfaces::AllBut(_), None) => true,
+        }
+    }
+}
+
+/// Rows and rejects of a part of an object.
+#[derive(Debug)]
+pub struct Decoded {
+    /// The wanted fields, then `extra` if wanted, then `log_line`.
+    pub batch: RecordBatch,
+    /// Lines that are not records.
+    pub rejects: Vec<Reject>,
+}
+
+/// Accounting of an object: `lines = headers + blanks + rejects + ok + nodata + skipdata + outside_window`, and
+/// `ok + nodata + skipdata = rows + dropped`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines of decompressed text, or rows of a Parquet file.
+    pub lines: u64,
+    /// Lines that name the columns.
+    pub headers: u64,
+    /// Empty lines.
+    pub blanks: u64,
+    /// Lines that are not records.
+    pub rejects: u64,
+    /// Records of traffic in the window.
+    pub ok: u64,
+    /// Records of no traffic in the window.
+    pub nodata: u64,
+    /// Records of lost records in the window.
+    pub skipdata: u64,
+    /// Records that start outside the window.
+    pub outside_window: u64,
+    /// Records of unwanted interfaces.
+    pub dropped: u64,
+    /// Records handed on.
+    pub rows: u64,
+    /// Bytes of decompressed text (0 for Parquet).
+    pub text_bytes: u64,
+    /// Least `start` of records in the window.
+    pub start_min: Option<UnixSeconds>,
+    /// Greatest `end` of records in the window.
+    pub end_max: Option<UnixSeconds>,
+    /// Layouts in the order in which they appeared; more than one after a change of header.
+    pub layouts: Vec<String>,
+    /// Most fields of any layout: how rich the format is.
+    pub fields_max: u32,
+}
+
+impl Tally {
+    /// Returns whether every line has been accounted for exactly once.
+    pub fn adds_up(&self) -> bool {
+        let records = self.ok + self.nodata + self.skipdata;
+        self.lines == self.headers + self.blanks + self.rejects + records + self.outside_window && records == self.rows + self.dropped
+    }
+
+    fn saw(&mut self, start: Option<i64>, end: Option<i64>) {
+        self.start_min = self.start_min.into_iter().chain(start).min();
+        self.end_max = self.end_max.into_iter().chain(end).max();
+    }
+
+    fn saw_layout(&mut self, layout: &crate::flow::Layout) {
+        self.fields_max = self.fields_max.max(layout.columns.len() as u32);
+        let text = layout.to_string();
+        if self.layouts.last() != Some(&text) && self.layouts.len() < LAYOUTS_KEPT_MAX {
+            self.layouts.push(text);
+        }
+    }
+}
+
+/// Changes of layout remembered for one object; concatenated files have a few, hostile ones millions.
+const LAYOUTS_KEPT_MAX: usize = 16;
+
+/// Returns the schema of the batches that decoding makes: the wanted fields, `extra`, `log_line`.
+pub fn schema(wanted: &Wanted) -> SchemaRef {
+    let mut fields: Vec<Field> =
+        wanted.fields.iter().map(|id| Field::new(id.field().column, id.field().kind.arrow(), true)).collect();
+    if wanted.extra {
+        fields.push(extra_field());
+    }
+    fields.push(Field::new("log_line", DataType::Int64, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Returns the column `extra`: map of text, fields of versions that are not known yet.
+pub fn extra_field() -> Field {
+    let entries = Fields::from(vec![Field::new("keys", DataType::Utf8, false), Field::new("values", DataType::Utf8, true)]);
+    Field::new("extra", DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false), true)
+}

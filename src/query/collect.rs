@@ -1,0 +1,440 @@
+//! One scan's batches → partials of control-plane connections, coverage, path evidence, strangers.
+//!
+//! This is the operator behind `connections`. It only adds: sums, minima, maxima, sets. What the sums mean is decided in
+//! [`super::summary`], once everything has been seen.
+
+use super::biflow::{EniIndex, Ends, LineRef, PartialKey, Session, Volume, Way, add_session};
+use super::spill::{Decode, Encode, PARTITIONS, Spill};
+use crate::decode::columns::parse_address;
+use crate::enrich::{Derived, FlowColumn};
+use crate::error::Result;
+use crate::flow::field::id;
+use crate::inventory::{InterfaceKind, Inventory};
+use crate::pipeline::Part;
+use crate::time::{UnixSeconds, hour_of};
+use arrow::array::{Array, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::datatypes::{Int32Type, Int64Type};
+use foldhash::fast::{FixedState, RandomState};
+use hashbrown::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Columns that the operator reads.
+pub const COLUMNS: &[FlowColumn] = &[
+    FlowColumn::Aws(id::INTERFACE_ID),
+    FlowColumn::Aws(id::PROTOCOL),
+    FlowColumn::Aws(id::PACKETS),
+    FlowColumn::Aws(id::BYTES),
+    FlowColumn::Aws(id::START),
+    FlowColumn::Aws(id::END),
+    FlowColumn::Aws(id::ACTION),
+    FlowColumn::Aws(id::LOG_STATUS),
+    FlowColumn::Aws(id::INSTANCE_ID),
+    FlowColumn::Aws(id::TCP_FLAGS),
+    FlowColumn::Aws(id::TRAFFIC_PATH),
+    FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID),
+    FlowColumn::Derived(Derived::LogLine),
+    FlowColumn::Derived(Derived::Direction),
+    FlowColumn::Derived(Derived::LocalAddr),
+    FlowColumn::Derived(Derived::LocalPort),
+    FlowColumn::Derived(Derived::PeerAddr),
+    FlowColumn::Derived(Derived::PeerPort),
+    FlowColumn::Derived(Derived::PeerService),
+];
+
+/// Interfaces outside the inventory that are remembered; their number is the users' interfaces, not their records.
+const STRANGERS_MAX: usize = 100_000;
+/// Distinct peers remembered of such an interface: more do not change the suspicion.
+const STRANGER_PEERS_MAX: usize = 16;
+
+/// Text ↔ small number.
+#[derive(Debug, Default)]
+pub struct Names {
+    index: HashMap<Arc<str>, u32, RandomState>,
+    names: Vec<Arc<str>>,
+}
+
+impl Names {
+    fn intern(&mut self, name: &str) -> u32 {
+        if let Some(at) = self.index.get(name) {
+            return *at;
+        }
+        let (at, name): (u32, Arc<str>) = (self.names.len() as u32, name.into());
+        self.index.insert(Arc::clone(&name), at);
+        self.names.push(name);
+        at
+    }
+
+    /// Returns the text of a number.
+    pub fn get(&self, at: u32) -> &str {
+        self.names.get(at as usize).map_or("", |name| name)
+    }
+}
+
+/// What one flow log wrote of one interface in one hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Records of traffic.
+    pub ok: u64,
+    /// Records of no traffic.
+    pub nodata: u64,
+    /// Records of lost records.
+    pub skipdata: u64,
+    /// Bytes of traffic.
+    pub bytes: u64,
+    /// Least `start`.
+    pub start_min: Option<UnixSeconds>,
+    /// Greatest `end`.
+    pub end_max: Option<UnixSeconds>,
+    /// Most fields of a format that it was written in.
+    pub fields_max: u32,
+}
+
+/// An interface that the inventory does not know.
+#[derive(Debug, Clone, Default)]
+pub struct Stranger {
+    /// Peers that connected to its port 443.
+    pub clients: BTreeSet<IpAddr>,
+    /// Hosts that it reached on port 10250.
+    pub kubelets: BTreeSet<IpAddr>,
+    /// Whether any record names an instance.
+    pub has_instance: bool,
+    /// Records.
+    pub records: u64,
+}
+
+/// The far end of a packet as another interface saw it: (source, destination, destination port, protocol).
+pub type Packet = (IpAddr, IpAddr, u16, u8);
+
+/// The sums of a scan.
+#[derive(Debug)]
+pub struct Collector {
+    inventory: Arc<Inventory>,
+    /// Flow-log ids; the empty text stands for objects whose key names none.
+    pub flow_logs: Names,
+    /// Next hops and services.
+    pub names: Names,
+    /// Connections, in parts.
+    pub partials: Partials,
+    /// By (interface, hour): what each flow log wrote.
+    pub coverage: BTreeMap<(EniIndex, UnixSeconds), BTreeMap<u32, Covered>>,
+    /// Devices (by interface, hour) that logged a packet of a control-plane interface.
+    pub evidence: HashMap<Packet, BTreeSet<(EniIndex, UnixSeconds)>, RandomState>,
+    /// Interfaces that the inventory does not know.
+    pub strangers: BTreeMap<String, Stranger>,
+    /// Records of control-plane interfaces whose direction is unknown (no `flow-direction`, unknown addresses).
+    pub undirected: u64,
+    control_plane_addresses: HashSet<IpAddr, RandomState>,
+    flow_log_of_object: HashMap<usize, u32, RandomState>,
+}
+
+impl Collector {
+    /// Makes an empty collector. Beyond `sessions_max` sessions in memory, partials go to files under `spill_folder`.
+    pub fn new(inventory: Arc<Inventory>, sessions_max: usize, spill_folder: PathBuf) -> Collector {
+        let of_control_plane = inventory.enis().iter().filter(|eni| eni.kind == InterfaceKind::EksControlPlane);
+        let control_plane_addresses = of_control_plane.flat_map(|eni| eni.addresses.iter().map(|(address, _)| *address)).collect();
+        Collector {
+            inventory,
+            flow_logs: Names::default(),
+            names: Names::default(),
+            partials: Partials { memory: HashMap::default(), sessions: 0, sessions_max, spill: None, spill_folder },
+            coverage: BTreeMap::new(),
+            evidence: HashMap::default(),
+            strangers: BTreeMap::new(),
+            undirected: 0,
+            control_plane_addresses,
+            flow_log_of_object: HashMap::default(),
+        }
+    }
+
+    /// Takes the rows of a part, whose columns are [`COLUMNS`].
+    ///
+    /// # Errors
+    /// If partials must be spilled and cannot be.
+    pub fn add(&mut self, part: &Part, flow_log: Option<&str>) -> Result<()> {
+        let flow_log = match self.flow_log_of_object.get(&part.object) {
+            Some(known) => *known,
+            None => {
+                let index = self.flow_logs.intern(flow_log.unwrap_or_default());
+                self.flow_log_of_object.insert(part.object, index);
+                index
+            }
+        };
+        let rows = Rows::new(&part.batch);
+        for at in 0..part.batch.num_rows() {
+            self.row(&rows, at, part, flow_log)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
+        let Some(interface) = text(&rows.interface, at) else { return Ok(()) };
+        let inventory = Arc::clone(&self.inventory);
+        let Some(index) = inventory.eni_index(interface) else {
+            self.stranger(interface, rows, at);
+            return Ok(());
+        };
+        match inventory.enis().get(index as usize) {
+            Some(eni) if eni.kind == InterfaceKind::EksControlPlane => self.control_plane(index, rows, at, part, flow_log),
+            Some(eni) if eni.kind.is_path_device() => {
+                self.device(index, eni, rows, at);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn control_plane(&mut self, eni: EniIndex, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
+        let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
+        let bytes = int64(&rows.bytes, at).unwrap_or(0) as u64;
+        let from = start.or(end).unwrap_or(0);
+        let covered = self.coverage.entry((eni, hour_of(from))).or_default().entry(flow_log).or_default();
+        covered.start_min = covered.start_min.into_iter().chain(start).min();
+        covered.end_max = covered.end_max.into_iter().chain(end).max();
+        covered.fields_max = covered.fields_max.max(part.fields);
+        match rows.status(at) {
+            Status::NoData => covered.nodata += 1,
+            Status::SkipData => covered.skipdata += 1,
+            Status::Ok => {
+                covered.ok += 1;
+                covered.bytes = covered.bytes.saturating_add(bytes);
+                match rows.ends(eni, at) {
+                    Some((ends, egress)) => {
+                        let session = self.session(rows, at, egress, from, (part.object as u32, rows.line.value(at) as u64));
+                        return self.partials.add(PartialKey { ends, flow_log, hour: hour_of(from) }, session);
+                    }
+                    None => self.undirected += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn session(&mut self, rows: &Rows, at: usize, egress: bool, from: UnixSeconds, line: LineRef) -> Session {
+        let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
+        let volume =
+            Volume { records: 1, packets: int64(&rows.packets, at).unwrap_or(0) as u64, bytes: int64(&rows.bytes, at).unwrap_or(0) as u64 };
+        let rejected = text(&rows.action, at) == Some("REJECT");
+        let way = Way {
+            accepted: if rejected { Volume::default() } else { volume },
+            rejected: if rejected { volume } else { Volume::default() },
+            flags: int32(&rows.flags, at).map(|flags| flags as u8),
+            start_min: start,
+            end_max: end,
+            first: Some((from, line)),
+            last: Some((from, line)),
+        };
+        let path = int32(&rows.path, at).filter(|code| egress && (0..32).contains(code)).map_or(0, |code| 1 << code);
+        let mut session = Session { from, to: end.unwrap_or(from).max(from), paths: path, ..Session::default() };
+        if egress && let Some(hop) = text(&rows.next_hop, at) {
+            session.next_hops.push(self.names.intern(hop));
+        }
+        if let Some(service) = text(&rows.service, at) {
+            session.services.push(self.names.intern(service));
+        }
+        *(if egress { &mut session.egress } else { &mut session.ingress }) = way;
+        session
+    }
+
+    /// A NAT gateway, firewall endpoint or transit gateway that takes in a packet of a control-plane interface for somebody else.
+    fn device(&mut self, device: EniIndex, eni: &crate::inventory::Eni, rows: &Rows, at: usize) {
+        let Some((ends, false)) = rows.ends(device, at) else { return };
+        if !self.control_plane_addresses.contains(&ends.peer) || eni.owns(ends.local) || rows.status(at) != Status::Ok {
+            return;
+        }
+        let hour = hour_of(int64(&rows.start, at).unwrap_or(0));
+        self.evidence.entry((ends.peer, ends.local, ends.local_port, ends.protocol)).or_default().insert((device, hour));
+    }
+
+    fn stranger(&mut self, interface: &str, rows: &Rows, at: usize) {
+        if !self.strangers.contains_key(interface) && self.strangers.len() >= STRANGERS_MAX {
+            return;
+        }
+        let stranger = self.strangers.entry(interface.to_owned()).or_default();
+        stranger.records += 1;
+        stranger.has_instance |= rows.instance.is_valid(at);
+        let Some((ends, egress)) = rows.ends(0, at) else { return };
+        if ends.local_port == 443 && ends.peer_port >= 1_024 && stranger.clients.len() < STRANGER_PEERS_MAX {
+            stranger.clients.insert(ends.peer);
+        } else if egress && ends.peer_port == 10_250 && stranger.kubelets.len() < STRANGER_PEERS_MAX {
+            stranger.kubelets.insert(ends.peer);
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Ok,
+    NoData,
+    SkipData,
+}
+
+/// A part's columns.
+struct Rows {
+    interface: StringViewArray,
+    protocol: Int32Array,
+    packets: Int64Array,
+    bytes: Int64Array,
+    start: Int64Array,
+    end: Int64Array,
+    action: StringViewArray,
+    status: StringViewArray,
+    instance: StringViewArray,
+    flags: Int32Array,
+    path: Int32Array,
+    next_hop: StringViewArray,
+    line: Int64Array,
+    direction: StringViewArray,
+    local: StringViewArray,
+    local_port: Int32Array,
+    peer: StringViewArray,
+    peer_port: Int32Array,
+    service: StringViewArray,
+}
+
+impl Rows {
+    fn new(batch: &RecordBatch) -> Rows {
+        let texts = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_string_view_opt());
+            array.cloned().unwrap_or_else(|| StringViewArray::new_null(batch.num_rows()))
+        };
+        let int32s = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
+            array.cloned().unwrap_or_else(|| Int32Array::new_null(batch.num_rows()))
+        };
+        let int64s = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int64Type>());
+            array.cloned().unwrap_or_else(|| Int64Array::new_null(batch.num_rows()))
+        };
+        Rows {
+            interface: texts(FlowColumn::Aws(id::INTERFACE_ID)),
+            protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
+            packets: int64s(FlowColumn::Aws(id::PACKETS)),
+            bytes: int64s(FlowColumn::Aws(id::BYTES)),
+            start: int64s(FlowColumn::Aws(id::START)),
+            end: int64s(FlowColumn::Aws(id::END)),
+            action: texts(FlowColumn::Aws(id::ACTION)),
+            status: texts(FlowColumn::Aws(id::LOG_STATUS)),
+            instance: texts(FlowColumn::Aws(id::INSTANCE_ID)),
+            flags: int32s(FlowColumn::Aws(id::TCP_FLAGS)),
+            path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
+            next_hop: texts(FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID)),
+            line: int64s(FlowColumn::Derived(Derived::LogLine)),
+            direction: texts(FlowColumn::Derived(Derived::Direction)),
+            local: texts(FlowColumn::Derived(Derived::LocalAddr)),
+            local_port: int32s(FlowColumn::Derived(Derived::LocalPort)),
+            peer: texts(FlowColumn::Derived(Derived::PeerAddr)),
+            peer_port: int32s(FlowColumn::Derived(Derived::PeerPort)),
+            service: texts(FlowColumn::Derived(Derived::PeerService)),
+        }
+    }
+
+    fn status(&self, at: usize) -> Status {
+        match text(&self.status, at) {
+            Some("NODATA") => Status::NoData,
+            Some("SKIPDATA") => Status::SkipData,
+            Some(_) => Status::Ok,
+            // A format without log-status: decoding counted it the same way.
+            None if !self.peer.is_valid(at) && !self.bytes.is_valid(at) && !self.action.is_valid(at) => Status::NoData,
+            None => Status::Ok,
+        }
+    }
+
+    fn ends(&self, eni: EniIndex, at: usize) -> Option<(Ends, bool)> {
+        let egress = text(&self.direction, at)? == "egress";
+        let ends = Ends {
+            eni,
+            protocol: int32(&self.protocol, at).unwrap_or(0) as u8,
+            local: parse_address(text(&self.local, at)?)?,
+            local_port: int32(&self.local_port, at).unwrap_or(0) as u16,
+            peer: parse_address(text(&self.peer, at)?)?,
+            peer_port: int32(&self.peer_port, at).unwrap_or(0) as u16,
+        };
+        Some((ends, egress))
+    }
+}
+
+fn text(array: &StringViewArray, at: usize) -> Option<&str> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+fn int32(array: &Int32Array, at: usize) -> Option<i32> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+fn int64(array: &Int64Array, at: usize) -> Option<i64> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+/// Parts of connections, in memory up to a bound, then in files.
+#[derive(Debug)]
+pub struct Partials {
+    memory: HashMap<PartialKey, Vec<Session>, RandomState>,
+    sessions: usize,
+    sessions_max: usize,
+    spill: Option<Spill>,
+    spill_folder: PathBuf,
+}
+
+/// Partition hash: fixed, so that all parts of one pair of ends meet in one partition.
+const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
+
+impl Partials {
+    fn add(&mut self, key: PartialKey, session: Session) -> Result<()> {
+        let sessions = self.memory.entry(key).or_default();
+        let before = sessions.len();
+        add_session(sessions, session);
+        self.sessions = self.sessions + sessions.len() - before;
+        if self.sessions > self.sessions_max { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill::new(&self.spill_folder, &format!("flowproof-{}", std::process::id()))?),
+        };
+        let mut entry = Vec::new();
+        for (key, sessions) in self.memory.drain() {
+            entry.clear();
+            key.encode(&mut entry);
+            sessions.encode(&mut entry);
+            spill.append(PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS, &entry)?;
+        }
+        self.sessions = 0;
+        Ok(())
+    }
+
+    /// Returns the number of partitions: 1 while everything is in memory.
+    pub fn partitions(&self) -> usize {
+        if self.spill.is_some() { PARTITIONS } else { 1 }
+    }
+
+    /// Ends the collection: what is in memory joins what was spilled.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.spill.is_some() { self.spill() } else { Ok(()) }
+    }
+
+    /// Hands every part of a partition to `each`.
+    ///
+    /// # Errors
+    /// If a spill file cannot be read back.
+    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&PartialKey, Vec<Session>)) -> Result<()> {
+        match &mut self.spill {
+            Some(spill) => spill.read(partition, |entry| {
+                let key = PartialKey::decode(entry)?;
+                each(&key, Vec::decode(entry)?);
+                Some(())
+            }),
+            None => {
+                self.memory.iter().for_each(|(key, sessions)| each(key, sessions.clone()));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `connections` as a SQL table: biflows of control-plane interfaces, one row each.
+
+use super::summary::{Connection, Summary};
+use crate::error::Result;
+use crate::inventory::Inventory;
+use crate::pipeline::Input;
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use std::sync::{Arc, LazyLock};
+
+/// One column: name, type, meaning.
+pub type ColumnDoc = (&'static str, DataType, &'static str);
+
+fn utc() -> DataType {
+    DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
+}
+
+/// Every column of `connections`.
+#[rustfmt::skip]
+pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
+    use DataType::{Boolean, Int32, Int64, Utf8};
+    vec![
+        ("cluster", Utf8, "EKS cluster of the interface"),
+        ("cluster_arn", Utf8, "ARN of the cluster"),
+        ("account_id", Utf8, "Account of the cluster"),
+        ("region", Utf8, "Region of the cluster"),
+        ("vpc_id", Utf8, "VPC of the interface"),
+        ("interface_id", Utf8, "Control-plane interface"),
+        ("protocol", Int32, "IANA protocol number"),
+        ("local_addr", Utf8, "Address of the interface's end"),
+        ("local_port", Int32, "Port of the interface's end"),
+        ("peer_addr", Utf8, "Address of the other end"),
+        ("peer_port", Int32, "Port of the other end"),
+        ("peer_kind", Utf8, "What the other end is, for this cluster"),
+        ("peer_name", Utf8, "Names of the other end, joined by `,`"),
+        ("path", Utf8, "Ways of the packets, joined by `,`"),
+        ("initiator", Utf8, "Who opened the connection: `local`, `peer` or NULL"),
+        ("initiator_rule", Utf8, "Rule that decided"),
+        ("confidence", Utf8, "`certain`, `high`, `medium`, `low` or `none`"),
+        ("outcome", Utf8, "For `initiator` = `local`: `answered`, `refused`, `unanswered`, `rejected`, `reply-blocked`"),
+        ("flags_conflict", Boolean, "Whether handshake flags contradict each other"),
+        ("start_time", utc(), "Least `start` of any record"),
+        ("end_time", utc(), "Greatest `end` of any record"),
+        ("egress_start_time", utc(), "Least `start` of records that left the interface"),
+        ("egress_end_time", utc(), "Greatest `end` of records that left the interface"),
+        ("egress_tcp_flags", Int32, "OR of their tcp-flags"),
+        ("egress_records_accepted", Int64, "Records that left the interface, accepted"),
+        ("egress_records_rejected", Int64, "… rejected"),
+        ("egress_packets_accepted", Int64, "Packets of the accepted ones"),
+        ("egress_packets_rejected", Int64, "… of the rejected ones"),
+        ("egress_bytes_accepted", Int64, "Bytes of the accepted ones"),
+        ("egress_bytes_rejected", Int64, "… of the rejected ones"),
+        ("ingress_tcp_flags", Int32, "OR of tcp-flags of records that entered the interface"),
+        ("ingress_records_accepted", Int64, "Records that entered the interface, accepted"),
+        ("ingress_records_rejected", Int64, "… rejected"),
+        ("ingress_packets_accepted", Int64, "Packets of the accepted ones"),
+        ("ingress_packets_rejected", Int64, "… of the rejected ones"),
+        ("ingress_bytes_accepted", Int64, "Bytes of the accepted ones"),
+        ("ingress_bytes_rejected", Int64, "… of the rejected ones"),
+        ("first_start_time", utc(), "Start of the record in `first_line`"),
+        ("first_line", Utf8, "`log_object:log_line` of the record that starts first: an egress one, else an ingress one"),
+        ("last_start_time", utc(), "Start of the record in `last_line`"),
+        ("last_line", Utf8, "`log_object:log_line` of the record that starts last, likewise"),
+    ]
+});
+
+/// Returns the schema of `connections`.
+pub fn schema() -> SchemaRef {
+    Arc::new(Schema::new(COLUMNS.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+}
+
+/// One builder, by type.
+enum Builder {
+    Text(StringBuilder),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    Bool(BooleanBuilder),
+    Time(TimestampSecondBuilder),
+}
+
+/// One value of a row.
+enum Value<'a> {
+    Text(Option<&'a str>),
+    Int32(Option<i32>),
+    Count(u64),
+    Bool(bool),
+    Time(Option<i64>),
+}
+
+/// Returns a batch of connections.
+///
+/// # Errors
+/// Only if rows and schema disagree, which is a fault of this module.
+pub fn batch(connections: &[Connection], inventory: &Inventory, inputs: &[Input], summary: &Summary) -> Result<RecordBatch> {
+    let mut builders: Vec<Builder> = COLUMNS
+        .iter()
+        .map(|(_, kind, _)| match kind {
+            DataType::Int32 => Builder::Int32(Int32Builder::new()),
+            DataType::Int64 => Builder::Int64(Int64Builder::new()),
+            DataType::Boolean => Builder::Bool(BooleanBuilder::new()),
+            DataType::Timestamp(..) => Builder::Time(TimestampSecondBuilder::new().with_timezone("UTC")),
+            _ => Builder::Text(StringBuilder::new()),
+        })
+        .collect();
+    for connection in connections {
+        row(connection, inventory, inputs, summary, &mut builders);
+    }
+    let arrays = builders.into_iter().map(|builder| -> ArrayRef {
+        match builder {
+            Builder::Text(mut builder) => Arc::new(builder.finish()),
+            Builder::Int32(mut builder) => Arc::new(builder.finish()),
+            Builder::Int64(mut builder) => Arc::new(builder.finish()),
+            Builder::Bool(mut builder) => Arc::new(builder.finish()),
+            Builder::Time(mut builder) => Arc::new(builder.finish()),
+        }
+    });
+    Ok(RecordBatch::try_new(schema(), arrays.collect())?)
+}
+
+fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary: &Summary, builders: &mut [Builder]) {
+    let Connection { ends, session, verdict, outcome, flags_conflict, paths } = connection;
+    let eni = inventory.enis().get(ends.eni as usize);
+    let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
+    let service = session.services.first().map(|service| summary.names().get(*service));
+    let peer = eni.and_then(|eni| eni.cluster).map(|cluster| {
+        inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service)
+    });
+    let names = peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty());
+    let path = (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","));
+    let (local, remote) = (ends.local.to_string(), ends.peer.to_string());
+    let (egress, ingress) = (&session.egress, &session.ingress);
+    let shown = if egress.records() > 0 { egress } else { ingress };
+    let line = |at: Option<(i64, (u32, u64))>| {
+        let (_, (object, line)) = at?;
+        inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
+    };
+    let (first_line, last_line) = (line(shown.first), line(shown.last));
+    let started = |at: Option<(i64, _)>| at.map(|(start, _)| start);
+    let dated = |t: i64| (shown.start_min.is_some() || shown.end_max.is_some()).then_some(t);
+    #[rustfmt::skip]
+    let values = [
+        Value::Text(cluster.map(|cluster| &*cluster.name)),
+        Value::Text(cluster.map(|cluster| &*cluster.arn)),
+        Value::Text(cluster.and_then(|cluster| cluster.account_id.as_deref())),
+        Value::Text(cluster.and_then(|cluster| cluster.region.as_deref())),
+        Value::Text(eni.and_then(|eni| eni.vpc_id.as_deref())),
+        Value::Text(eni.map(|eni| &*eni.id)),
+        Value::Int32(Some(i32::from(ends.protocol))),
+        Value::Text(Some(&local)),
+        Value::Int32(Some(i32::from(ends.local_port))),
+        Value::Text(Some(&remote)),
+        Value::Int32(Some(i32::from(ends.peer_port))),
+        Value::Text(peer.as_ref().map(|peer| peer.kind.as_ref())),
+        Value::Text(names.as_deref()),
+        Value::Text(path.as_deref()),
+        Value::Text(verdict.initiator.map(|side| side.name())),
+        Value::Text(Some(verdict.rule)),
+        Value::Text(Some(verdict.confidence.name())),
+        Value::Text(*outcome),
+        Value::Bool(*flags_conflict),
+        Value::Time(dated(session.from)),
+        Value::Time(dated(session.to)),
+        Value::Time(egress.start_min),
+        Value::Time(egress.end_max),
+        Value::Int32(egress.flags.map(i32::from)),
+        Value::Count(egress.accepted.records),
+        Value::Count(egress.rejected.records),
+        Value::Count(egress.accepted.packets),
+        Value::Count(egress.rejected.packets),
+        Value::Count(egress.accepted.bytes),
+        Value::Count(egress.rejected.bytes),
+        Value::Int32(ingress.flags.map(i32::from)),
+        Value::Count(ingress.accepted.records),
+        Value::Count(ingress.rejected.records),
+        Value::Count(ingress.accepted.packets),
+        Value::Count(ingress.rejected.packets),
+        Value::Count(ingress.accepted.bytes),
+        Value::Count(ingress.rejected.bytes),
+        Value::Time(started(shown.first)),
+        Value::Text(first_line.as_deref()),
+        Value::Time(started(shown.last)),
+        Value::Text(last_line.as_deref()),
+    ];
+    for (builder, value) in builders.iter_mut().zip(values) {
+        match (builder, value) {
+            (Builder::Text(builder), Value::Text(value)) => builder.append_option(value),
+            (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(value),
+            (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
+            (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
+            (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
+            // Types and values stand in the same order; a slip shows as a length mismatch in `try_new`.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! `flows` as a SQL table: every record of every source given. Projection reaches the tokenizer; filters on time, interface
+//! and object prune objects and drop lines early; a limit stops the reading.
+
+use super::Logs;
+use crate::decode::{Interfaces, Wanted};
+use crate::enrich::{FlowColumn, Tagger, fields_read, schema};
+use crate::inventory::Eni;
+use crate::pipeline::{self, Input, Intake, Part, Scan};
+use crate::source::Prune;
+use crate::time::TimeRange;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::{StreamExt, stream};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+/// The table `flows`.
+#[derive(Debug)]
+pub struct FlowTable {
+    logs: Arc<Logs>,
+    columns: Vec<FlowColumn>,
+    schema: SchemaRef,
+}
+
+impl FlowTable {
+    /// Makes the table over some logs.
+    pub fn new(logs: Arc<Logs>) -> FlowTable {
+        let columns = FlowColumn::all();
+        let schema = schema(&columns);
+        FlowTable { logs, columns, schema }
+    }
+}
+
+#[async_trait]
+impl TableProvider for FlowTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // What reading skips is a superset of what the filter keeps, so DataFusion filters again.
+        let useful = |filter: &&Expr| Pushed::default().learn(filter);
+        let support = |useful| if useful { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported };
+        Ok(filters.iter().map(useful).map(support).collect())
+    }
+
+    async fn scan(&self, _: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+        let columns: Vec<FlowColumn> = match projection {
+            Some(projection) => projection.iter().filter_map(|at| self.columns.get(*at).copied()).collect(),
+            None => self.columns.clone(),
+        };
+        let mut pushed = Pushed::default();
+        filters.iter().for_each(|filter| {
+            pushed.learn(filter);
+        });
+        Ok(Arc::new(FlowScan::new(&self.logs, columns, &pushed, limit)))
+    }
+}
+
+/// What the filters of a query say about objects and interfaces.
+#[derive(Debug, Default)]
+struct Pushed {
+    time: TimeRange,
+    /// Per column: the values that its filter allows.
+    allowed: Vec<(String, Vec<String>)>,
+}
+
+/// Columns of the recording interface or the object by which lines can be dropped early.
+const ALLOWED_BY: &[&str] = &["interface_id", "interface_kind", "cluster", "cluster_arn", "log_object", "flow_log_id"];
+
+impl Pushed {
+    /// Takes what is useful of a filter; returns whether anything was.
+    fn learn(&mut self, filter: &Expr) -> bool {
+        if let Some((name, values)) = one_of(filter) {
+            return self.allow(name, values);
+        }
+        match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::And, right }) => {
+                let (left, right) = (self.learn(left), self.learn(right));
+                left || right
+            }
+            _ => self.learn_time(filter),
+        }
+    }
+
+    fn learn_time(&mut self, filter: &Expr) -> bool {
+        match filter {
+            Expr::BinaryExpr(BinaryExpr { left, op, right }) => match (is_start(left), is_start(right)) {
+                (true, false) => self.compare(*op, right),
+                (false, true) => op.swap().is_some_and(|op| self.compare(op, left)),
+                _ => false,
+            },
+            Expr::Between(between) if !between.negated && is_start(&between.expr) => {
+                let from = self.compare(Operator::GtEq, &between.low);
+                self.compare(Operator::LtEq, &between.high) || from
+            }
+            _ => false,
+        }
+    }
+
+    fn compare(&mut self, op: Operator, value: &Expr) -> bool {
+        let Some(t) = seconds(value) else { return false };
+        let range = match op {
+            Operator::Eq => TimeRange { from: Some(t), to: t.checked_add(1) },
+            Operator::Gt => TimeRange { from: t.checked_add(1), to: None },
+            Operator::GtEq => TimeRange { from: Some(t), to: None },
+            Operator::Lt => TimeRange { from: None, to: Some(t) },
+            Operator::LtEq => TimeRange { from: None, to: t.checked_add(1) },
+            _ => return false,
+        };
+        self.time = self.time.intersect(range);
+        true
+    }
+
+    fn allow(&mut self, name: &str, values: Vec<String>) -> bool {
+        let useful = ALLOWED_BY.contains(&name);
+        if useful {
+            self.allowed.push((name.to_owned(), values));
+        }
+        useful
+    }
+
+    fn allows(&self, name: &str, value: Option<&str>) -> bool {
+        self.allowed.iter().filter(|(column, _)| column == name).all(|(_, values)| value.is_some_and(|value| values.iter().any(|v| v == value)))
+    }
+
+    fn allows_input(&self, input: &Input) -> bool {
+        let object = &input.object;
+        let prune = Prune { time: self.time, ..Prune::default() };
+        self.allows("log_object", Some(&object.uri)) && self.allows("flow_log_id", object.key.flow_log_id.as_deref()) && prune.rejects(&object.key).is_none()
+    }
+
+    fn interfaces(&self, logs: &Logs) -> Interfaces {
+        let by = |name: &str| self.allowed.iter().any(|(column, _)| column == name);
+        if by("interface_id") && !by("interface_kind") && !by("cluster") && !by("cluster_arn") {
+            let ids = self.allowed.iter().filter(|(column, _)| column == "interface_id").flat_map(|(_, values)| values);
+            return Interfaces::Only(Arc::new(ids.filter(|id| self.allows("interface_id", Some(id))).cloned().collect()));
+        }
+        if !["interface_kind", "cluster", "cluster_arn"].into_iter().any(by) {
+            return Interfaces::All;
+        }
+        let cluster = |eni: &Eni| eni.cluster.and_then(|cluster| logs.inventory.clusters().get(cluster as usize));
+        let allows = |eni: &&Eni| {
+            self.allows("interface_id", Some(&eni.id))
+                && self.allows("interface_kind", Some(eni.kind.as_str()))
+                && self.allows("cluster", cluster(eni).map(|cluster| &*cluster.name))
+                && self.allows("cluster_arn", cluster(eni).map(|cluster| &*cluster.arn))
+        };
+        Interfaces::Only(Arc::new(logs.inventory.enis().iter().filter(allows).map(|eni| eni.id.to_string()).collect()))
+    }
+}
+
+/// Reads `column = 'a'`, `column IN ('a', 'b')`, or `column = 'a' OR column = 'b'` (which DataFusion makes of a short list).
+fn one_of(filter: &Expr) -> Option<(&str, Vec<String>)> {
+    match filter {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (column(left), column(right)) {
+            (Some(name), None) => Some((name, vec![text(right)?])),
+            (None, Some(name)) => Some((name, vec![text(left)?])),
+            _ => None,
+        },
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            let ((name, mut values), (other, more)) = (one_of(left)?, one_of(right)?);
+            values.extend(more);
+            (name == other).then_some((name, values))
+        }
+        Expr::InList(list) if !list.negated => Some((column(&list.expr)?, list.list.iter().map(text).collect::<Option<_>>()?)),
+        _ => None,
+    }
+}
+
+fn is_start(expr: &Expr) -> bool {
+    matches!(column(expr), Some("start" | "start_time"))
+}
+
+fn column(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Column(column) => Some(&column.name),
+        Expr::Cast(cast) => column(&cast.expr),
+        _ => None,
+    }
+}
+
+fn text(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(text) | ScalarValue::Utf8View(text) | ScalarValue::LargeUtf8(text), _) => text.clone(),
+        _ => None,
+    }
+}
+
+/// An instant in whole seconds; NULL and everything else: none. A fraction widens the range, never narrows it.
+fn seconds(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Literal(ScalarValue::Int64(value) | ScalarValue::TimestampSecond(value, _), _) => *value,
+        Expr::Literal(ScalarValue::TimestampMillisecond(Some(value), _), _) if value % 1_000 == 0 => Some(value / 1_000),
+        Expr::Literal(ScalarValue::TimestampMicrosecond(Some(value), _), _) if value % 1_000_000 == 0 => Some(value / 1_000_000),
+        Expr::Literal(ScalarValue::TimestampNanosecond(Some(value), _), _) if value % 1_000_000_000 == 0 => Some(value / 1_000_000_000),
+        _ => None,
+    }
+}
+
+/// The scan: partitions pull from one running pipeline.
+struct FlowScan {
+    logs: Arc<Logs>,
+    scan: Scan,
+    limit: Option<usize>,
+    pruned: usize,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+    running: Mutex<Option<Running>>,
+}
+
+type Parts = Arc<tokio::sync::Mutex<mpsc::Receiver<crate::error::Result<Part>>>>;
+
+/// A started pipeline, and the partitions that have not joined it yet.
+struct Running {
+    parts: Parts,
+    intake: Arc<Intake>,
+    to_join: Vec<usize>,
+}
+
+impl FlowScan {
+    fn new(logs: &Arc<Logs>, columns: Vec<FlowColumn>, pushed: &Pushed, limit: Option<usize>) -> FlowScan {
+        let inputs: Arc<[Input]> = logs.inputs.iter().filter(|input| pushed.allows_input(input)).cloned().collect();
+        let wanted = Wanted {
+            fields: fields_read(&columns),
+            extra: columns.contains(&FlowColumn::Extra),
+            interfaces: pushed.interfaces(logs),
+            time: logs.window.intersect(pushed.time),
+            validation: logs.validation,
+        };
+        let pruned = logs.inputs.len() - inputs.len();
+        let tagger = Arc::new(Tagger::new(Arc::clone(&logs.inventory), columns));
+        let equivalence = EquivalenceProperties::new(Arc::clone(tagger.schema()));
+        let partitions = Partitioning::UnknownPartitioning(logs.threads.max(1));
+        let properties = PlanProperties::new(equivalence, partitions, EmissionType::Incremental, Boundedness::Bounded);
+        let scan = Scan { inputs, wanted: Arc::new(wanted), tagger, log_format: logs.log_format.clone(), threads: logs.threads };
+        FlowScan {
+            logs: Arc::clone(logs),
+            scan,
+            limit,
+            pruned,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+            running: Mutex::new(None),
+        }
+    }
+
+    /// Joins a partition to the running pipeline; starts a new one when the partition is executed once more.
+    fn join(&self, partition: usize) -> (Parts, Arc<Intake>) {
+        let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = slot.take().filter(|running| running.to_join.contains(&partition));
+        let mut running = waiting.unwrap_or_else(|| {
+            let intake = self.logs.new_intake();
+            let parts = Arc::new(tokio::sync::Mutex::new(pipeline::run(self.scan.clone(), Arc::clone(&intake))));
+            let to_join = (0..self.properties.output_partitioning().partition_count()).collect();
+            Running { parts, intake, to_join }
+        });
+        running.to_join.retain(|waiting| *waiting != partition);
+        let joined = (Arc::clone(&running.parts), Arc::clone(&running.intake));
+        // Once all have joined, only their streams hold the pipeline, and it ends when they do.
+        *slot = Some(running).filter(|running| !running.to_join.is_empty());
+        joined
+    }
+}
+
+impl fmt::Debug for FlowScan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowScan").field("objects", &self.scan.inputs.len()).field("wanted", &self.scan.wanted).finish_non_exhaustive()
+    }
+}
+
+impl DisplayAs for FlowScan {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields: Vec<&str> = self.scan.wanted.fields.iter().map(|field| field.field().column).collect();
+        write!(f, "FlowScan: objects={}, objects_pruned={}, fields=[{}]", self.scan.inputs.len(), self.pruned, fields.join(", "))?;
+        if let Interfaces::Only(only) = &self.scan.wanted.interfaces {
+            write!(f, ", interfaces={}", only.len())?;
+        }
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for FlowScan {
+    fn name(&self) -> &'static str {
+        "FlowScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (parts, intake) = self.join(partition);
+        let schema = self.schema();
+        let meter = Meter::new(&self.metrics, partition, self.pruned, intake);
+        let rows = stream::unfold((parts, meter, self.limit), move |(parts, meter, left)| async move {
+            if left == Some(0) {
+                return None;
+            }
+            loop {
+                let part = parts.lock().await.recv().await;
+                match part {
+                    None => {
+                        meter.end();
+                        return None;
+                    }
+                    Some(Err(error)) => return Some((Err(DataFusionError::External(Box::new(error))), (parts, meter, Some(0)))),
+                    Some(Ok(part)) if part.batch.num_rows() == 0 => {}
+                    Some(Ok(part)) => {
+                        let batch = match left {
+                            Some(left) => part.batch.slice(0, left.min(part.batch.num_rows())),
+                            None => part.batch,
+                        };
+                        meter.output.add(batch.num_rows());
+                        let left = left.map(|left| left - batch.num_rows());
+                        return Some((Ok(batch), (parts, meter, left)));
+                    }
+                }
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.boxed())))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}
+
+/// What `EXPLAIN ANALYZE` shows of a scan.
+struct Meter {
+    output: datafusion::physical_plan::metrics::Count,
+    objects: datafusion::physical_plan::metrics::Count,
+    bytes: datafusion::physical_plan::metrics::Count,
+    dropped: datafusion::physical_plan::metrics::Count,
+    rejects: datafusion::physical_plan::metrics::Count,
+    intake: Arc<Intake>,
+    first: bool,
+}
+
+impl Meter {
+    fn new(metrics: &ExecutionPlanMetricsSet, partition: usize, pruned: usize, intake: Arc<Intake>) -> Meter {
+        let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
+        if partition == 0 {
+            counter("objects_pruned").add(pruned);
+        }
+        Meter {
+            output: MetricBuilder::new(metrics).output_rows(partition),
+            objects: counter("objects"),
+            bytes: counter("bytes_read"),
+            dropped: counter("rows_dropped_early"),
+            rejects: counter("rejects"),
+            intake,
+            first: partition == 0,
+        }
+    }
+
+    fn end(&self) {
+        if !self.first {
+            return;
+        }
+        for (_, read) in self.intake.objects() {
+            self.objects.add(1);
+            self.dropped.add((read.tally.dropped + read.tally.outside_window) as usize);
+            self.rejects.add(read.tally.rejects as usize);
+        }
+        self.bytes.add(self.intake.progress.bytes.load(std::sync::atomic::Ordering::Relaxed) as usize);
+    }
+}

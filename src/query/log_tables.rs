@@ -1,0 +1,242 @@
+//! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
+
+use super::{Logs, connections, failed};
+use crate::decode::{Interfaces, Validation, Wanted};
+use crate::enrich::Tagger;
+use crate::error::{Error, Result};
+use crate::pipeline::{self, Input, ObjectRead, Part, Scan};
+use crate::time::TimeRange;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+
+type BatchStream = stream::BoxStream<'static, Result<RecordBatch>>;
+type Produce = dyn Fn(Arc<Logs>) -> BatchStream + Send + Sync;
+
+/// A table of one partition that is made when it is asked for.
+struct Lazily {
+    schema: SchemaRef,
+    logs: Arc<Logs>,
+    produce: Box<Produce>,
+}
+
+impl fmt::Debug for Lazily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lazily").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for Lazily {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let batches = (self.produce)(Arc::clone(&self.logs)).map_err(|error| DataFusionError::External(Box::new(error)));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
+    }
+}
+
+fn table(logs: &Arc<Logs>, schema: SchemaRef, produce: impl Fn(Arc<Logs>) -> BatchStream + Send + Sync + 'static) -> Result<Arc<dyn TableProvider>> {
+    let partition = Lazily { schema: Arc::clone(&schema), logs: Arc::clone(logs), produce: Box::new(produce) };
+    Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)]).map_err(failed)?))
+}
+
+/// Returns `connections`.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn connections(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, connections::schema(), |logs| {
+        let partitions = async move {
+            let egress = logs.egress().await?;
+            let count = egress.lock().unwrap_or_else(PoisonError::into_inner).summary.partitions();
+            Ok::<_, Error>(stream::iter(0..count).then(move |partition| {
+                let (logs, egress) = (Arc::clone(&logs), Arc::clone(&egress));
+                async move { blocking(move || one_partition(&logs, &egress, partition)).await }
+            }))
+        };
+        stream::once(partitions).try_flatten().boxed()
+    })
+}
+
+fn one_partition(logs: &Logs, egress: &Mutex<super::Egress>, partition: usize) -> Result<RecordBatch> {
+    let mut egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
+    let rows = egress.summary.connections(partition)?;
+    connections::batch(&rows, &logs.inventory, &egress.inputs, &egress.summary)
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::failed("a worker stopped").caused_by(error)))
+}
+
+fn utc() -> DataType {
+    DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
+}
+
+fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<TimestampSecondArray>().with_timezone("UTC"))
+}
+
+fn texts<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<StringArray>())
+}
+
+fn counts(values: impl IntoIterator<Item = u64>) -> ArrayRef {
+    Arc::new(values.into_iter().map(|value| i64::try_from(value).unwrap_or(i64::MAX)).collect::<Int64Array>())
+}
+
+fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+}
+
+/// Returns `coverage`: control-plane interface × hour.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    use DataType::{Int64, Utf8};
+    let schema = schema(&[("cluster", Utf8), ("cluster_arn", Utf8), ("interface_id", Utf8), ("hour", utc()), ("state", Utf8), ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64)]);
+    let columns = Arc::clone(&schema);
+    table(logs, schema, move |logs| {
+        let columns = Arc::clone(&columns);
+        stream::once(async move {
+            let egress = logs.egress().await?;
+            let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
+            let hours = egress.summary.coverage(egress.window(logs.window));
+            let eni = |index: u32| logs.inventory.enis().get(index as usize);
+            let cluster = |index: u32| eni(index)?.cluster.and_then(|cluster| logs.inventory.clusters().get(cluster as usize));
+            let arrays = vec![
+                texts(hours.iter().map(|hour| cluster(hour.eni).map(|cluster| &*cluster.name))),
+                texts(hours.iter().map(|hour| cluster(hour.eni).map(|cluster| &*cluster.arn))),
+                texts(hours.iter().map(|hour| eni(hour.eni).map(|eni| &*eni.id))),
+                times(hours.iter().map(|hour| Some(hour.hour))),
+                texts(hours.iter().map(|hour| Some(hour.state))),
+                counts(hours.iter().map(|hour| hour.covered.ok)),
+                counts(hours.iter().map(|hour| hour.covered.nodata)),
+                counts(hours.iter().map(|hour| hour.covered.skipdata)),
+            ];
+            Ok(RecordBatch::try_new(columns, arrays)?)
+        })
+        .boxed()
+    })
+}
+
+impl super::Egress {
+    /// Returns the window with open ends closed by the records themselves.
+    pub fn window(&self, asked: TimeRange) -> TimeRange {
+        TimeRange { from: asked.from.or(self.totals.start_min), to: asked.to.or(self.totals.end_max) }
+    }
+}
+
+/// Columns of `objects`.
+fn object_columns() -> SchemaRef {
+    use DataType::{Int64, Utf8};
+    schema(&[
+        ("log_object", Utf8), ("account_id", Utf8), ("region", Utf8), ("flow_log_id", Utf8), ("key_time", utc()), ("size", Int64), ("etag", Utf8),
+        ("modified", utc()), ("encoding", Utf8), ("status", Utf8), ("reason", Utf8), ("lines", Int64), ("headers", Int64), ("blanks", Int64),
+        ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64), ("records_rejected", Int64),
+        ("records_outside_window", Int64), ("first_start", utc()), ("last_end", utc()), ("fields", Int64), ("layout", Utf8),
+    ])
+}
+
+/// Returns `objects`: every input object with its accounting; every column is validated.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn objects(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, object_columns(), |logs| {
+        stream::once(async move {
+            let intake = logs.new_intake();
+            let mut parts = pipeline::run(whole(&logs), Arc::clone(&intake));
+            while let Some(part) = parts.recv().await {
+                part?;
+            }
+            object_rows(&logs.inputs, &intake.objects())
+        })
+        .boxed()
+    })
+}
+
+fn object_rows(inputs: &[Input], objects: &[(usize, ObjectRead)]) -> Result<RecordBatch> {
+    let rows: Vec<_> = objects.iter().filter_map(|(at, read)| Some((&inputs.get(*at)?.object, read))).collect();
+    let layouts: Vec<String> = rows.iter().map(|(_, read)| read.tally.layouts.join(" | ")).collect();
+    let arrays = vec![
+        texts(rows.iter().map(|(object, _)| Some(&*object.uri))),
+        texts(rows.iter().map(|(object, _)| object.key.account.as_deref())),
+        texts(rows.iter().map(|(object, _)| object.key.region.as_deref())),
+        texts(rows.iter().map(|(object, _)| object.key.flow_log_id.as_deref())),
+        times(rows.iter().map(|(object, _)| object.key.time)),
+        counts(rows.iter().map(|(object, _)| object.size)),
+        texts(rows.iter().map(|(object, _)| object.etag.as_deref())),
+        times(rows.iter().map(|(object, _)| object.modified)),
+        texts(rows.iter().map(|(_, read)| read.encoding.map(|encoding| encoding.name()))),
+        texts(rows.iter().map(|(_, read)| Some(read.status()))),
+        texts(rows.iter().map(|(_, read)| read.fault.as_deref())),
+        counts(rows.iter().map(|(_, read)| read.tally.lines)),
+        counts(rows.iter().map(|(_, read)| read.tally.headers)),
+        counts(rows.iter().map(|(_, read)| read.tally.blanks)),
+        counts(rows.iter().map(|(_, read)| read.tally.ok)),
+        counts(rows.iter().map(|(_, read)| read.tally.nodata)),
+        counts(rows.iter().map(|(_, read)| read.tally.skipdata)),
+        counts(rows.iter().map(|(_, read)| read.tally.rejects)),
+        counts(rows.iter().map(|(_, read)| read.tally.outside_window)),
+        times(rows.iter().map(|(_, read)| read.tally.start_min)),
+        times(rows.iter().map(|(_, read)| read.tally.end_max)),
+        counts(rows.iter().map(|(_, read)| u64::from(read.tally.fields_max))),
+        texts(layouts.iter().map(|layout| Some(layout.as_str()))),
+    ];
+    Ok(RecordBatch::try_new(object_columns(), arrays)?)
+}
+
+/// Columns of `rejects`.
+fn reject_columns() -> SchemaRef {
+    use DataType::{Int64, Utf8};
+    schema(&[("log_object", Utf8), ("log_line", Int64), ("reason", Utf8), ("detail", Utf8), ("raw", Utf8)])
+}
+
+/// Returns `rejects`: every line that is not a record; every column is validated.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn rejects(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, reject_columns(), |logs| {
+        let parts = pipeline::run(whole(&logs), logs.new_intake());
+        let next = |mut parts: mpsc::Receiver<Result<Part>>| async move { parts.recv().await.map(|part| (part, parts)) };
+        stream::unfold(parts, next).map(move |part| reject_rows(&logs.inputs, &part?)).boxed()
+    })
+}
+
+fn reject_rows(inputs: &[Input], part: &Part) -> Result<RecordBatch> {
+    let uri = inputs.get(part.object).map(|input| &*input.object.uri);
+    let rejects = &part.rejects;
+    let arrays = vec![
+        texts(rejects.iter().map(|_| uri)),
+        counts(rejects.iter().map(|reject| reject.line)),
+        texts(rejects.iter().map(|reject| Some(reject.reason.name()))),
+        texts(rejects.iter().map(|reject| Some(reject.detail.as_str()).filter(|detail| !detail.is_empty()))),
+        texts(rejects.iter().map(|reject| Some(reject.text.as_str()))),
+    ];
+    Ok(RecordBatch::try_new(reject_columns(), arrays)?)
+}
+
+/// A scan that checks every line and hands on no column.
+fn whole(logs: &Logs) -> Scan {
+    let wanted = Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
+    Scan {
+        inputs: Arc::clone(&logs.inputs),
+        wanted: Arc::new(wanted),
+        tagger: Arc::new(Tagger::new(Arc::clone(&logs.inventory), Vec::new())),
+        log_format: logs.log_format.clone(),
+        threads: logs.threads,
+    }
+}

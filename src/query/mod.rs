@@ -1,0 +1,236 @@
+//! SQL over logs and inventory: the local DataFusion engine. DataFusion types stay in this folder.
+
+pub mod biflow;
+pub mod collect;
+pub mod connections;
+pub mod flow_table;
+pub mod functions;
+pub mod library;
+pub mod log_tables;
+pub mod spill;
+pub mod summary;
+
+use crate::decode::{Interfaces, Validation, Wanted};
+use crate::enrich::{FlowColumn, Tagger, fields_read};
+use crate::error::{Error, Kind, Result};
+use crate::flow::Layout;
+use crate::inventory::{Eni, InterfaceKind, Inventory};
+use crate::pipeline::{self, Input, Intake, Scan, Totals};
+use crate::source::ListCounts;
+use crate::time::TimeRange;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use collect::Collector;
+use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
+use datafusion::datasource::MemTable;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use futures::{Stream, TryStreamExt};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use summary::Summary;
+use tokio::sync::OnceCell;
+
+/// Default of `--memory-limit`: what sorts, joins and the summary may hold before they spill. Decoding's own budget comes on top.
+pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
+/// Bytes that one part of a connection takes in memory, measured with its share of the table; rounded up.
+const SESSION_BYTES: usize = 512;
+
+/// The logs and the inventory of a run, and how to read them.
+#[derive(Debug)]
+pub struct Logs {
+    /// The objects, sorted by URI.
+    pub inputs: Arc<[Input]>,
+    /// What the listing saw.
+    pub listed: ListCounts,
+    /// Who holds which address.
+    pub inventory: Arc<Inventory>,
+    /// Window of the records.
+    pub window: TimeRange,
+    /// Which columns must hold values of their type.
+    pub validation: Validation,
+    /// Layout of objects without a header.
+    pub log_format: Option<Arc<Layout>>,
+    /// Objects decoded at once, and partitions of a query.
+    pub threads: usize,
+    /// Bytes that queries may hold before they spill.
+    pub memory_limit: usize,
+    /// Folder for spill files.
+    pub spill_dir: PathBuf,
+    /// Accounting of every scan of this run.
+    pub scans: Scans,
+    /// The one scan behind `connections` and the reports.
+    pub summary: OnceCell<Arc<Mutex<Egress>>>,
+}
+
+/// Accounting of the scans of a run.
+#[derive(Debug, Default)]
+pub struct Scans(Mutex<Vec<Arc<Intake>>>);
+
+/// The finished scan of control-plane traffic.
+#[derive(Debug)]
+pub struct Egress {
+    /// What it means.
+    pub summary: Summary,
+    /// Its accounting.
+    pub totals: Totals,
+    /// The objects that it read.
+    pub inputs: Arc<[Input]>,
+    /// Objects left out because their flow logs cannot cover a control plane or its path: (objects, stored bytes, flow logs).
+    pub skipped: (u64, u64, Vec<String>),
+}
+
+impl Logs {
+    /// Returns an accounting for a new scan.
+    pub fn new_intake(&self) -> Arc<Intake> {
+        let intake = Arc::new(Intake::default());
+        self.scans.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&intake));
+        intake
+    }
+
+    /// Returns the accounting of the scans so far.
+    pub fn intakes(&self) -> Vec<Arc<Intake>> {
+        self.scans.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the connections of control planes, from one scan that is made when first asked for.
+    ///
+    /// # Errors
+    /// If a source denies everything, spilled parts cannot be written, or accounting does not add up.
+    pub async fn egress(&self) -> Result<Arc<Mutex<Egress>>> {
+        self.summary.get_or_try_init(|| async { Ok(Arc::new(Mutex::new(self.scan_egress().await?))) }).await.cloned()
+    }
+
+    async fn scan_egress(&self) -> Result<Egress> {
+        let on_path = |eni: &Eni| eni.kind == InterfaceKind::EksControlPlane || eni.kind.is_path_device();
+        let skip = |input: &Input| {
+            let id = input.object.key.flow_log_id.as_deref();
+            id.and_then(|id| self.inventory.flow_log_may_cover(id, &on_path)) == Some(false)
+        };
+        let (skipped, inputs): (Vec<Input>, Vec<Input>) = self.inputs.iter().cloned().partition(skip);
+        let inputs: Arc<[Input]> = inputs.into();
+        let dropped = self.inventory.enis().iter().filter(|eni| !on_path(eni)).map(|eni| eni.id.to_string()).collect();
+        let columns = collect::COLUMNS.to_vec();
+        let wanted = Wanted {
+            fields: fields_read(&columns),
+            extra: columns.contains(&FlowColumn::Extra),
+            interfaces: Interfaces::AllBut(Arc::new(dropped)),
+            time: self.window,
+            validation: self.validation,
+        };
+        let tagger = Arc::new(Tagger::new(Arc::clone(&self.inventory), columns));
+        let scan = Scan { inputs: Arc::clone(&inputs), wanted: Arc::new(wanted), tagger, log_format: self.log_format.clone(), threads: self.threads };
+        let intake = self.new_intake();
+        let mut collector = Collector::new(Arc::clone(&self.inventory), self.memory_limit / SESSION_BYTES, self.spill_dir.clone());
+        let mut parts = pipeline::run(scan, Arc::clone(&intake));
+        while let Some(part) = parts.recv().await {
+            let part = part?;
+            let flow_log = inputs.get(part.object).and_then(|input| input.object.key.flow_log_id.as_deref());
+            collector.add(&part, flow_log)?;
+        }
+        let mut flow_logs: Vec<String> = skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
+        flow_logs.sort_unstable();
+        flow_logs.dedup();
+        Ok(Egress {
+            summary: Summary::new(collector, Arc::clone(&self.inventory))?,
+            totals: intake.totals(&inputs)?,
+            inputs,
+            skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
+        })
+    }
+}
+
+/// Values to bind to `$name`.
+pub type Params = Vec<(String, ScalarValue)>;
+
+/// A query's rows, as they come.
+pub struct Rows {
+    /// Columns.
+    pub schema: SchemaRef,
+    /// Batches.
+    pub batches: Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>,
+}
+
+/// The local engine.
+#[derive(Clone)]
+pub struct Engine {
+    context: SessionContext,
+}
+
+impl Engine {
+    /// Makes an engine over some logs.
+    ///
+    /// # Errors
+    /// If the spill folder cannot be used, or a table cannot be registered.
+    pub fn new(logs: &Arc<Logs>) -> Result<Engine> {
+        /// Consumers named when memory runs out.
+        const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+        let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
+        let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![logs.spill_dir.clone()]));
+        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
+        let mut config = SessionConfig::new()
+            .with_target_partitions(logs.threads.max(1))
+            .with_batch_size(crate::decode::BATCH_ROWS)
+            .with_information_schema(true);
+        config.options_mut().sql_parser.enable_ident_normalization = true;
+        let context = SessionContext::new_with_config_rt(config, runtime);
+        functions::register(&context, &logs.inventory);
+        let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
+        register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs))))?;
+        register("connections", log_tables::connections(logs)?)?;
+        register("coverage", log_tables::coverage(logs)?)?;
+        register("objects", log_tables::objects(logs)?)?;
+        register("rejects", log_tables::rejects(logs)?)?;
+        for (name, batch) in crate::inventory::tables(&logs.inventory) {
+            register(name, Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?))?;
+        }
+        Ok(Engine { context })
+    }
+
+    /// Runs one statement; `params` are bound to `$name`.
+    ///
+    /// # Errors
+    /// If the statement does not parse, plan or run, or would write while `allow_write` is off.
+    pub async fn sql(&self, sql: &str, params: &[(String, ScalarValue)], allow_write: bool) -> Result<Rows> {
+        let options = SQLOptions::new().with_allow_ddl(allow_write).with_allow_dml(allow_write).with_allow_statements(allow_write);
+        let mut frame = self.context.sql_with_options(sql, options).await.map_err(failed)?;
+        if !params.is_empty() {
+            let values = params.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
+            frame = frame.with_param_values(ParamValues::Map(values)).map_err(failed)?;
+        }
+        let batches = frame.execute_stream().await.map_err(failed)?;
+        Ok(Rows { schema: batches.schema(), batches: Box::pin(batches.map_err(failed)) })
+    }
+
+    /// Runs one statement and collects its rows.
+    ///
+    /// # Errors
+    /// As [`Engine::sql`].
+    pub async fn collect(&self, sql: &str, params: &[(String, ScalarValue)]) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+        let rows = self.sql(sql, params, false).await?;
+        Ok((rows.schema, rows.batches.try_collect().await?))
+    }
+}
+
+/// Turns an engine fault into ours; a fault of ours that went through the engine comes back as it was.
+fn failed(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::failed("the query failed").caused_by(other),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failed(*inner),
+        DataFusionError::SQL(parse, _) => Error::failed(format!("the SQL does not parse: {parse}")),
+        DataFusionError::Plan(message) if message.contains("not supported") && message.contains("DDL") => {
+            Error::new(Kind::Usage, "this statement would write").with_hint("flowproof sql is read-only; add --allow-write to a local session")
+        }
+        DataFusionError::ResourcesExhausted(message) => {
+            Error::failed(format!("out of memory: {message}")).with_hint("raise --memory-limit, or name a disk with --spill-dir")
+        }
+        other => Error::failed(other.strip_backtrace()),
+    }
+}

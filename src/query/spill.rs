@@ -1,0 +1,199 @@
+//! Partials that do not fit into memory: appended to partition files, read back one partition at a time.
+//!
+//! Keys are partitioned by hash, so all parts of one key meet again in one file. The files live in a temporary folder
+//! that goes with the value.
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+/// Partition files: a spill of a hundred times the memory budget is still read back within it.
+pub const PARTITIONS: usize = 64;
+/// Longest encoded entry; a session with a thousand next hops has under 9 KiB.
+const ENTRY_LEN_MAX: u32 = 16 << 20;
+
+/// A value with a fixed byte form (little-endian), for spill files only.
+pub trait Encode {
+    /// Appends the byte form.
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+/// A value that can be read back.
+pub trait Decode: Sized {
+    /// Reads the next value; `None` if the bytes end early.
+    fn decode(from: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// Bytes being decoded.
+#[derive(Debug)]
+pub struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Starts at the first byte.
+    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader(bytes)
+    }
+
+    /// Returns whether all is decoded.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk::<N>()?;
+        self.0 = rest;
+        Some(*head)
+    }
+}
+
+macro_rules! integers {
+    ($($kind:ty),*) => {$(
+        impl Encode for $kind {
+            fn encode(&self, out: &mut Vec<u8>) {
+                out.extend_from_slice(&self.to_le_bytes());
+            }
+        }
+        impl Decode for $kind {
+            fn decode(from: &mut Reader<'_>) -> Option<Self> {
+                from.take().map(<$kind>::from_le_bytes)
+            }
+        }
+    )*};
+}
+integers!(u8, u32, u64, i64);
+
+impl<T: Encode> Encode for Option<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        u8::from(self.is_some()).encode(out);
+        self.iter().for_each(|value| value.encode(out));
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        match u8::decode(from)? {
+            0 => Some(None),
+            _ => T::decode(from).map(Some),
+        }
+    }
+}
+
+impl<A: Encode, B: Encode> Encode for (A, B) {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.0.encode(out);
+        self.1.encode(out);
+    }
+}
+
+impl<A: Decode, B: Decode> Decode for (A, B) {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        Some((A::decode(from)?, B::decode(from)?))
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.len() as u32).encode(out);
+        self.iter().for_each(|value| value.encode(out));
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        (0..u32::decode(from)?).map(|_| T::decode(from)).collect()
+    }
+}
+
+impl Encode for IpAddr {
+    fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            IpAddr::V4(v4) => {
+                4u8.encode(out);
+                out.extend_from_slice(&v4.octets());
+            }
+            IpAddr::V6(v6) => {
+                6u8.encode(out);
+                out.extend_from_slice(&v6.octets());
+            }
+        }
+    }
+}
+
+impl Decode for IpAddr {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        match u8::decode(from)? {
+            4 => from.take::<4>().map(IpAddr::from),
+            _ => from.take::<16>().map(IpAddr::from),
+        }
+    }
+}
+
+/// Partition files in a temporary folder.
+#[derive(Debug)]
+pub struct Spill {
+    folder: PathBuf,
+    files: Vec<BufWriter<File>>,
+}
+
+impl Spill {
+    /// Makes the files in a new folder under `parent`.
+    ///
+    /// # Errors
+    /// If the folder cannot be made.
+    pub fn new(parent: &Path, name: &str) -> Result<Spill> {
+        let folder = parent.join(name);
+        let fault = |error: std::io::Error| {
+            Error::failed("cannot make a spill file").at(folder.display().to_string()).caused_by(error).with_hint("name a writable folder with --spill-dir")
+        };
+        std::fs::create_dir_all(&folder).map_err(fault)?;
+        let files = (0..PARTITIONS)
+            .map(|partition| File::create(folder.join(partition.to_string())).map(BufWriter::new))
+            .collect::<std::io::Result<_>>()
+            .map_err(fault)?;
+        Ok(Spill { folder, files })
+    }
+
+    /// Appends an entry to a partition.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn append(&mut self, partition: usize, entry: &[u8]) -> Result<()> {
+        if let Some(file) = self.files.get_mut(partition) {
+            file.write_all(&(entry.len() as u32).to_le_bytes())?;
+            file.write_all(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Hands every entry of a partition to `each`.
+    ///
+    /// # Errors
+    /// If the file cannot be read back whole.
+    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&mut Reader<'_>) -> Option<()>) -> Result<()> {
+        let Some(file) = self.files.get_mut(partition) else { return Ok(()) };
+        file.flush()?;
+        let mut file = BufReader::new(File::open(self.folder.join(partition.to_string()))?);
+        let mut entry = Vec::new();
+        loop {
+            let mut length = [0; 4];
+            match file.read_exact(&mut length) {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+            let length = u32::from_le_bytes(length);
+            entry.resize(length.min(ENTRY_LEN_MAX) as usize, 0);
+            file.read_exact(&mut entry)?;
+            each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))?;
+        }
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        // Nothing is lost with a temporary folder that stays.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

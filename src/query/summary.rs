@@ -1,0 +1,340 @@
+//! What a finished scan means: overlapping flow logs resolved, parts joined into connections, connections oriented.
+
+use super::biflow::{EniIndex, Ends, Session, Way, add_session, hours};
+use super::collect::{Collector, Covered, Names, Stranger};
+use crate::enrich::orientation::{self, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
+use crate::error::Result;
+use crate::inventory::{Eni, Inventory};
+use crate::time::{HOUR, TimeRange, UnixSeconds};
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Clients on its port 443 and hosts on their port 10250 from which on an unknown interface is suspected to be a control plane's.
+const SUSPECT_CLIENTS_MIN: usize = 3;
+const SUSPECT_KUBELETS_MIN: usize = 2;
+/// Part of an hour that an interface must have lived in for the hour to be expected in its log: one aggregation interval.
+const EXPECTED_SECONDS_MIN: i64 = 600;
+
+/// A connection of a control-plane interface with everything that is known of it.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its ends.
+    pub ends: Ends,
+    /// Its sums.
+    pub session: Session,
+    /// Who opened it.
+    pub verdict: Verdict,
+    /// What became of it, if the interface opened it.
+    pub outcome: Option<&'static str>,
+    /// Whether the handshake contradicts itself.
+    pub flags_conflict: bool,
+    /// Ways that the packets took; sorted.
+    pub paths: BTreeSet<String>,
+}
+
+/// Numbers about a scan that a report must state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// OK records of control-plane interfaces that another flow log also wrote.
+    pub duplicate_records: u64,
+    /// Bytes of those.
+    pub duplicate_bytes: u64,
+    /// Bytes of those outside the range of the flow log that counts: real, or not.
+    pub in_doubt_bytes: u64,
+    /// Flow logs whose records were set aside; sorted.
+    pub duplicate_flow_logs: BTreeSet<String>,
+    /// Records of control-plane interfaces without a direction.
+    pub undirected_records: u64,
+    /// Unknown interfaces that behave like a control plane's; sorted.
+    pub suspects: Vec<String>,
+    /// Unknown interfaces.
+    pub strangers: u64,
+}
+
+/// One interface's hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoverageHour {
+    /// The interface.
+    pub eni: EniIndex,
+    /// First second of the hour.
+    pub hour: UnixSeconds,
+    /// `OK`, `NODATA`, `SKIPDATA` or `GAP`.
+    pub state: &'static str,
+    /// What was logged, over all flow logs.
+    pub covered: Covered,
+}
+
+/// (interface, peer, peer port, protocol, hour number).
+type Contact = (EniIndex, IpAddr, u16, u8, i64);
+
+/// A finished scan.
+#[derive(Debug)]
+pub struct Summary {
+    collector: Collector,
+    inventory: Arc<Inventory>,
+    /// By (interface, hour): the flow logs that count.
+    counted: HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
+    listeners: HashSet<(IpAddr, u16), RandomState>,
+    remote_ports: HashMap<(IpAddr, u16, u8), Vec<u16>, RandomState>,
+    /// Ends that an interface reached by accepted egress, by hour: a rejected packet from there is a blocked reply.
+    contacts: HashSet<Contact, RandomState>,
+    /// What the report must state.
+    pub facts: Facts,
+}
+
+impl Summary {
+    /// Finishes a scan.
+    ///
+    /// # Errors
+    /// If spilled parts cannot be written or read back.
+    pub fn new(mut collector: Collector, inventory: Arc<Inventory>) -> Result<Summary> {
+        collector.partials.finish()?;
+        let counted = counted_flow_logs(&collector);
+        let facts = Facts {
+            undirected_records: collector.undirected,
+            suspects: suspects(&collector.strangers),
+            strangers: collector.strangers.len() as u64,
+            ..Facts::default()
+        };
+        let (listeners, remote_ports, contacts) = (HashSet::default(), HashMap::default(), HashSet::default());
+        let mut summary = Summary { collector, inventory, counted, listeners, remote_ports, contacts, facts };
+        summary.count_duplicates()?;
+        summary.learn_listeners()?;
+        Ok(summary)
+    }
+
+    /// Returns the number of partitions that connections come in.
+    pub fn partitions(&self) -> usize {
+        self.collector.partials.partitions()
+    }
+
+    /// Returns the texts behind next hops and services.
+    pub fn names(&self) -> &Names {
+        &self.collector.names
+    }
+
+    /// Returns the connections of a partition, sorted by ends and start.
+    ///
+    /// # Errors
+    /// If spilled parts cannot be read back.
+    pub fn connections(&mut self, partition: usize) -> Result<Vec<Connection>> {
+        let mut joined: Vec<(Ends, Vec<Session>)> = self.joined(partition)?.into_iter().collect();
+        joined.sort_unstable_by_key(|(ends, _)| *ends);
+        Ok(joined.into_iter().flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session))).map(|(ends, session)| self.connection(ends, session)).collect())
+    }
+
+    fn joined(&mut self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
+        let mut joined: HashMap<Ends, Vec<Session>, RandomState> = HashMap::default();
+        let counted = &self.counted;
+        self.collector.partials.read(partition, |key, sessions| {
+            if counted.get(&(key.ends.eni, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log)) {
+                let all = joined.entry(key.ends).or_default();
+                sessions.into_iter().for_each(|session| add_session(all, session));
+            }
+        })?;
+        Ok(joined)
+    }
+
+    fn count_duplicates(&mut self) -> Result<()> {
+        for (key, flow_logs) in &self.collector.coverage {
+            let Some(counted) = self.counted.get(key) else { continue };
+            for (flow_log, covered) in flow_logs.iter().filter(|(flow_log, _)| !counted.contains(flow_log)) {
+                self.facts.duplicate_records += covered.ok;
+                self.facts.duplicate_bytes += covered.bytes;
+                self.facts.duplicate_flow_logs.insert(self.collector.flow_logs.get(*flow_log).to_owned());
+            }
+        }
+        if self.facts.duplicate_records > 0 {
+            self.facts.in_doubt_bytes = self.in_doubt_bytes()?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of set-aside parts that lie wholly outside the ranges of the flow logs that count in that hour.
+    fn in_doubt_bytes(&mut self) -> Result<u64> {
+        let (counted, coverage) = (&self.counted, &self.collector.coverage);
+        let mut bytes = 0;
+        for partition in 0..self.collector.partials.partitions() {
+            self.collector.partials.read(partition, |key, sessions| {
+                let at = (key.ends.eni, key.hour);
+                let Some(chosen) = counted.get(&at).filter(|chosen| !chosen.contains(&key.flow_log)) else { return };
+                let of_hour = coverage.get(&at);
+                let covers = |session: &Session| {
+                    chosen.iter().filter_map(|flow_log| of_hour?.get(flow_log)).any(|range| {
+                        range.start_min.is_none_or(|from| session.to > from) && range.end_max.is_none_or(|to| session.from < to)
+                    })
+                };
+                for session in sessions.iter().filter(|session| !covers(session)) {
+                    bytes += [&session.egress, &session.ingress].iter().map(|way| way.accepted.bytes + way.rejected.bytes).sum::<u64>();
+                }
+            })?;
+        }
+        Ok(bytes)
+    }
+
+    /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has; rule `reply`, who was contacted.
+    fn learn_listeners(&mut self) -> Result<()> {
+        for partition in 0..self.partitions() {
+            for (ends, sessions) in self.joined(partition)? {
+                for session in &sessions {
+                    let verdict = biflow(&ends, session).orient();
+                    if verdict.initiator == Some(Side::Local) && matches!(verdict.rule, "1" | "2") && session.ingress.records() > 0 {
+                        self.listeners.insert((ends.peer, ends.peer_port));
+                    }
+                    if session.egress.accepted.records > 0 {
+                        self.contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
+                    }
+                }
+                if ends.protocol != TCP && has_ports(ends.protocol) {
+                    let mut saw = |address, port, remote| {
+                        let ports = self.remote_ports.entry((address, port, ends.protocol)).or_default();
+                        if ports.len() < LISTENER_REMOTE_PORTS_MIN as usize && !ports.contains(&remote) {
+                            ports.push(remote);
+                        }
+                    };
+                    saw(ends.peer, ends.peer_port, ends.local_port);
+                    saw(ends.local, ends.local_port, ends.peer_port);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn connection(&self, ends: Ends, session: Session) -> Connection {
+        let cluster = self.eni(ends.eni).and_then(|eni| eni.cluster);
+        let configured = cluster.is_some_and(|cluster| self.inventory.is_configured_listener(cluster, ends.peer, ends.peer_port));
+        let serves = |address, port| {
+            self.remote_ports.get(&(address, port, ends.protocol)).is_some_and(|ports| ports.len() >= LISTENER_REMOTE_PORTS_MIN as usize)
+        };
+        let biflow = Biflow {
+            peer_listens: configured || self.listeners.contains(&(ends.peer, ends.peer_port)),
+            peer_serves: serves(ends.peer, ends.peer_port),
+            local_serves: serves(ends.local, ends.local_port),
+            contacted: hours(&session).any(|hour| self.contacts.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol, hour))),
+            ..biflow(&ends, &session)
+        };
+        let verdict = biflow.orient();
+        let outcome = (verdict.initiator == Some(Side::Local)).then(|| biflow.outcome());
+        let paths = self.paths(&ends, &session);
+        Connection { ends, session, verdict, outcome, flags_conflict: biflow.flags_conflict(), paths }
+    }
+
+    /// Ways of the packets: devices that logged them or are the next hop, else the names of the path codes.
+    fn paths(&self, ends: &Ends, session: &Session) -> BTreeSet<String> {
+        let vpc = self.eni(ends.eni).and_then(|eni| eni.vpc_id.clone());
+        let seen = self.collector.evidence.get(&(ends.local, ends.peer, ends.peer_port, ends.protocol));
+        let in_time = |hour: UnixSeconds| hours(session).contains(&hour.div_euclid(HOUR));
+        let loggers = seen.into_iter().flatten().filter(|(_, hour)| in_time(*hour)).filter_map(|(device, _)| self.eni(*device));
+        let hops = session.next_hops.iter().filter_map(|hop| self.inventory.eni_index(self.names().get(*hop)));
+        let hops = hops.filter_map(|hop| self.eni(hop)).filter(|eni| eni.kind.is_path_device() && !eni.owns(ends.peer));
+        let devices = loggers.filter(|eni| eni.vpc_id == vpc).chain(hops).map(|eni| format!("via {}", eni.resource.as_ref().unwrap_or(&eni.id)));
+        let devices: BTreeSet<String> = devices.collect();
+        if !devices.is_empty() {
+            return devices;
+        }
+        (0..32).filter(|code| session.paths & 1 << code != 0).map(traffic_path_name).collect()
+    }
+
+    fn eni(&self, eni: EniIndex) -> Option<&Eni> {
+        self.inventory.enis().get(eni as usize)
+    }
+
+    /// Returns the state of every hour in which a control-plane interface should have logged, within `window`.
+    pub fn coverage(&self, window: TimeRange) -> Vec<CoverageHour> {
+        let control_planes = self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
+        control_planes.flat_map(|(at, eni)| self.hours_of(at as EniIndex, eni, window)).collect()
+    }
+
+    fn hours_of(&self, index: EniIndex, eni: &Eni, window: TimeRange) -> Vec<CoverageHour> {
+        let (Some(from), Some(to)) = (window.from, window.to) else { return Vec::new() };
+        let (from, to) = (from.max(eni.valid.from), to.min(eni.valid.to));
+        let logged = self.collector.coverage.range((index, i64::MIN)..=(index, i64::MAX)).map(|((_, hour), _)| *hour);
+        let expected = (from.div_euclid(HOUR)..to.div_euclid(HOUR) + 1).map(|hour| hour * HOUR).filter(|hour| {
+            let lived = to.min(hour + HOUR).saturating_sub(from.max(*hour));
+            lived >= EXPECTED_SECONDS_MIN.min(to.saturating_sub(from)).max(1)
+        });
+        let all: BTreeSet<UnixSeconds> = if from < to { logged.chain(expected).collect() } else { logged.collect() };
+        all.into_iter().map(|hour| self.hour(index, hour)).collect()
+    }
+
+    fn hour(&self, eni: EniIndex, hour: UnixSeconds) -> CoverageHour {
+        let mut covered = Covered::default();
+        for of_log in self.collector.coverage.get(&(eni, hour)).into_iter().flat_map(BTreeMap::values) {
+            covered.ok += of_log.ok;
+            covered.nodata += of_log.nodata;
+            covered.skipdata += of_log.skipdata;
+            covered.bytes += of_log.bytes;
+        }
+        let state = match covered {
+            Covered { skipdata: 1.., .. } => "SKIPDATA",
+            Covered { ok: 1.., .. } => "OK",
+            Covered { nodata: 1.., .. } => "NODATA",
+            _ => "GAP",
+        };
+        CoverageHour { eni, hour, state, covered }
+    }
+}
+
+fn biflow(ends: &Ends, session: &Session) -> Biflow {
+    let way = |way: &Way| orientation::Way {
+        accepted: way.accepted.records,
+        rejected: way.rejected.records,
+        flags: way.flags,
+        start_min: way.start_min,
+    };
+    Biflow {
+        protocol: ends.protocol,
+        local_port: ends.local_port,
+        peer_port: ends.peer_port,
+        out: way(&session.egress),
+        back: way(&session.ingress),
+        ..Biflow::default()
+    }
+}
+
+/// Per interface and hour: flow logs whose ranges are disjoint all count; where they overlap, the richest format counts,
+/// then the lowest id.
+fn counted_flow_logs(collector: &Collector) -> HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState> {
+    let overlap = |a: &Covered, b: &Covered| match (a.start_min, a.end_max, b.start_min, b.end_max) {
+        (Some(a_from), Some(a_to), Some(b_from), Some(b_to)) => a_from < b_to.max(b_from + 1) && b_from < a_to.max(a_from + 1),
+        _ => true,
+    };
+    let choose = |flow_logs: &BTreeMap<u32, Covered>| {
+        let mut candidates: Vec<(u32, Covered)> = flow_logs.iter().map(|(flow_log, covered)| (*flow_log, *covered)).collect();
+        candidates.sort_by_key(|(flow_log, covered)| (std::cmp::Reverse(covered.fields_max), collector.flow_logs.get(*flow_log)));
+        let mut chosen: Vec<(u32, Covered)> = Vec::new();
+        for (flow_log, covered) in candidates {
+            if chosen.iter().all(|(_, other)| !overlap(&covered, other)) {
+                chosen.push((flow_log, covered));
+            }
+        }
+        chosen.into_iter().map(|(flow_log, _)| flow_log).collect()
+    };
+    collector.coverage.iter().map(|(key, flow_logs)| (*key, choose(flow_logs))).collect()
+}
+
+fn suspects(strangers: &BTreeMap<String, Stranger>) -> Vec<String> {
+    let suspect = |stranger: &Stranger| {
+        !stranger.has_instance && stranger.clients.len() >= SUSPECT_CLIENTS_MIN && stranger.kubelets.len() >= SUSPECT_KUBELETS_MIN
+    };
+    strangers.iter().filter(|(_, stranger)| suspect(stranger)).map(|(interface, _)| interface.clone()).collect()
+}
+
+/// Returns the name of a traffic-path code (VPC user guide, "Flow log records", traffic-path; 2026 wording).
+pub fn traffic_path_name(code: i32) -> String {
+    match code {
+        1 => "vpc",
+        2 => "igw-or-gateway-endpoint",
+        3 => "vgw",
+        4 => "peering",
+        5 => "inter-region-peering",
+        6 => "local-gateway",
+        7 => "gateway-endpoint",
+        8 => "internet-gateway",
+        code => return format!("path-{code}"),
+    }
+    .to_owned()
+}

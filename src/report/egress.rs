@@ -1,0 +1,448 @@
+//! `report egress`: which destinations each cluster's API server contacted through the VPC, by which path, with what
+//! outcome, and how much of the period the logs cover.
+
+use super::table::{Column, align, cut};
+use super::{Inputs, RecordCounts, Report, value};
+use crate::error::{Result, printable};
+use crate::inventory::{Cluster, EgressMode, InterfaceKind, Inventory};
+use crate::query::functions::{format_bytes, protocol_name};
+use crate::query::summary::{CoverageHour, Facts};
+use crate::query::{Egress, Engine, Logs, library};
+use crate::time::{TimeRange, rfc3339};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Arc, PoisonError};
+
+/// Destinations of one cluster that the terminal shows; the other formats hold all.
+const DESTINATIONS_SHOWN_MAX: usize = 40;
+/// Faults, gaps and the like that the terminal lists one by one.
+const LISTED_MAX: usize = 5;
+
+/// What a run found out besides the rows.
+struct Findings {
+    period: TimeRange,
+    inputs: Inputs,
+    coverage: Vec<CoverageHour>,
+    facts: Facts,
+    faults: Vec<(String, &'static str, String)>,
+    skipped: (u64, u64, Vec<String>),
+    undecided: Vec<(String, i64)>,
+    certainty: Certainty,
+}
+
+/// How much of what the API server opened was decided by a handshake.
+#[derive(Default)]
+struct Certainty {
+    bytes: i64,
+    bytes_certain: i64,
+    with_syn: i64,
+    complementary: i64,
+}
+
+/// The hours of a cluster by state.
+#[derive(Default)]
+struct Hours {
+    by_state: BTreeMap<&'static str, u64>,
+    gaps: Vec<String>,
+    skipped: Vec<String>,
+}
+
+/// Makes the report.
+///
+/// # Errors
+/// If logs cannot be read at all, or a query fails.
+pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
+    let query = library::find("egress")?;
+    let (schema, rows) = engine.collect(query.sql, &[]).await?;
+    let undecided = undecided(engine).await?;
+    let certainty = certainty(engine).await?;
+    let egress = logs.egress().await?;
+    let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
+    let findings = findings(logs, &egress, undecided, certainty);
+    drop(egress);
+    let notes = notes(&logs.inventory, &findings);
+    let page = page(&logs.inventory, &findings, &rows, &notes);
+    let further = further(&logs.inventory, &findings, query.sql);
+    Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, page })
+}
+
+const UNDECIDED: &str = include_str!("../../queries/parts/undecided.sql");
+const CERTAINTY: &str = include_str!("../../queries/parts/certainty.sql");
+
+async fn undecided(engine: &Engine) -> Result<Vec<(String, i64)>> {
+    let (_, batches) = engine.collect(UNDECIDED, &[]).await?;
+    Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row)))).collect())
+}
+
+async fn certainty(engine: &Engine) -> Result<Certainty> {
+    let (_, batches) = engine.collect(CERTAINTY, &[]).await?;
+    let Some(batch) = batches.first().filter(|batch| batch.num_rows() == 1) else { return Ok(Certainty::default()) };
+    let of = |name| number(batch, name, 0);
+    Ok(Certainty { bytes: of("bytes"), bytes_certain: of("bytes_certain"), with_syn: of("with_syn"), complementary: of("complementary") })
+}
+
+fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certainty: Certainty) -> Findings {
+    let totals = &egress.totals;
+    let period = egress.window(logs.window);
+    let facts = egress.summary.facts.clone();
+    let records = RecordCounts {
+        ok: totals.ok,
+        nodata: totals.nodata,
+        skipdata: totals.skipdata,
+        rejected: totals.rejected,
+        outside_window: totals.outside_window,
+        duplicate: facts.duplicate_records,
+    };
+    Findings {
+        period,
+        inputs: Inputs { objects: totals.objects, bytes: totals.bytes, records, validation: logs.validation.name() },
+        coverage: egress.summary.coverage(period),
+        facts,
+        faults: totals.faults.clone(),
+        skipped: egress.skipped.clone(),
+        undecided,
+        certainty,
+    }
+}
+
+/// What the egress mode means for what can be seen (EKS user guide, "Control plane egress").
+fn visibility(mode: &EgressMode) -> &'static str {
+    match mode.as_deref() {
+        Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
+        Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
+        Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
+        None => "the inventory does not say the mode: nothing follows from destinations not seen",
+    }
+}
+
+fn mode_name(mode: &EgressMode) -> &str {
+    mode.as_deref().unwrap_or("mode unknown")
+}
+
+/// Clusters that matter to a run: all of the inventory, by ARN.
+fn clusters(inventory: &Inventory) -> BTreeMap<&str, Vec<&Cluster>> {
+    let mut clusters: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
+    inventory.clusters().iter().for_each(|cluster| clusters.entry(&cluster.arn).or_default().push(cluster));
+    clusters
+}
+
+fn hours_of(inventory: &Inventory, arn: &str, coverage: &[CoverageHour]) -> Hours {
+    let mut hours = Hours::default();
+    for hour in coverage {
+        let Some(eni) = inventory.enis().get(hour.eni as usize) else { continue };
+        let cluster = eni.cluster.and_then(|cluster| inventory.clusters().get(cluster as usize));
+        if cluster.is_none_or(|cluster| &*cluster.arn != arn) {
+            continue;
+        }
+        *hours.by_state.entry(hour.state).or_default() += 1;
+        let place = || format!("{} {}", eni.id, rfc3339(hour.hour));
+        match hour.state {
+            "GAP" => hours.gaps.push(place()),
+            "SKIPDATA" => hours.skipped.push(place()),
+            _ => {}
+        }
+    }
+    hours
+}
+
+impl Hours {
+    fn total(&self) -> u64 {
+        self.by_state.values().sum()
+    }
+
+    fn logged(&self) -> u64 {
+        self.total() - self.by_state.get("GAP").copied().unwrap_or(0)
+    }
+
+    /// `logged 4 of 4 interface-hours, SKIPDATA in 1 (eni-… 2026-…)`.
+    fn line(&self) -> String {
+        if self.total() == 0 {
+            return "no interface-hour in the period".to_owned();
+        }
+        let mut line = format!("logged {} of {} interface-hours", self.logged(), self.total());
+        for (name, places) in [("gaps", &self.gaps), ("SKIPDATA", &self.skipped)] {
+            if let Some(first) = places.first() {
+                let more = if places.len() > 1 { ", …" } else { "" };
+                // Writing to a String cannot fail.
+                let _ = write!(line, "; {name} in {} ({first}{more})", places.len());
+            }
+        }
+        line
+    }
+}
+
+fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
+    let mut notes = Vec::new();
+    let facts = &findings.facts;
+    for (arn, clusters) in clusters(inventory) {
+        for cluster in clusters.iter().filter(|cluster| cluster.egress_mode.as_deref() != Some("CUSTOMER_ROUTED")) {
+            notes.push(format!("{arn}: {}: {}", mode_name(&cluster.egress_mode), visibility(&cluster.egress_mode)));
+        }
+        let hours = hours_of(inventory, arn, &findings.coverage);
+        if !hours.gaps.is_empty() || !hours.skipped.is_empty() {
+            notes.push(format!("{arn}: {}", hours.line()));
+        }
+        let without_eni = !inventory.enis().iter().any(|eni| {
+            eni.kind == InterfaceKind::EksControlPlane && eni.cluster.and_then(|at| inventory.clusters().get(at as usize)).is_some_and(|cluster| &*cluster.arn == arn)
+        });
+        if without_eni {
+            notes.push(format!("{arn}: the inventory has no control-plane interface of this cluster, so nothing of it can be shown"));
+        }
+    }
+    for (uri, status, reason) in &findings.faults {
+        notes.push(format!("{status}: {uri}: {reason}"));
+    }
+    if findings.inputs.records.rejected > 0 {
+        notes.push(format!("{} lines are not records; the table rejects holds each with its place and reason", findings.inputs.records.rejected));
+    }
+    if facts.duplicate_records > 0 {
+        let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
+        notes.push(format!(
+            "{} records ({}) were written by overlapping flow logs too and count once; set aside: {}; {} bytes of them lie outside the range of the flow log that counts and are in doubt",
+            facts.duplicate_records,
+            format_bytes(facts.duplicate_bytes),
+            ids.join(", "),
+            facts.in_doubt_bytes
+        ));
+    }
+    if facts.undirected_records > 0 {
+        notes.push(format!(
+            "{} records of control-plane interfaces have neither flow-direction nor an address that the inventory knows as the interface's; they are in no row",
+            facts.undirected_records
+        ));
+    }
+    if !facts.suspects.is_empty() {
+        notes.push(format!("interfaces that behave like a control plane's but are not in the inventory, not included: {}", facts.suspects.join(", ")));
+    }
+    for suspect in inventory.suspects() {
+        notes.push(format!("{}: {}; not included", suspect.interface_id, suspect.reason));
+    }
+    for (arn, connections) in &findings.undecided {
+        notes.push(format!("{arn}: who opened {connections} connections cannot be told; they are in no row"));
+    }
+    if findings.skipped.0 > 0 {
+        notes.push(format!(
+            "{} objects ({}) of flow logs that cover neither a control plane nor a device on its path were not read: {}",
+            findings.skipped.0,
+            format_bytes(findings.skipped.1),
+            findings.skipped.2.join(", ")
+        ));
+    }
+    notes.extend(inventory.warnings().iter().map(|warning| format!("inventory: {warning}")));
+    notes.push("flow logs never hold traffic to the Amazon DNS resolver, instance metadata and time service, DHCP, or what was said inside a connection".to_owned());
+    notes
+}
+
+/// Further keys of the JSON.
+fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String, Value> {
+    let of_cluster = |(arn, clusters): (&str, Vec<&Cluster>)| {
+        let hours = hours_of(inventory, arn, &findings.coverage);
+        let last = clusters.last();
+        json!({
+            "cluster": last.map(|cluster| &*cluster.name),
+            "cluster_arn": arn,
+            "egress_mode": last.and_then(|cluster| cluster.egress_mode.as_deref()),
+            "visibility": last.map(|cluster| visibility(&cluster.egress_mode)),
+            "interface_hours": { "expected": hours.total(), "logged": hours.logged(), "by_state": hours.by_state },
+            "gaps": hours.gaps,
+            "skipdata": hours.skipped,
+        })
+    };
+    let certainty = &findings.certainty;
+    let facts = &findings.facts;
+    let mut further = Map::new();
+    further.insert("clusters".into(), clusters(inventory).into_iter().map(of_cluster).collect());
+    further.insert("undecided".into(), json!({ "connections": findings.undecided.iter().map(|(_, count)| count).sum::<i64>(), "undirected_records": facts.undirected_records }));
+    further.insert(
+        "handshakes".into(),
+        json!({ "bytes": certainty.bytes, "bytes_certain": certainty.bytes_certain, "connections_with_syn": certainty.with_syn, "complementary": certainty.complementary }),
+    );
+    further.insert(
+        "duplicates".into(),
+        json!({ "records": facts.duplicate_records, "bytes": value::count(facts.duplicate_bytes), "in_doubt_bytes": value::count(facts.in_doubt_bytes), "flow_log_ids": facts.duplicate_flow_logs }),
+    );
+    further.insert("suspected_interfaces".into(), json!(facts.suspects));
+    let fault = |(uri, status, reason): &(String, &str, String)| json!({ "log_object": uri, "status": status, "reason": reason });
+    further.insert("incomplete_objects".into(), findings.faults.iter().map(fault).collect());
+    further.insert("objects_not_needed".into(), json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }));
+    further.insert("sql".into(), sql.into());
+    further
+}
+
+fn column_of<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a arrow::array::ArrayRef> {
+    batch.column_by_name(name)
+}
+
+fn cell(batch: &RecordBatch, name: &str, row: usize) -> String {
+    column_of(batch, name).and_then(|array| value::text(array, row)).unwrap_or_default()
+}
+
+fn number(batch: &RecordBatch, name: &str, row: usize) -> i64 {
+    let Some(array) = column_of(batch, name).filter(|array| array.is_valid(row)) else { return 0 };
+    if let Some(values) = array.as_primitive_opt::<Int64Type>() {
+        values.value(row)
+    } else {
+        array.as_primitive_opt::<Int32Type>().map_or(0, |values| values.value(row).into())
+    }
+}
+
+/// One destination as the terminal shows it.
+struct Line {
+    cells: Vec<String>,
+    failed: i64,
+    outside: bool,
+    unnamed: bool,
+    bytes: i64,
+}
+
+fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
+    let of = |name| number(batch, name, row);
+    let (address, port, kind) = (cell(batch, "dst_addr", row), of("dst_port"), cell(batch, "dst_kind", row));
+    let protocol = protocol_name(of("protocol") as i32).unwrap_or_default().to_lowercase();
+    let place = match (port, address.contains(':')) {
+        (0, _) => address,
+        (_, true) => format!("[{address}]:{port}"),
+        (_, false) => format!("{address}:{port}"),
+    };
+    let place = if protocol == "tcp" { place } else { format!("{place}/{protocol}") };
+    let name = cell(batch, "dst_name", row);
+    let problems = [("rejected", "rejected"), ("unanswered", "unanswered"), ("refused", "refused"), ("reply_blocked", "reply blocked")];
+    let shown: Vec<String> = problems.iter().filter(|(key, _)| of(key) > 0).map(|(key, word)| format!("{} {word}", of(key))).collect();
+    let failed = problems.iter().map(|(key, _)| of(key)).sum();
+    let confidence = cell(batch, "confidence", row);
+    let (out, back) = (of("bytes_accepted") + of("bytes_rejected"), of("reply_bytes"));
+    let unnamed = name.is_empty();
+    let what = if unnamed { kind.clone() } else { name };
+    let cells = vec![
+        place,
+        what,
+        cell(batch, "path", row),
+        of("connections").to_string(),
+        if shown.is_empty() { "-".to_owned() } else { shown.join(", ") },
+        format_bytes(out.max(0) as u64),
+        format_bytes(back.max(0) as u64),
+        confidence,
+    ];
+    let outside = matches!(kind.as_str(), "internet" | "aws-service" | "oidc-issuer" | "prefix-list");
+    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out + back })
+}
+
+/// The page for a terminal: readable at 100 columns, what matters on top.
+fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes: &[String]) -> String {
+    const WIDTH: usize = 100;
+    let mut by_cluster: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    for batch in rows {
+        for row in 0..batch.num_rows() {
+            let (arn, line) = line(batch, row);
+            by_cluster.entry(arn).or_default().push(line);
+        }
+    }
+    let mut page = head(findings, &by_cluster);
+    for (arn, clusters) in clusters(inventory) {
+        let lines = by_cluster.remove(arn).unwrap_or_default();
+        page.push('\n');
+        page.push_str(&cluster_block(inventory, findings, arn, &clusters, lines, WIDTH));
+    }
+    let shown: Vec<&String> = notes.iter().filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane")).collect();
+    if !shown.is_empty() {
+        page.push_str("\nnotes\n");
+        for note in shown {
+            page.push_str(&wrap(&printable(note), WIDTH));
+        }
+    }
+    page
+}
+
+fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String {
+    let instant = |t: Option<i64>| t.map_or_else(|| "…".to_owned(), rfc3339);
+    let inputs = &findings.inputs;
+    let records = &inputs.records;
+    let destinations: usize = by_cluster.values().map(Vec::len).sum();
+    let failing = by_cluster.values().flatten().filter(|line| line.failed > 0).count();
+    let outside = by_cluster.values().flatten().filter(|line| line.outside).count();
+    let certainty = &findings.certainty;
+    let share = if certainty.bytes > 0 { format!("; handshake seen for {} % of bytes", percent(certainty.bytes_certain, certainty.bytes)) } else { String::new() };
+    let mut head = format!("EKS API server egress, {} to {}\n", instant(findings.period.from), instant(findings.period.to));
+    head += &format!("{destinations} destinations: {outside} outside the VPC, {failing} with failed connections{share}\n");
+    head += &format!(
+        "{} objects ({}), records: {} ok, {} nodata, {} skipdata, {} rejected, {} duplicate, {} outside the period\n",
+        inputs.objects, format_bytes(inputs.bytes), records.ok, records.nodata, records.skipdata, records.rejected, records.duplicate, records.outside_window
+    );
+    if !findings.faults.is_empty() {
+        head += &format!("INCOMPLETE: {} objects could not be read whole:\n", findings.faults.len());
+        for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
+            head += &format!("  {status}: {}: {}\n", printable(uri), printable(reason));
+        }
+    }
+    head
+}
+
+/// Whole percent, rounded down: 100 only if all.
+fn percent(part: i64, whole: i64) -> i64 {
+    i64::try_from(i128::from(part) * 100 / i128::from(whole.max(1))).unwrap_or(0)
+}
+
+fn cluster_block(inventory: &Inventory, findings: &Findings, arn: &str, clusters: &[&Cluster], mut lines: Vec<Line>, width: usize) -> String {
+    let Some(cluster) = clusters.last() else { return String::new() };
+    let place = [cluster.region.as_deref(), cluster.account_id.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(mode_name(&cluster.egress_mode)));
+    block += &format!("  {}\n", visibility(&cluster.egress_mode));
+    block += &wrap_indented(&hours_of(inventory, arn, &findings.coverage).line(), width);
+    if lines.is_empty() {
+        block += "  no destination in the period\n";
+        return block;
+    }
+    lines.sort_by(|a, b| {
+        let key = |line: &Line| (line.failed == 0, !line.outside, !line.unnamed, std::cmp::Reverse(line.bytes));
+        key(a).cmp(&key(b)).then_with(|| a.cells.cmp(&b.cells))
+    });
+    let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
+    let columns = [
+        column("destination", false, Some(21)),
+        column("what", false, Some(12)),
+        column("path", false, Some(10)),
+        column("conns", true, None),
+        column("failed", false, Some(12)),
+        column("out", true, None),
+        column("replies", true, None),
+        column("sure", false, None),
+    ];
+    let all = lines.len();
+    let rows: Vec<Vec<String>> = lines.into_iter().take(DESTINATIONS_SHOWN_MAX).map(|line| line.cells).collect();
+    for text in align(&columns, &rows, Some(width - 2)).lines() {
+        block += &format!("  {text}\n");
+    }
+    if all > rows.len() {
+        block += &format!("  … {} more destinations; -o csv writes all\n", all - rows.len());
+    }
+    block
+}
+
+fn wrap_indented(text: &str, width: usize) -> String {
+    format!("  {}\n", cut(text, width.saturating_sub(2)))
+}
+
+/// Wraps a note at words, with a hanging indent.
+fn wrap(text: &str, width: usize) -> String {
+    let mut lines = vec!["  *".to_owned()];
+    for word in text.split(' ') {
+        let fits = lines.last().is_some_and(|line| line.chars().count() + 1 + word.chars().count() <= width);
+        match lines.last_mut() {
+            Some(line) if fits || line.trim() == "*" => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(format!("    {word}")),
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Returns whether any hour that should have been logged was not.
+pub fn has_gaps(report: &Report) -> bool {
+    let clusters = report.further.get("clusters").and_then(Value::as_array);
+    clusters.into_iter().flatten().any(|cluster| cluster.get("gaps").and_then(Value::as_array).is_some_and(|gaps| !gaps.is_empty()))
+}

@@ -1,0 +1,203 @@
+//! Results on their way out: a report, and the formats that rows can be written in.
+
+pub mod columnar;
+pub mod egress;
+pub mod json;
+pub mod markdown;
+pub mod table;
+pub mod tabular;
+pub mod value;
+
+use crate::error::{Error, Result};
+use crate::time::{TimeRange, rfc3339};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use serde_json::{Map, Value, json};
+use std::io::Write;
+
+/// Version of the result JSON (design §5).
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// How rows are written (`-o`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Aligned columns for a terminal.
+    Table,
+    /// Comma-separated (RFC 4180).
+    Csv,
+    /// Tab-separated.
+    Tsv,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Ndjson,
+    /// A Markdown table.
+    Markdown,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow IPC stream.
+    Arrow,
+}
+
+impl Format {
+    /// Returns the format of a file name's suffix.
+    ///
+    /// # Errors
+    /// A usage error for a suffix that stands for none.
+    pub fn of_file(path: &str) -> Result<Format> {
+        let suffix = path.rsplit_once('.').map_or("", |(_, suffix)| suffix).to_ascii_lowercase();
+        match suffix.as_str() {
+            "csv" => Ok(Format::Csv),
+            "tsv" => Ok(Format::Tsv),
+            "json" => Ok(Format::Json),
+            "ndjson" | "jsonl" => Ok(Format::Ndjson),
+            "md" | "markdown" => Ok(Format::Markdown),
+            "parquet" => Ok(Format::Parquet),
+            "arrow" => Ok(Format::Arrow),
+            "txt" => Ok(Format::Table),
+            _ => Err(Error::usage(format!("the suffix of {path:?} names no format")).with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
+        }
+    }
+}
+
+/// Writes rows batch by batch.
+pub trait Renderer {
+    /// Writes the rows of a batch.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    fn batch(&mut self, batch: &RecordBatch) -> Result<()>;
+
+    /// Writes what follows the last row.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    fn end(&mut self) -> Result<()>;
+}
+
+/// Returns the renderer of a format. `table` keeps its rows until the end, the others write as they go.
+///
+/// # Errors
+/// If the head of the output cannot be written.
+pub fn renderer<'a>(format: Format, schema: &SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Box<dyn Renderer + 'a>> {
+    Ok(match format {
+        Format::Table => Box::new(table::Table::new(schema, out)),
+        Format::Csv => Box::new(tabular::Delimited::new(schema, out, b',')?),
+        Format::Tsv => Box::new(tabular::Delimited::new(schema, out, b'\t')?),
+        Format::Json => Box::new(json::Array::new(out)?),
+        Format::Ndjson => Box::new(json::Lines::new(out)),
+        Format::Markdown => Box::new(markdown::Table::new(schema, out)?),
+        Format::Parquet => Box::new(columnar::Parquet::new(schema, out)?),
+        Format::Arrow => Box::new(columnar::Ipc::new(schema, out)?),
+    })
+}
+
+/// Records by what became of them (design §5).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// Traffic in the window.
+    pub ok: u64,
+    /// No traffic.
+    pub nodata: u64,
+    /// Lost records.
+    pub skipdata: u64,
+    /// Lines that are not records.
+    pub rejected: u64,
+    /// Outside the window.
+    pub outside_window: u64,
+    /// Written by another flow log too.
+    pub duplicate: u64,
+}
+
+/// What a report was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Log objects opened and read.
+    pub objects: u64,
+    /// Stored bytes read.
+    pub bytes: u64,
+    /// Records.
+    pub records: RecordCounts,
+    /// `read-columns` or `full`.
+    pub validation: &'static str,
+}
+
+/// A finished report.
+#[derive(Debug)]
+pub struct Report {
+    /// Name, e.g. `egress`.
+    pub name: &'static str,
+    /// The resolved window.
+    pub period: TimeRange,
+    /// What it was made from.
+    pub inputs: Inputs,
+    /// Columns of the rows.
+    pub schema: SchemaRef,
+    /// Rows, in a fixed order.
+    pub rows: Vec<RecordBatch>,
+    /// What a reader must know, in sentences.
+    pub notes: Vec<String>,
+    /// Further top-level keys of the JSON.
+    pub further: Map<String, Value>,
+    /// The page for a terminal.
+    pub page: String,
+}
+
+impl Report {
+    /// Returns the result JSON (design §5).
+    pub fn json(&self) -> Value {
+        let records = &self.inputs.records;
+        let mut document = Map::new();
+        document.insert("report".into(), self.name.into());
+        document.insert("schema_version".into(), SCHEMA_VERSION.into());
+        document.insert("period".into(), json!({ "from": self.period.from.map(rfc3339), "to": self.period.to.map(rfc3339) }));
+        document.insert(
+            "inputs".into(),
+            json!({
+                "objects": value::count(self.inputs.objects),
+                "bytes": value::count(self.inputs.bytes),
+                "records": {
+                    "ok": value::count(records.ok),
+                    "nodata": value::count(records.nodata),
+                    "skipdata": value::count(records.skipdata),
+                    "rejected": value::count(records.rejected),
+                    "outside_window": value::count(records.outside_window),
+                    "duplicate": value::count(records.duplicate),
+                },
+                "validation": self.inputs.validation,
+            }),
+        );
+        let rows = self.rows.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| Value::Object(value::object(batch, row))));
+        document.insert("rows".into(), rows.collect());
+        document.insert("notes".into(), self.notes.clone().into());
+        document.extend(self.further.clone());
+        Value::Object(document)
+    }
+
+    /// Writes the report in a format.
+    ///
+    /// # Errors
+    /// If the output cannot be written.
+    pub fn write(&self, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+        match format {
+            Format::Table => out.write_all(self.page.as_bytes())?,
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *out, &self.json()).map_err(|error| Error::from(std::io::Error::from(error)))?;
+                out.write_all(b"\n")?;
+            }
+            Format::Markdown => {
+                markdown::head(self, out)?;
+                self.write_rows(format, out)?;
+                markdown::notes(self, out)?;
+            }
+            _ => self.write_rows(format, out)?,
+        }
+        Ok(out.flush()?)
+    }
+
+    fn write_rows(&self, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
+        let mut renderer = renderer(format, &self.schema, out)?;
+        self.rows.iter().try_for_each(|batch| renderer.batch(batch))?;
+        renderer.end()
+    }
+}

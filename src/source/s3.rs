@@ -1,0 +1,393 @@
+//! S3: requests, what their answers mean, and bodies that resume where they were cut. How a bucket is walked stands in `walk`.
+//!
+//! Rests on the S3 API reference: ListObjectsV2 (keys in UTF-8 order, 1,000 a page), GetObject with `Range` and `If-Match`
+//! (412 if the object was replaced), and 301 or 400 with `x-amz-bucket-region` from a bucket in another region.
+
+use super::aws::{Bucket, Connection, chain};
+use super::key::Prune;
+use super::listing::{Judge, Listing};
+use super::walk::{self, Found, Page};
+use super::{Bytestream, Object, Permission, ReadFault, Source};
+use crate::error::{Error, Result};
+use async_trait::async_trait;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{EncodingType, RequestPayer};
+use bytes::{Bytes, BytesMut};
+use futures::stream::{self, StreamExt};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often one body is resumed; a body that is cut more often is the sign of a fault that asking again does not mend.
+const RESUMES_MAX: u32 = 16;
+/// How often in a row a body may end without a single new byte; with the pauses below that is about 3 s of silence.
+const FRUITLESS_MAX: u32 = 6;
+const RESUME_PAUSE_FIRST: Duration = Duration::from_millis(50);
+const RESUME_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// How often one request follows a bucket to another region.
+const MOVES_MAX: usize = 2;
+/// Prefixes named when nothing was found.
+const NEAREST_MAX: usize = 5;
+/// Parents looked at for them.
+const NEAREST_PARENTS_MAX: usize = 8;
+
+/// One `s3://` argument.
+#[derive(Debug, Clone)]
+pub(super) struct S3Source {
+    arg: String,
+    bucket: Arc<Bucket>,
+    pub(super) prefix: String,
+}
+
+impl S3Source {
+    /// Opens `bucket/prefix`; nothing is asked of S3 yet.
+    pub(super) fn open(arg: &str, place: &str, connection: &mut Connection) -> Result<S3Source> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        if !named {
+            return Err(Error::usage("not a bucket name").at(arg).with_hint("write s3://bucket/prefix"));
+        }
+        if prefix.contains(['*', '?']) {
+            let hint = "globs work on a disk; in S3 give a prefix, and narrow it with --log-account, --log-region, --from, --to";
+            return Err(Error::usage("a prefix, not a glob, is expected here").at(arg).with_hint(hint));
+        }
+        Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(bucket), prefix: prefix.to_owned() })
+    }
+
+    pub(super) fn uri_of(&self, key: &str) -> String {
+        format!("s3://{}/{key}", self.bucket.name)
+    }
+
+    fn arn_of(&self, key: &str) -> String {
+        let region = self.bucket.region();
+        let partition = match () {
+            () if region.starts_with("cn-") => "aws-cn",
+            () if region.starts_with("us-gov-") => "aws-us-gov",
+            () if region.starts_with("eusc-") => "aws-eusc",
+            () => "aws",
+        };
+        match key {
+            "" => format!("arn:{partition}:s3:::{}", self.bucket.name),
+            _ => format!("arn:{partition}:s3:::{}/{key}", self.bucket.name),
+        }
+    }
+
+    fn payer(&self) -> Option<RequestPayer> {
+        self.bucket.request_payer.then_some(RequestPayer::Requester)
+    }
+
+    /// Lists one page; its keys are decoded.
+    pub(super) async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<Page> {
+        for _ in 0..=MOVES_MAX {
+            judge.request();
+            let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
+            let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
+            // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
+            match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
+                Ok(page) => return Ok(page_of(page)),
+                Err(fault) => {
+                    let fault = Fault::of(fault);
+                    if !self.follow(&fault).await {
+                        return Err(self.explain_list(fault, prefix));
+                    }
+                }
+            }
+        }
+        Err(Error::failed("S3 names one region after another for this bucket").at(self.uri_of("")))
+    }
+
+    /// Asks for an object's bytes, all or from `range`; only for the object that was listed.
+    async fn get(&self, object: &Object, range: Option<Range<u64>>) -> Result<GetObjectOutput> {
+        let key = object.uri.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map_or("", |(_, key)| key);
+        for _ in 0..=MOVES_MAX {
+            let asked = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1));
+            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
+            let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
+            match request.set_request_payer(self.payer()).send().await {
+                Ok(answer) if object.etag.is_some() && answer.e_tag().is_some_and(|etag| strong(etag) != object.etag.as_deref()) => {
+                    return Err(ReadFault::Replaced.error(&object.uri));
+                }
+                Ok(answer) if range.as_ref().is_some_and(|range| !answers_range(&answer, range)) => {
+                    return Err(Error::failed("the server does not answer ranges").at(&*object.uri));
+                }
+                Ok(answer) => return Ok(answer),
+                Err(fault) => {
+                    let fault = Fault::of(fault);
+                    if !self.follow(&fault).await {
+                        return Err(self.explain_get(fault, object, key));
+                    }
+                }
+            }
+        }
+        Err(Error::failed("S3 names one region after another for this bucket").at(&*object.uri))
+    }
+
+    /// Moves to the bucket's region if that is what S3 asks for; returns whether to ask again.
+    async fn follow(&self, fault: &Fault) -> bool {
+        if !fault.is_elsewhere() {
+            return false;
+        }
+        let region = match &fault.region {
+            Some(region) => Some(region.clone()),
+            None => match self.bucket.client().head_bucket().bucket(&self.bucket.name).send().await {
+                Ok(answer) => answer.bucket_region,
+                Err(fault) => Fault::of(fault).region,
+            },
+        };
+        let Some(region) = region else { return false };
+        self.bucket.move_to(&region);
+        true
+    }
+
+    fn explain_list(&self, fault: Fault, prefix: &str) -> Error {
+        let uri = self.uri_of(prefix);
+        match fault.code.as_str() {
+            "NoSuchBucket" => Error::usage("no such bucket").at(uri).with_hint("check the name with `aws s3 ls`"),
+            "AccessDenied" | "AllAccessDisabled" | "403" => {
+                let hint = format!(
+                    "allow s3:ListBucket on {} (condition s3:prefix \"{prefix}*\"); `flowproof iam-policy` prints the whole policy",
+                    self.arn_of("")
+                );
+                Error::access("access denied to list").at(uri).caused_by(fault).with_hint(hint)
+            }
+            _ => fault.into_error("cannot list", uri),
+        }
+    }
+
+    fn explain_get(&self, fault: Fault, object: &Object, key: &str) -> Error {
+        match (fault.status, fault.code.as_str()) {
+            (412, _) | (_, "PreconditionFailed") => ReadFault::Replaced.error(&object.uri),
+            // A range beyond the end: the object became shorter.
+            (416, _) => ReadFault::Replaced.error(&object.uri),
+            (404, _) => ReadFault::Gone.error(&object.uri),
+            (_, "AccessDenied" | "AllAccessDisabled" | "403") => {
+                let hint =
+                    format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
+                Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(hint)
+            }
+            (_, "InvalidObjectState") => {
+                let hint = "the object is archived (Glacier): restore it first";
+                Error::failed("cannot read").at(&*object.uri).caused_by(fault).with_hint(hint)
+            }
+            _ => fault.into_error("cannot read", object.uri.to_string()),
+        }
+    }
+
+    /// Says that nothing stands at the prefix, and what stands nearest to it.
+    pub(super) async fn nothing_at(&self, judge: &Judge) -> Error {
+        let error = Error::usage("nothing found").at(&self.arg);
+        let mut listed = self.prefix.as_str();
+        for _ in 0..NEAREST_PARENTS_MAX {
+            let parent = listed.trim_end_matches('/').rfind('/').map_or("", |at| &listed[..=at]);
+            let Ok(page) = self.page(parent, true, None, judge).await else {
+                return error.with_hint(format!("listed {}", self.uri_of(&self.prefix)));
+            };
+            let names = page.folders.into_iter().chain(page.objects.into_iter().map(|object| object.key));
+            let names = super::nearest_names(names, &self.prefix, NEAREST_MAX);
+            if !names.is_empty() {
+                let names: Vec<_> = names.iter().map(|name| self.uri_of(name)).collect();
+                return error.with_hint(format!("listed {}; the nearest that exist: {}", self.uri_of(&self.prefix), names.join(", ")));
+            }
+            if parent.is_empty() {
+                break;
+            }
+            listed = parent;
+        }
+        error.with_hint(format!("listed {}; the bucket is empty", self.uri_of(&self.prefix)))
+    }
+}
+
+#[async_trait]
+impl Source for S3Source {
+    fn uri(&self) -> &str {
+        &self.arg
+    }
+
+    fn list(&self, prune: &Prune) -> Listing {
+        walk::list(self.clone(), Judge::new(prune))
+    }
+
+    async fn read(&self, object: &Object) -> Result<Bytestream> {
+        let answer = self.get(object, None).await?;
+        if answer.content_length().is_some_and(|length| u64::try_from(length).ok() != Some(object.size)) {
+            return Err(ReadFault::Replaced.error(&object.uri));
+        }
+        let body =
+            Body { source: self.clone(), object: object.clone(), body: answer.body, at: 0, end: object.size, resumes: 0, fruitless: 0 };
+        Ok(stream::try_unfold(body, |mut body| async move { Ok(body.chunk().await?.map(|chunk| (chunk, body))) }).boxed())
+    }
+
+    async fn read_range(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
+        if range.start > range.end || range.end > object.size {
+            return Err(Error::failed(format!("bytes {}..{} lie outside the object", range.start, range.end)).at(&*object.uri));
+        }
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let answer = self.get(object, Some(range.clone())).await?;
+        let (source, object) = (self.clone(), object.clone());
+        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = body.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+
+    fn permissions(&self) -> Vec<Permission> {
+        let prefix = (!self.prefix.is_empty()).then(|| format!("{}*", self.prefix));
+        let objects = self.arn_of(&format!("{}*", self.prefix));
+        vec![
+            Permission { action: "s3:ListBucket", resource: self.arn_of(""), prefix },
+            Permission { action: "s3:GetObject", resource: objects, prefix: None },
+        ]
+    }
+}
+
+/// A body that is being read, up to `end`.
+struct Body {
+    source: S3Source,
+    object: Object,
+    body: ByteStream,
+    at: u64,
+    end: u64,
+    resumes: u32,
+    fruitless: u32,
+}
+
+impl Body {
+    async fn chunk(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if self.at == self.end {
+                return Ok(None);
+            }
+            match self.body.next().await {
+                Some(Ok(chunk)) if chunk.is_empty() => {}
+                Some(Ok(chunk)) => {
+                    self.at += chunk.len() as u64;
+                    self.fruitless = 0;
+                    if self.at > self.end {
+                        return Err(ReadFault::Replaced.error(&self.object.uri));
+                    }
+                    return Ok(Some(chunk));
+                }
+                Some(Err(fault)) => self.resume(Some(chain(&fault))).await?,
+                None => self.resume(None).await?,
+            }
+        }
+    }
+
+    /// Asks for the bytes that are missing.
+    async fn resume(&mut self, cause: Option<String>) -> Result<()> {
+        let (at, uri) = (self.at, &self.object.uri);
+        if self.resumes >= RESUMES_MAX || self.fruitless >= FRUITLESS_MAX {
+            return Err(ReadFault::Cut { at }.error(uri));
+        }
+        let pause = RESUME_PAUSE_FIRST.saturating_mul(1 << self.fruitless).min(RESUME_PAUSE_MAX);
+        self.resumes += 1;
+        self.fruitless += 1;
+        let cause = cause.as_deref().unwrap_or("it ended early");
+        tracing::debug!(object = %uri, at, resumes = self.resumes, cause, "body was cut; resuming");
+        tokio::time::sleep(pause).await;
+        match self.source.get(&self.object, Some(at..self.end)).await {
+            Ok(answer) => self.body = answer.body,
+            Err(fault) if ReadFault::of(&fault).is_some() || fault.kind() == crate::error::Kind::Access => return Err(fault),
+            Err(fault) => {
+                tracing::warn!(object = %uri, at, %fault, "cannot resume");
+                return Err(ReadFault::Cut { at }.error(uri));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an answer holds the range that was asked for: a server that knows no ranges sends the whole object.
+fn answers_range(answer: &GetObjectOutput, range: &Range<u64>) -> bool {
+    answer.content_range().is_some_and(|told| told.starts_with(&format!("bytes {}-{}/", range.start, range.end - 1)))
+}
+
+/// Takes what a walk needs out of an answer, and undoes `encoding-type=url` for servers that know it.
+fn page_of(answer: ListObjectsV2Output) -> Page {
+    let encoded = answer.encoding_type() == Some(&EncodingType::Url);
+    let decode = |text: String| match encoded && text.contains(['%', '+']) {
+        true => percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+        false => text,
+    };
+    let next = answer.next_continuation_token.filter(|_| answer.is_truncated == Some(true));
+    let folders = answer.common_prefixes.into_iter().flatten().filter_map(|folder| folder.prefix).map(decode).collect();
+    let found = |object: aws_sdk_s3::types::Object| {
+        Some(Found {
+            size: object.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            etag: object.e_tag.as_deref().and_then(strong).map(Arc::from),
+            modified: object.last_modified.map(|at| at.secs()),
+            key: decode(object.key?),
+        })
+    };
+    Page { objects: answer.contents.into_iter().flatten().filter_map(found).collect(), folders, next }
+}
+
+/// Returns a tag without quotes; `None` for a weak one (`W/"…"`), which does not promise the same bytes (RFC 9110, 8.8.1).
+fn strong(etag: &str) -> Option<&str> {
+    (!etag.starts_with("W/")).then(|| etag.trim_matches('"'))
+}
+
+/// What S3 said, without the operation's own type.
+#[derive(Debug)]
+struct Fault {
+    status: u16,
+    code: String,
+    text: String,
+    region: Option<String>,
+}
+
+impl Fault {
+    fn of<E>(error: SdkError<E>) -> Fault
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let answer = error.raw_response();
+        let status = answer.map_or(0, |answer| answer.status().as_u16());
+        let region = answer.and_then(|answer| answer.headers().get("x-amz-bucket-region")).map(str::to_owned);
+        let code = error.code().map_or_else(|| status.to_string(), str::to_owned);
+        let text = match error.message() {
+            Some(message) => format!("{code}: {message}"),
+            None => chain(&error),
+        };
+        // Credentials that run out during a run fail before a request is sent, so S3 gives no code for it.
+        let code = if status == 0 && text.contains("redentials") { "ExpiredToken".to_owned() } else { code };
+        Fault { status, code, text, region }
+    }
+
+    /// Whether the bucket lies in another region than was asked.
+    fn is_elsewhere(&self) -> bool {
+        self.status == 301
+            || self.status == 307
+            || matches!(&*self.code, "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+            || self.status == 400 && self.region.is_some() && self.code == "400"
+    }
+
+    fn into_error(self, message: &str, uri: String) -> Error {
+        let hint = match &*self.code {
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" => "check the credentials with `aws sts get-caller-identity`",
+            "ExpiredToken" | "TokenRefreshRequired" => "the credentials have expired: sign in again, such as by `aws sso login`",
+            "RequestTimeTooSkewed" => "set this machine's clock",
+            "SlowDown" | "503" | "RequestLimitExceeded" => {
+                return Error::failed(message).at(uri).caused_by(self).with_hint("S3 asks to slow down: try again later");
+            }
+            "0" => return Error::failed(message).at(uri).caused_by(self).with_hint("check the network, --endpoint-url and --region"),
+            _ => return Error::failed(message).at(uri).caused_by(self),
+        };
+        Error::access(message).at(uri).caused_by(self).with_hint(hint)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Fault {}
