@@ -34,8 +34,8 @@ SELECT
   join_distinct(initiator_rule)                          AS initiator_rule,
   CASE max(CASE confidence WHEN 'certain' THEN 0 WHEN 'high' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END)
     WHEN 0 THEN 'certain' WHEN 1 THEN 'high' WHEN 2 THEN 'medium' ELSE 'low' END AS confidence,
-  first_value(first_line ORDER BY first_start_time, first_line)                  AS first_line,
-  last_value(last_line ORDER BY last_start_time, last_line)                      AS last_line,
+  first_value(first_line ORDER BY egress_start_time IS NULL, first_start_time, first_line)      AS first_line,
+  last_value(last_line ORDER BY egress_start_time IS NOT NULL, last_start_time, last_line)      AS last_line,
   CAST(NULL AS VARCHAR)                                  AS approved_by,
   CAST(NULL AS VARCHAR)                                  AS verdict
 FROM connections

@@ -385,12 +385,6 @@ def answer(rows=(), ok=0, nodata=0, skipdata=0, rejected=0, outside_window=0, du
                                                 "outside_window": outside_window, "duplicate": duplicate}, "rows": ordered, **other}
 
 
-def answer_leaving_open(status, **other):
-    """An answer less one number of `records`."""
-    whole = answer(**other)
-    return whole | {"records": without(whole["records"], status)}
-
-
 def without(entry, *keys):
     """A row less the keys that the contract leaves open in this case."""
     return {key: value for key, value in entry.items() if key not in keys}

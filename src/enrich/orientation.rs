@@ -221,11 +221,13 @@ impl Biflow {
         }
     }
 
-    /// Rule 10.
+    /// Rule 10; a direction without any record is the later one.
     fn by_time(&self) -> Option<Verdict> {
         let side = match (self.out.start_min, self.back.start_min) {
             (Some(out), Some(back)) if out < back => Side::Local,
             (Some(out), Some(back)) if back < out => Side::Peer,
+            (Some(_), None) => Side::Local,
+            (None, Some(_)) => Side::Peer,
             _ => return None,
         };
         Some(verdict(side, "10", Confidence::Low))

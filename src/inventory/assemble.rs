@@ -442,6 +442,10 @@ impl Builder {
         if !named.is_empty() || scope.cluster.is_some() {
             return named;
         }
+        let ending = || clusters().filter(|(_, c)| scope.ends_with_cluster(&c.name));
+        if let Some(longest) = ending().map(|(_, c)| c.name.len()).max() {
+            return ending().filter(|(_, c)| c.name.len() == longest).map(|(index, _)| index).collect();
+        }
         let all: Vec<u32> = clusters().map(|(index, _)| index).collect();
         let arns: HashSet<&str> = clusters().map(|(_, c)| &*c.arn).collect();
         if arns.len() == 1 { all } else { Vec::new() }

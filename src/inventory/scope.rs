@@ -76,6 +76,13 @@ impl Scope {
         })
     }
 
+    /// Returns whether a part of the path ends with the cluster's name after a separator: `k8s-prod`, `kubectl_prod`.
+    /// Weaker than [`Scope::names_cluster`]: `k8s-prod-2` ends with the name of a cluster `2` as well, so the longest name wins.
+    pub(super) fn ends_with_cluster(&self, name: &str) -> bool {
+        let ends = |part: &str| part.strip_suffix(name).is_some_and(|rest| rest.ends_with(['-', '_', '.', ' ', '@']));
+        self.cluster.is_none() && self.path.split(['/', '\\']).any(|part| ends(part) || part.rsplit_once('.').is_some_and(|(stem, _)| ends(stem)))
+    }
+
     /// Returns the folder that the file lies in.
     pub(super) fn folder(&self) -> &str {
         self.path.rfind(['/', '\\']).and_then(|at| self.path.get(..at)).unwrap_or("")
@@ -115,5 +122,8 @@ mod tests {
         assert!(scope("k8s/prod/nodes.json").names_cluster("prod", "arn"));
         assert!(scope("k8s/prod.nodes.json").names_cluster("prod", "arn"));
         assert!(!scope("k8s/prod-2/nodes.json").names_cluster("prod", "arn"));
+        assert!(!scope("k8s-prod-2/nodes.json").ends_with_cluster("prod"));
+        assert!(scope("k8s-prod-2/nodes.json").ends_with_cluster("prod-2"));
+        assert!(scope("kubectl/nodes-prod.json").ends_with_cluster("prod"));
     }
 }
