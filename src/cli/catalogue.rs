@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub enum Queries {
     /// List the shipped queries
     List {
+        /// How the list is written
         #[command(flatten)]
         output: OutputArgs,
     },

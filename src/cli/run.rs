@@ -110,8 +110,10 @@ pub struct LogsArgs {
     /// Folder for spill files [default: the system's temporary folder]
     #[arg(long, value_name = "DIR", help_heading = "Resources")]
     spill_dir: Option<PathBuf>,
+    /// Where the inventory is
     #[command(flatten)]
     pub inventory: InventoryArgs,
+    /// How S3 is reached
     #[command(flatten)]
     pub s3: S3Args,
 }
@@ -124,6 +126,9 @@ enum ValidateArg {
     /// All
     Full,
 }
+
+/// Most objects decoded at once: each has buffers of up to 72 MiB while it is being inflated.
+const THREADS_MAX: usize = 256;
 
 /// Runs a command on the runtime; an interrupt ends it.
 ///
@@ -162,7 +167,7 @@ impl LogsArgs {
     /// Returns how many objects are decoded at once.
     pub fn threads(&self, context: &Context) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors)
+        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors).min(THREADS_MAX)
     }
 
     /// Returns how many rejects a run may have.

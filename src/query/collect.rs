@@ -140,7 +140,7 @@ impl Collector {
             inventory,
             flow_logs: Names::default(),
             names: Names::default(),
-            partials: Partials { memory: HashMap::default(), sessions: 0, sessions_max, spill: None, spill_folder },
+            partials: Partials::new(sessions_max, spill_folder),
             coverage: BTreeMap::new(),
             evidence: HashMap::default(),
             strangers: BTreeMap::new(),
@@ -369,10 +369,10 @@ fn int64(array: &Int64Array, at: usize) -> Option<i64> {
     array.is_valid(at).then(|| array.value(at))
 }
 
-/// Parts of connections, in memory up to a bound, then in files.
+/// Parts of connections by partition, in memory up to a bound, then in files.
 #[derive(Debug)]
 pub struct Partials {
-    memory: HashMap<PartialKey, Vec<Session>, RandomState>,
+    memory: Vec<HashMap<PartialKey, Vec<Session>, RandomState>>,
     sessions: usize,
     sessions_max: usize,
     spill: Option<Spill>,
@@ -382,9 +382,19 @@ pub struct Partials {
 /// Partition hash: fixed, so that all parts of one pair of ends meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 
+/// Bytes that a part takes in memory: one session with its key and vector, and the table's spare room.
+pub const PART_BYTES: usize = size_of::<PartialKey>() + size_of::<Vec<Session>>() + size_of::<Session>() * 3 / 2;
+
 impl Partials {
+    fn new(sessions_max: usize, spill_folder: PathBuf) -> Partials {
+        let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
+        Partials { memory, sessions: 0, sessions_max, spill: None, spill_folder }
+    }
+
     fn add(&mut self, key: PartialKey, session: Session) -> Result<()> {
-        let sessions = self.memory.entry(key).or_default();
+        let partition = PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS;
+        let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
+        let sessions = memory.entry(key).or_default();
         let before = sessions.len();
         add_session(sessions, session);
         self.sessions = self.sessions + sessions.len() - before;
@@ -394,22 +404,19 @@ impl Partials {
     fn spill(&mut self) -> Result<()> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            none => none.insert(Spill::new(&self.spill_folder, &format!("flowproof-{}", std::process::id()))?),
+            none => none.insert(Spill::new(&self.spill_folder)?),
         };
         let mut entry = Vec::new();
-        for (key, sessions) in self.memory.drain() {
-            entry.clear();
-            key.encode(&mut entry);
-            sessions.encode(&mut entry);
-            spill.append(PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS, &entry)?;
+        for (partition, memory) in self.memory.iter_mut().enumerate() {
+            for (key, sessions) in memory.drain() {
+                entry.clear();
+                key.encode(&mut entry);
+                sessions.encode(&mut entry);
+                spill.append(partition, &entry)?;
+            }
         }
         self.sessions = 0;
         Ok(())
-    }
-
-    /// Returns the number of partitions: 1 while everything is in memory.
-    pub fn partitions(&self) -> usize {
-        if self.spill.is_some() { PARTITIONS } else { 1 }
     }
 
     /// Ends the collection: what is in memory joins what was spilled.
@@ -432,7 +439,8 @@ impl Partials {
                 Some(())
             }),
             None => {
-                self.memory.iter().for_each(|(key, sessions)| each(key, sessions.clone()));
+                let parts = self.memory.get(partition).into_iter().flatten();
+                parts.for_each(|(key, sessions)| each(key, sessions.clone()));
                 Ok(())
             }
         }

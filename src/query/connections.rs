@@ -150,7 +150,7 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Int32(Some(i32::from(ends.local_port))),
         Value::Text(Some(&remote)),
         Value::Int32(Some(i32::from(ends.peer_port))),
-        Value::Text(peer.as_ref().map(|peer| peer.kind.as_ref())),
+        Value::Text(peer.as_ref().map(|peer| peer.kind)),
         Value::Text(names.as_deref()),
         Value::Text(path.as_deref()),
         Value::Text(verdict.initiator.map(|side| side.name())),

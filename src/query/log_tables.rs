@@ -1,5 +1,6 @@
 //! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
 
+use super::spill::PARTITIONS;
 use super::{Logs, connections, failed};
 use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::Tagger;
@@ -63,8 +64,7 @@ pub fn connections(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, connections::schema(), |logs| {
         let partitions = async move {
             let egress = logs.egress().await?;
-            let count = egress.lock().unwrap_or_else(PoisonError::into_inner).summary.partitions();
-            Ok::<_, Error>(stream::iter(0..count).then(move |partition| {
+            Ok::<_, Error>(stream::iter(0..PARTITIONS).then(move |partition| {
                 let (logs, egress) = (Arc::clone(&logs), Arc::clone(&egress));
                 async move { blocking(move || one_partition(&logs, &egress, partition)).await }
             }))

@@ -35,11 +35,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use tokio::sync::OnceCell;
 
-/// Default of `--memory-limit`: what sorts, joins and the summary may hold before they spill. Decoding's own budget comes on top.
+/// Default of `--memory-limit`: what queries may hold before they spill, and half of it for the summary of connections.
+/// Decoding's own budget comes on top.
 pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
-/// Bytes that one part of a connection takes in memory, measured with its share of the table; rounded up.
-const SESSION_BYTES: usize = 512;
-
 /// The logs and the inventory of a run, and how to read them.
 #[derive(Debug)]
 pub struct Logs {
@@ -131,7 +129,8 @@ impl Logs {
             threads: self.threads,
         };
         let intake = self.new_intake();
-        let mut collector = Collector::new(Arc::clone(&self.inventory), self.memory_limit / SESSION_BYTES, self.spill_dir.clone());
+        let mut collector =
+            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 2 / collect::PART_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
@@ -240,6 +239,14 @@ fn failed(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(message) => {
             Error::failed(format!("out of memory: {message}")).with_hint("raise --memory-limit, or name a disk with --spill-dir")
         }
+        DataFusionError::SchemaError(inner, _) => unknown_name(&inner.to_string()),
+        DataFusionError::Plan(message) if message.starts_with("table ") && message.ends_with("not found") => unknown_name(&message),
         other => Error::failed(other.strip_backtrace()),
     }
+}
+
+/// DataFusion lists every column of every table here, which buries the one that is wrong.
+fn unknown_name(message: &str) -> Error {
+    let short = message.split("\nValid fields are").next().unwrap_or(message);
+    Error::failed(short.trim_end_matches('.').to_owned()).with_hint("flowproof fields lists tables and columns")
 }

@@ -2,6 +2,7 @@
 
 use super::biflow::{Ends, EniIndex, Session, Way, add_session, hours};
 use super::collect::{Collector, Covered, Names, Stranger};
+use super::spill::PARTITIONS;
 use crate::enrich::orientation::{self, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
 use crate::error::Result;
 use crate::inventory::{Eni, Inventory};
@@ -106,11 +107,6 @@ impl Summary {
         Ok(summary)
     }
 
-    /// Returns the number of partitions that connections come in.
-    pub fn partitions(&self) -> usize {
-        self.collector.partials.partitions()
-    }
-
     /// Returns the texts behind next hops and services.
     pub fn names(&self) -> &Names {
         &self.collector.names
@@ -161,7 +157,7 @@ impl Summary {
     fn in_doubt_bytes(&mut self) -> Result<u64> {
         let (counted, coverage) = (&self.counted, &self.collector.coverage);
         let mut bytes = 0;
-        for partition in 0..self.collector.partials.partitions() {
+        for partition in 0..PARTITIONS {
             self.collector.partials.read(partition, |key, sessions| {
                 let at = (key.ends.eni, key.hour);
                 let Some(chosen) = counted.get(&at).filter(|chosen| !chosen.contains(&key.flow_log)) else { return };
@@ -181,7 +177,7 @@ impl Summary {
 
     /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has; rule `reply`, who was contacted.
     fn learn_listeners(&mut self) -> Result<()> {
-        for partition in 0..self.partitions() {
+        for partition in 0..PARTITIONS {
             for (ends, sessions) in self.joined(partition)? {
                 for session in &sessions {
                     let verdict = biflow(&ends, session).orient();
