@@ -48,15 +48,15 @@
 //! # }
 //! ```
 
-pub mod cli;
-pub mod config;
-pub mod decode;
-pub mod enrich;
 pub mod error;
+pub mod time;
 pub mod flow;
+pub mod source;
+pub mod decode;
 pub mod inventory;
+pub mod enrich;
 pub mod pipeline;
 pub mod query;
 pub mod report;
-pub mod source;
-pub mod time;
+pub mod config;
+pub mod cli;
