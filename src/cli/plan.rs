@@ -178,7 +178,13 @@ fn page(document: &Value, out: &mut dyn Write) -> Result<()> {
         text("/first_key_time"),
         text("/last_key_time")
     )?;
-    writeln!(out, "from         {} accounts, {} regions, {} flow logs", number("/accounts"), number("/regions"), number("/flow_log_ids"))?;
+    writeln!(
+        out,
+        "from         accounts: {}, regions: {}, flow logs: {}",
+        number("/accounts"),
+        number("/regions"),
+        number("/flow_log_ids")
+    )?;
     writeln!(
         out,
         "requests     {} LIST, {} GET; their price is not in the price list yet, so no cost is shown",

@@ -103,13 +103,10 @@ fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
 }
 
-/// Returns `coverage`: control-plane interface × hour.
-///
-/// # Errors
-/// None in practice: the schema is its own.
-pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+/// Columns of `coverage`.
+fn coverage_columns() -> SchemaRef {
     use DataType::{Int64, Utf8};
-    let schema = schema(&[
+    schema(&[
         ("cluster", Utf8),
         ("cluster_arn", Utf8),
         ("interface_id", Utf8),
@@ -118,10 +115,20 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
         ("records_ok", Int64),
         ("records_nodata", Int64),
         ("records_skipdata", Int64),
-    ]);
-    let columns = Arc::clone(&schema);
-    table(logs, schema, move |logs| {
-        let columns = Arc::clone(&columns);
+    ])
+}
+
+/// Returns the columns of `coverage`, `objects` and `rejects`.
+pub fn schemas() -> [(&'static str, SchemaRef); 3] {
+    [("coverage", coverage_columns()), ("objects", object_columns()), ("rejects", reject_columns())]
+}
+
+/// Returns `coverage`: control-plane interface × hour.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, coverage_columns(), |logs| {
         stream::once(async move {
             let egress = logs.egress().await?;
             let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +145,7 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
                 counts(hours.iter().map(|hour| hour.covered.nodata)),
                 counts(hours.iter().map(|hour| hour.covered.skipdata)),
             ];
-            Ok(RecordBatch::try_new(columns, arrays)?)
+            Ok(RecordBatch::try_new(coverage_columns(), arrays)?)
         })
         .boxed()
     })

@@ -183,7 +183,8 @@ impl Engine {
             .with_target_partitions(logs.threads.max(1))
             .with_batch_size(crate::decode::BATCH_ROWS)
             .with_information_schema(true);
-        config.options_mut().sql_parser.enable_ident_normalization = true;
+        // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
+        config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);

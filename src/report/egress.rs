@@ -12,7 +12,7 @@ use crate::time::{TimeRange, rfc3339};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, PoisonError};
 
@@ -20,6 +20,9 @@ use std::sync::{Arc, PoisonError};
 const DESTINATIONS_SHOWN_MAX: usize = 40;
 /// Faults, gaps and the like that the terminal lists one by one.
 const LISTED_MAX: usize = 5;
+
+/// Columns of a terminal that the page is readable on (design §5).
+const WIDTH: usize = 100;
 
 /// What a run found out besides the rows.
 struct Findings {
@@ -227,9 +230,6 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             facts.suspects.join(", ")
         ));
     }
-    for suspect in inventory.suspects() {
-        notes.push(format!("{}: {}; not included", suspect.interface_id, suspect.reason));
-    }
     for (arn, connections) in &findings.undecided {
         notes.push(format!("{arn}: who opened {connections} connections cannot be told; they are in no row"));
     }
@@ -328,24 +328,37 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
     let confidence = cell(batch, "confidence", row);
     let (out, back) = (of("bytes_accepted") + of("bytes_rejected"), of("reply_bytes"));
     let unnamed = name.is_empty();
-    let what = if unnamed { kind.clone() } else { name };
+    let what = if unnamed { kind.clone() } else { short_name(&name) };
+    let path = cell(batch, "path", row);
+    // Where the logs do not say the path, the kind of the destination does.
+    let outside =
+        if path.is_empty() { matches!(kind.as_str(), "internet" | "aws-service") } else { path.split(',').any(|path| path != "vpc") };
     let cells = vec![
         place,
         what,
-        cell(batch, "path", row),
+        path,
         of("connections").to_string(),
         if shown.is_empty() { "-".to_owned() } else { shown.join(", ") },
         format_bytes(out.max(0) as u64),
         format_bytes(back.max(0) as u64),
-        confidence,
+        if matches!(confidence.as_str(), "certain" | "high") { String::new() } else { confidence },
     ];
-    let outside = matches!(kind.as_str(), "internet" | "aws-service" | "oidc-issuer" | "prefix-list");
     (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out + back })
+}
+
+/// Kubernetes kinds are long; the other formats have them in full.
+fn short_name(name: &str) -> String {
+    const SHORT: [(&str, &str); 3] = [
+        ("validatingwebhookconfiguration/", "webhook/"),
+        ("mutatingwebhookconfiguration/", "webhook/"),
+        ("customresourcedefinition/", "crd/"),
+    ];
+    let names = name.split(',').map(|name| SHORT.iter().fold(name.to_owned(), |name, (long, short)| name.replacen(long, short, 1)));
+    names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The page for a terminal: readable at 100 columns, what matters on top.
 fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes: &[String]) -> String {
-    const WIDTH: usize = 100;
     let mut by_cluster: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     for batch in rows {
         for row in 0..batch.num_rows() {
@@ -386,25 +399,25 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
         String::new()
     };
     let mut head = format!("EKS API server egress, {} to {}\n", instant(findings.period.from), instant(findings.period.to));
-    head += &format!("{destinations} destinations: {outside} outside the VPC, {failing} with failed connections{share}\n");
-    head += &format!(
-        "{} objects ({}), records: {} ok, {} nodata, {} skipdata, {} rejected, {} duplicate, {} outside the period\n",
-        inputs.objects,
-        format_bytes(inputs.bytes),
-        records.ok,
-        records.nodata,
-        records.skipdata,
-        records.rejected,
-        records.duplicate,
-        records.outside_window
-    );
+    let counted = plural(destinations as u64, "destination");
+    head += &format!("{counted}: {outside} outside the VPC, {failing} with failed connections{share}\n");
+    let mut of_records = vec![format!("{} ok", records.ok), format!("{} nodata", records.nodata), format!("{} skipdata", records.skipdata)];
+    let unusual = [(records.rejected, "rejected"), (records.duplicate, "duplicate"), (records.outside_window, "outside the period")];
+    of_records.extend(unusual.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let objects = plural(inputs.objects, "object");
+    head += &wrap_plain(&format!("{objects} ({}), records: {}", format_bytes(inputs.bytes), of_records.join(", ")));
     if !findings.faults.is_empty() {
-        head += &format!("INCOMPLETE: {} objects could not be read whole:\n", findings.faults.len());
+        head += &format!("INCOMPLETE: {} could not be read whole:\n", plural(findings.faults.len() as u64, "object"));
         for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
             head += &format!("  {status}: {}: {}\n", printable(uri), printable(reason));
         }
     }
     head
+}
+
+/// Returns a count with its noun.
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whole percent, rounded down: 100 only if all.
@@ -436,23 +449,31 @@ fn cluster_block(
     let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
     let columns = [
         column("destination", false, Some(21)),
-        column("what", false, Some(12)),
-        column("path", false, Some(10)),
+        column("what", false, Some(24)),
+        column("path", false, Some(16)),
         column("conns", true, None),
         column("failed", false, Some(12)),
         column("out", true, None),
         column("replies", true, None),
-        column("sure", false, None),
+        column("unsure", false, None),
     ];
+    // Most pages need no word about certainty: what is not certain or highly so is marked, and only then.
+    let marked = lines.iter().any(|line| line.cells.last().is_some_and(|mark| !mark.is_empty()));
+    let columns = if marked { &columns[..] } else { &columns[..columns.len() - 1] };
     let all = lines.len();
     let rows: Vec<Vec<String>> = lines.into_iter().take(DESTINATIONS_SHOWN_MAX).map(|line| line.cells).collect();
-    for text in align(&columns, &rows, Some(width - 2)).lines() {
+    for text in align(columns, &rows, Some(width - 2)).lines() {
         block += &format!("  {text}\n");
     }
     if all > rows.len() {
         block += &format!("  … {} more destinations; -o csv writes all\n", all - rows.len());
     }
     block
+}
+
+/// Wraps a line of the head.
+fn wrap_plain(text: &str) -> String {
+    wrap(text, WIDTH).lines().map(|line| format!("{}\n", line.strip_prefix("  * ").unwrap_or(line))).collect()
 }
 
 fn wrap_indented(text: &str, width: usize) -> String {
