@@ -114,7 +114,7 @@ async fn sample(logs: &Arc<Logs>) -> Result<Sample> {
     while let Some(part) = parts.recv().await {
         part?;
     }
-    let totals = intake.totals(&inputs)?;
+    let totals = intake.totals()?;
     let records = totals.ok + totals.nodata + totals.skipdata + totals.outside_window;
     Ok(Sample {
         objects: inputs.len(),

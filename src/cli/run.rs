@@ -127,6 +127,8 @@ enum ValidateArg {
     Full,
 }
 
+/// Least memory that DataFusion's operators can work in.
+const MEMORY_LIMIT_MIN: usize = 32 << 20;
 /// Most objects decoded at once: each has buffers of up to 72 MiB while it is being inflated.
 const THREADS_MAX: usize = 256;
 
@@ -188,6 +190,9 @@ impl LogsArgs {
             Some(text) => parse_size(text)
                 .ok_or_else(|| Error::usage(format!("--memory-limit {text:?} is not a size")).with_hint("write 400M or 2G"))?,
         };
+        if memory_limit < MEMORY_LIMIT_MIN {
+            return Err(Error::usage("--memory-limit is below 32 MiB, which no query can work in"));
+        }
         let log_format = self.log_format.as_ref().or(context.file.log_format.as_ref()).map(|text| {
             Layout::from_log_format(text).ok_or_else(|| {
                 Error::usage(format!("--log-format {text:?} names no flow-log fields"))

@@ -12,7 +12,7 @@ use crate::flow::field::id;
 use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::time::{UnixSeconds, hour_of};
-use arrow::array::{Array, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{Int32Type, Int64Type};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
@@ -25,6 +25,8 @@ use std::sync::Arc;
 /// Columns that the operator reads.
 pub const COLUMNS: &[FlowColumn] = &[
     FlowColumn::Aws(id::INTERFACE_ID),
+    FlowColumn::Aws(id::SRCADDR),
+    FlowColumn::Aws(id::DSTADDR),
     FlowColumn::Aws(id::PROTOCOL),
     FlowColumn::Aws(id::PACKETS),
     FlowColumn::Aws(id::BYTES),
@@ -102,8 +104,6 @@ pub struct Stranger {
     pub kubelets: BTreeSet<IpAddr>,
     /// Whether any record names an instance.
     pub has_instance: bool,
-    /// Records.
-    pub records: u64,
 }
 
 /// The far end of a packet as another interface saw it: (source, destination, destination port, protocol).
@@ -127,6 +127,8 @@ pub struct Collector {
     pub strangers: BTreeMap<String, Stranger>,
     /// Records of control-plane interfaces whose direction is unknown (no `flow-direction`, unknown addresses).
     pub undirected: u64,
+    /// OK records without interface-id.
+    pub unattributed: u64,
     control_plane_addresses: HashSet<IpAddr, RandomState>,
     flow_log_of_object: HashMap<usize, u32, RandomState>,
 }
@@ -145,6 +147,7 @@ impl Collector {
             evidence: HashMap::default(),
             strangers: BTreeMap::new(),
             undirected: 0,
+            unattributed: 0,
             control_plane_addresses,
             flow_log_of_object: HashMap::default(),
         }
@@ -171,7 +174,10 @@ impl Collector {
     }
 
     fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
-        let Some(interface) = text(&rows.interface, at) else { return Ok(()) };
+        let Some(interface) = text(&rows.interface, at) else {
+            self.unattributed += u64::from(rows.status(at) == Status::Ok);
+            return Ok(());
+        };
         let inventory = Arc::clone(&self.inventory);
         let Some(index) = inventory.eni_index(interface) else {
             self.stranger(interface, rows, at);
@@ -254,7 +260,6 @@ impl Collector {
             return;
         }
         let stranger = self.strangers.entry(interface.to_owned()).or_default();
-        stranger.records += 1;
         stranger.has_instance |= rows.instance.is_valid(at);
         let Some((ends, egress)) = rows.ends(0, at) else { return };
         if ends.local_port == 443 && ends.peer_port >= 1_024 && stranger.clients.len() < STRANGER_PEERS_MAX {
@@ -293,6 +298,8 @@ struct Rows {
     peer: StringViewArray,
     peer_port: Int32Array,
     service: StringViewArray,
+    /// Columns that are all missing in a NODATA record.
+    traffic: [ArrayRef; 5],
 }
 
 impl Rows {
@@ -329,6 +336,10 @@ impl Rows {
             peer: texts(FlowColumn::Derived(Derived::PeerAddr)),
             peer_port: int32s(FlowColumn::Derived(Derived::PeerPort)),
             service: texts(FlowColumn::Derived(Derived::PeerService)),
+            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
+                let column = batch.column_by_name(field.field().column);
+                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(batch.num_rows())))
+            }),
         }
     }
 
@@ -338,7 +349,7 @@ impl Rows {
             Some("SKIPDATA") => Status::SkipData,
             Some(_) => Status::Ok,
             // A format without log-status: decoding counted it the same way.
-            None if !self.peer.is_valid(at) && !self.bytes.is_valid(at) && !self.action.is_valid(at) => Status::NoData,
+            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
             None => Status::Ok,
         }
     }

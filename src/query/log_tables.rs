@@ -42,7 +42,11 @@ impl PartitionStream for Lazily {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = (self.produce)(Arc::clone(&self.logs)).map_err(|error| DataFusionError::External(Box::new(error)));
+        let produced = match self.logs.needs_inputs() {
+            Ok(()) => (self.produce)(Arc::clone(&self.logs)),
+            Err(error) => stream::once(std::future::ready(Err(error))).boxed(),
+        };
+        let batches = produced.map_err(|error| DataFusionError::External(Box::new(error)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }

@@ -83,6 +83,15 @@ pub struct Egress {
 }
 
 impl Logs {
+    /// Returns the fault of asking a table of logs when none are given: an empty table would look like an answer.
+    pub fn needs_inputs(&self) -> Result<()> {
+        if self.inputs.is_empty() {
+            return Err(Error::usage("this reads logs, and no LOGS are given")
+                .with_hint("flowproof sql LOGS… -c SQL: s3://bucket/prefix, folders, files or globs"));
+        }
+        Ok(())
+    }
+
     /// Returns an accounting for a new scan.
     pub fn new_intake(&self) -> Arc<Intake> {
         let intake = Arc::new(Intake::default());
@@ -143,7 +152,7 @@ impl Logs {
         flow_logs.dedup();
         Ok(Egress {
             summary: Summary::new(collector, Arc::clone(&self.inventory))?,
-            totals: intake.totals(&inputs)?,
+            totals: intake.totals()?,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
         })

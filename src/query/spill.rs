@@ -151,7 +151,8 @@ impl Spill {
             let place = folder.display().to_string();
             Error::failed("cannot make a spill file").at(place).caused_by(error).with_hint("name a writable folder with --spill-dir")
         };
-        std::fs::create_dir_all(parent).and_then(|()| std::fs::create_dir(&folder)).map_err(fault)?;
+        // Only a folder that is new and ours alone: its name can be guessed, and the parent may be everybody's.
+        std::fs::create_dir_all(parent).and_then(|()| private_folder(&folder)).map_err(fault)?;
         let files = (0..PARTITIONS)
             .map(|partition| File::create(folder.join(partition.to_string())).map(BufWriter::new))
             .collect::<std::io::Result<_>>()
@@ -193,6 +194,16 @@ impl Spill {
             each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))?;
         }
     }
+}
+
+#[cfg(unix)]
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(folder)
 }
 
 impl Drop for Spill {

@@ -34,6 +34,8 @@ struct Findings {
     skipped: (u64, u64, Vec<String>),
     undecided: Vec<(String, i64)>,
     certainty: Certainty,
+    /// Flow logs that do not record all traffic, and what they record.
+    partial_logs: BTreeSet<(String, String)>,
 }
 
 /// How much of what the API server opened was decided by a handshake.
@@ -111,21 +113,49 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
         skipped: egress.skipped.clone(),
         undecided,
         certainty,
+        partial_logs: partial_logs(&logs.inventory, egress),
     }
+}
+
+/// Flow logs among those read that record accepts or rejects only (CreateFlowLogs, TrafficType).
+fn partial_logs(inventory: &Inventory, egress: &Egress) -> BTreeSet<(String, String)> {
+    let read: BTreeSet<&str> = egress.inputs.iter().filter_map(|input| input.object.key.flow_log_id.as_deref()).collect();
+    let partial = inventory.flow_logs().iter().filter(|held| read.contains(&*held.item.id)).filter_map(|held| {
+        let kind = held.item.traffic_type.as_deref().filter(|kind| *kind != "ALL")?;
+        Some((held.item.id.to_string(), kind.to_owned()))
+    });
+    partial.collect()
+}
+
+/// The egress modes of a cluster in the period, in order; more than one where it changed.
+fn modes(cluster: &Cluster, period: TimeRange) -> Vec<EgressMode> {
+    let seen = cluster.mode_seen.iter().filter(|(t, _)| period.contains(*t)).map(|(_, mode)| mode.clone());
+    let at = |t: Option<i64>| t.map(|t| cluster.mode_at(t));
+    let mut modes: Vec<EgressMode> = at(period.from).into_iter().chain(seen).chain(at(period.to)).collect();
+    modes.dedup();
+    if modes.is_empty() { vec![cluster.egress_mode.clone()] } else { modes }
+}
+
+/// The modes in words: `CUSTOMER_ROUTED`, or `AWS_MANAGED, then CUSTOMER_ROUTED`.
+fn mode_names(modes: &[EgressMode]) -> String {
+    modes.iter().map(|mode| mode.as_deref().unwrap_or("mode unknown")).collect::<Vec<_>>().join(", then ")
 }
 
 /// What the egress mode means for what can be seen (EKS user guide, "Control plane egress").
-fn visibility(mode: &EgressMode) -> &'static str {
-    match mode.as_deref() {
-        Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
-        Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
-        Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
-        None => "the inventory does not say the mode: nothing follows from destinations not seen",
+fn visibility(modes: &[EgressMode]) -> &'static str {
+    match modes {
+        [mode] => match mode.as_deref() {
+            Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
+            Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
+            Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
+            None => "the inventory does not say the mode: nothing follows from destinations not seen",
+        },
+        _ => "the mode changed in the period: destinations outside the VPC are visible only while it is CUSTOMER_ROUTED",
     }
 }
 
-fn mode_name(mode: &EgressMode) -> &str {
-    mode.as_deref().unwrap_or("mode unknown")
+fn is_customer_routed(modes: &[EgressMode]) -> bool {
+    matches!(modes, [mode] if mode.as_deref() == Some("CUSTOMER_ROUTED"))
 }
 
 /// Clusters that matter to a run: all of the inventory, by ARN.
@@ -166,7 +196,7 @@ impl Hours {
     /// `logged 4 of 4 interface-hours, SKIPDATA in 1 (eni-… 2026-…)`.
     fn line(&self) -> String {
         if self.total() == 0 {
-            return "no interface-hour in the period".to_owned();
+            return "coverage unknown: the logs do not show that this cluster was logged in the period at all".to_owned();
         }
         let mut line = format!("logged {} of {} interface-hours", self.logged(), self.total());
         for (name, places) in [("gaps", &self.gaps), ("SKIPDATA", &self.skipped)] {
@@ -184,8 +214,8 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &findings.facts;
     for (arn, clusters) in clusters(inventory) {
-        for cluster in clusters.iter().filter(|cluster| cluster.egress_mode.as_deref() != Some("CUSTOMER_ROUTED")) {
-            notes.push(format!("{arn}: {}: {}", mode_name(&cluster.egress_mode), visibility(&cluster.egress_mode)));
+        for modes in clusters.iter().map(|cluster| modes(cluster, findings.period)).filter(|modes| !is_customer_routed(modes)) {
+            notes.push(format!("{arn}: {}: {}", mode_names(&modes), visibility(&modes)));
         }
         let hours = hours_of(inventory, arn, &findings.coverage);
         if !hours.gaps.is_empty() || !hours.skipped.is_empty() {
@@ -218,6 +248,12 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             facts.in_doubt_bytes
         ));
     }
+    if facts.unattributed_records > 0 {
+        notes.push(format!(
+            "{} records name no interface, so nobody can tell whose they are; a format without interface-id shows no control plane",
+            facts.unattributed_records
+        ));
+    }
     if facts.undirected_records > 0 {
         notes.push(format!(
             "{} records of control-plane interfaces have neither flow-direction nor an address that the inventory knows as the interface's; they are in no row",
@@ -233,6 +269,12 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     for (arn, connections) in &findings.undecided {
         notes.push(format!("{arn}: who opened {connections} connections cannot be told; they are in no row"));
     }
+    notes.extend(
+        findings
+            .partial_logs
+            .iter()
+            .map(|(id, what)| format!("flow log {id} records {what} traffic only: what it does not show may still have happened")),
+    );
     if findings.skipped.0 > 0 {
         notes.push(format!(
             "{} objects ({}) of flow logs that cover neither a control plane nor a device on its path were not read: {}",
@@ -251,11 +293,13 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
     let of_cluster = |(arn, clusters): (&str, Vec<&Cluster>)| {
         let hours = hours_of(inventory, arn, &findings.coverage);
         let last = clusters.last();
+        let modes = last.map(|cluster| modes(cluster, findings.period)).unwrap_or_default();
         json!({
             "cluster": last.map(|cluster| &*cluster.name),
             "cluster_arn": arn,
-            "egress_mode": last.and_then(|cluster| cluster.egress_mode.as_deref()),
-            "visibility": last.map(|cluster| visibility(&cluster.egress_mode)),
+            "egress_mode": modes.last().and_then(EgressMode::as_deref),
+            "egress_modes": modes.iter().map(EgressMode::as_deref).collect::<Vec<_>>(),
+            "visibility": visibility(&modes),
             "interface_hours": { "expected": hours.total(), "logged": hours.logged(), "by_state": hours.by_state },
             "gaps": hours.gaps,
             "skipdata": hours.skipped,
@@ -326,7 +370,7 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
     let shown: Vec<String> = problems.iter().filter(|(key, _)| of(key) > 0).map(|(key, word)| format!("{} {word}", of(key))).collect();
     let failed = problems.iter().map(|(key, _)| of(key)).sum();
     let confidence = cell(batch, "confidence", row);
-    let (out, back) = (of("bytes_accepted") + of("bytes_rejected"), of("reply_bytes"));
+    let (out, back) = (of("bytes_accepted").saturating_add(of("bytes_rejected")), of("reply_bytes"));
     let unnamed = name.is_empty();
     let what = if unnamed { kind.clone() } else { short_name(&name) };
     let path = cell(batch, "path", row);
@@ -343,7 +387,7 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
         format_bytes(back.max(0) as u64),
         if matches!(confidence.as_str(), "certain" | "high") { String::new() } else { confidence },
     ];
-    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out + back })
+    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out.saturating_add(back) })
 }
 
 /// Kubernetes kinds are long; the other formats have them in full.
@@ -434,9 +478,10 @@ fn cluster_block(
     width: usize,
 ) -> String {
     let Some(cluster) = clusters.last() else { return String::new() };
+    let modes = modes(cluster, findings.period);
     let place = [cluster.region.as_deref(), cluster.account_id.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(mode_name(&cluster.egress_mode)));
-    block += &format!("  {}\n", visibility(&cluster.egress_mode));
+    let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(&mode_names(&modes)));
+    block += &format!("  {}\n", visibility(&modes));
     block += &wrap_indented(&hours_of(inventory, arn, &findings.coverage).line(), width);
     if lines.is_empty() {
         block += "  no destination in the period\n";
@@ -496,7 +541,7 @@ fn wrap(text: &str, width: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Returns whether any hour that should have been logged was not.
+/// Returns whether any hour that should have been logged was not, or a cluster's hours cannot be judged at all.
 pub fn has_gaps(report: &Report) -> bool {
     let clusters = report.further.get("clusters").and_then(Value::as_array);
     clusters.into_iter().flatten().any(|cluster| cluster.get("gaps").and_then(Value::as_array).is_some_and(|gaps| !gaps.is_empty()))

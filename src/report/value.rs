@@ -37,7 +37,10 @@ pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
         DataType::Utf8 => Some(array.as_string::<i32>().value(row).to_owned()),
         DataType::Utf8View => Some(array.as_string_view().value(row).to_owned()),
         DataType::Map(..) | DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) => Some(json(array, row).to_string()),
-        _ => ArrayFormatter::try_new(array, &options()).ok().map(|formatter| formatter.value(row).to_string()),
+        // A timestamp beyond the calendar cannot be shown as one; SQL can compute such values.
+        _ => ArrayFormatter::try_new(array, &options())
+            .ok()
+            .map(|formatter| formatter.value(row).try_to_string().unwrap_or_else(|_| "out of range".to_owned())),
     }
 }
 
