@@ -8,6 +8,10 @@ mod generator;
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
+/// The program as its user starts it: arguments in, exit code, stdout and stderr out.
+mod program;
+/// The same answers from S3 as from a disk, with every fault that a server may have.
+mod s3;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
