@@ -1,14 +1,14 @@
 //! flowproof: answers from AWS VPC Flow Logs that can be proven.
 
-pub mod error;
-pub mod time;
-pub mod flow;
-pub mod source;
+pub mod cli;
+pub mod config;
 pub mod decode;
-pub mod inventory;
 pub mod enrich;
+pub mod error;
+pub mod flow;
+pub mod inventory;
 pub mod pipeline;
 pub mod query;
 pub mod report;
-pub mod config;
-pub mod cli;
+pub mod source;
+pub mod time;

@@ -184,7 +184,14 @@ struct Job {
 }
 
 /// Steps a decoder to its end, giving it what it asks for and passing on what it makes.
-async fn drive(tagger: &Arc<Tagger>, job: Job, decoder: Decoder, mut feed: Feed, sink: &mpsc::Sender<Result<Part>>, intake: &Intake) -> Outcome {
+async fn drive(
+    tagger: &Arc<Tagger>,
+    job: Job,
+    decoder: Decoder,
+    mut feed: Feed,
+    sink: &mpsc::Sender<Result<Part>>,
+    intake: &Intake,
+) -> Outcome {
     let Job { at, encoding, from } = job;
     let mut slot = decoder;
     loop {
@@ -209,7 +216,10 @@ async fn drive(tagger: &Arc<Tagger>, job: Job, decoder: Decoder, mut feed: Feed,
             }
             Tagged::Hungry(ranges) => feed.give(&mut decoder, ranges).await,
             Tagged::Done(fault) => {
-                return Outcome::Done { at, read: ObjectRead { tally: decoder.tally().clone(), encoding: Some(encoding), fault, access: None } };
+                return Outcome::Done {
+                    at,
+                    read: ObjectRead { tally: decoder.tally().clone(), encoding: Some(encoding), fault, access: None },
+                };
             }
         }
         slot = decoder;
@@ -268,7 +278,9 @@ enum Feed {
 impl Feed {
     async fn give(&mut self, decoder: &mut Decoder, ranges: Vec<Range<u64>>) {
         let given = match (self, &mut *decoder) {
-            (Feed::Stored { next, rest }, Decoder::Text(decoder)) => stored(next, rest).await.map(|(bytes, last)| decoder.push(bytes, last)),
+            (Feed::Stored { next, rest }, Decoder::Text(decoder)) => {
+                stored(next, rest).await.map(|(bytes, last)| decoder.push(bytes, last))
+            }
             (Feed::Ranges { whole, source, object }, Decoder::Parquet(decoder)) => {
                 let data = match whole {
                     Some(whole) => slices(whole, &ranges),

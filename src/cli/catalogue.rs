@@ -116,8 +116,16 @@ fn rows() -> Vec<Row> {
         meaning: "Fields of versions that are not known yet, by header token",
         null_when: Some("none in the record"),
     };
-    let made = |table, name: &str, kind: &DataType, meaning| Row { table, column: name.to_owned(), kind: sql_type(kind), version: None, meaning, null_when: None };
-    let derived = DERIVED.iter().map(|row| made("flows", row.name, crate::enrich::FlowColumn::Derived(row.column).field().data_type(), row.meaning));
+    let made = |table, name: &str, kind: &DataType, meaning| Row {
+        table,
+        column: name.to_owned(),
+        kind: sql_type(kind),
+        version: None,
+        meaning,
+        null_when: None,
+    };
+    let derived =
+        DERIVED.iter().map(|row| made("flows", row.name, crate::enrich::FlowColumn::Derived(row.column).field().data_type(), row.meaning));
     let connections = connections::COLUMNS.iter().map(|(name, kind, meaning)| made("connections", name, kind, meaning));
     let functions = functions::FUNCTIONS.iter().map(|(signature, meaning)| Row {
         table: "function",

@@ -96,7 +96,13 @@ async fn sample(logs: &Arc<Logs>) -> Result<Sample> {
     }
     let totals = intake.totals(&inputs)?;
     let records = totals.ok + totals.nodata + totals.skipdata + totals.outside_window;
-    Ok(Sample { objects: inputs.len(), bytes: totals.bytes, text_bytes: totals.text_bytes, records, seconds: started.elapsed().as_secs_f64() })
+    Ok(Sample {
+        objects: inputs.len(),
+        bytes: totals.bytes,
+        text_bytes: totals.text_bytes,
+        records,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 fn document(logs: &Logs, sample: &Sample) -> Value {
@@ -144,9 +150,21 @@ fn page(document: &Value, out: &mut dyn Write) -> Result<()> {
     let bytes = |pointer: &str| format_bytes(count(pointer));
     let text = |pointer: &str| of(pointer).as_str().unwrap_or("unknown").to_owned();
     let number = |pointer: &str| of(pointer).as_array().map_or(0, Vec::len);
-    writeln!(out, "objects      {} ({}), keys from {} to {}", count("/objects"), bytes("/bytes"), text("/first_key_time"), text("/last_key_time"))?;
+    writeln!(
+        out,
+        "objects      {} ({}), keys from {} to {}",
+        count("/objects"),
+        bytes("/bytes"),
+        text("/first_key_time"),
+        text("/last_key_time")
+    )?;
     writeln!(out, "from         {} accounts, {} regions, {} flow logs", number("/accounts"), number("/regions"), number("/flow_log_ids"))?;
-    writeln!(out, "requests     {} LIST, {} GET; their price is not in the price list yet, so no cost is shown", count("/requests/list"), count("/requests/get"))?;
+    writeln!(
+        out,
+        "requests     {} LIST, {} GET; their price is not in the price list yet, so no cost is shown",
+        count("/requests/list"),
+        count("/requests/get")
+    )?;
     for by in ["account", "region", "time", "flow_log_id"] {
         let at = |what: &str| format!("/pruned/{by}/{what}");
         let (objects, prefixes) = (count(&at("objects")), count(&at("prefixes")));

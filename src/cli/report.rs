@@ -81,13 +81,15 @@ fn needs_control_planes(logs: &Logs) -> Result<()> {
             .with_hint("flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR"));
     }
     if inventory.clusters().is_empty() {
-        return Err(Error::usage("the inventory has no EKS cluster (describe-cluster)").with_hint("flowproof inventory check --inventory DIR says what is missing and how to get it"));
+        return Err(Error::usage("the inventory has no EKS cluster (describe-cluster)")
+            .with_hint("flowproof inventory check --inventory DIR says what is missing and how to get it"));
     }
     Ok(())
 }
 
 fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
-    let incomplete = report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
+    let incomplete =
+        report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
     let gaps = args.fail_on.contains(&FailOn::Gaps) && egress::has_gaps(report);
     if incomplete || rejects || gaps { Status::Incomplete } else { Status::Done }

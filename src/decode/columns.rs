@@ -321,7 +321,11 @@ fn parse_number(text: &[u8]) -> Option<i64> {
 
 fn check_text(cell: Cell<'_>, field: FieldId) -> Result<(), Fault> {
     let Some(text) = cell.text() else {
-        return if matches!(cell, Cell::Number(_)) { Err((Reason::BadAddress, format!("{} is a number", field.field().name))) } else { Ok(()) };
+        return if matches!(cell, Cell::Number(_)) {
+            Err((Reason::BadAddress, format!("{} is a number", field.field().name)))
+        } else {
+            Ok(())
+        };
     };
     if field == id::ACTION {
         return if matches!(text, "ACCEPT" | "REJECT") { Ok(()) } else { Err((Reason::BadAction, format!("action {}", shown(cell)))) };
@@ -382,7 +386,21 @@ mod tests {
 
     #[test]
     fn addresses_agree_with_the_standard_library() {
-        for text in ["10.0.0.1", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "0.0.0.0", "1..2.3", "", "2a02:cf40::1", "::ffff:1.2.3.4", "1.2.3.4 ", "-"] {
+        for text in [
+            "10.0.0.1",
+            "255.255.255.255",
+            "256.0.0.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "0.0.0.0",
+            "1..2.3",
+            "",
+            "2a02:cf40::1",
+            "::ffff:1.2.3.4",
+            "1.2.3.4 ",
+            "-",
+        ] {
             assert_eq!(parse_address(text), text.parse().ok(), "{text:?}");
         }
     }

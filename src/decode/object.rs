@@ -147,7 +147,8 @@ mod tests {
     use crate::flow::field::id;
     use std::io::Write;
 
-    const TEXT: &[u8] = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n\
+    const TEXT: &[u8] =
+        b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n\
         2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n\
         2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n";
 

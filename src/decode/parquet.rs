@@ -203,7 +203,9 @@ impl Cells for Row<'_> {
     fn cell(&self, at: usize) -> Cell<'_> {
         match self.columns.get(at) {
             Some(Values::Numbers(values)) if values.is_valid(self.row) => Cell::Number(values.value(self.row)),
-            Some(Values::Texts(values)) if values.is_valid(self.row) && !values.value(self.row).is_empty() => Cell::Text(values.value(self.row)),
+            Some(Values::Texts(values)) if values.is_valid(self.row) && !values.value(self.row).is_empty() => {
+                Cell::Text(values.value(self.row))
+            }
             _ => Cell::Null,
         }
     }

@@ -180,7 +180,11 @@ impl Biflow {
     /// contacted it is a reply; else an attempt that never got in.
     fn by_reject(&self) -> Option<Verdict> {
         let stopped = self.out.records() == 0 && self.back.rejected > 0 && self.back.accepted == 0;
-        let by = if self.contacted { verdict(Side::Local, "reply", Confidence::High) } else { verdict(Side::Peer, "reject", Confidence::Medium) };
+        let by = if self.contacted {
+            verdict(Side::Local, "reply", Confidence::High)
+        } else {
+            verdict(Side::Peer, "reject", Confidence::Medium)
+        };
         stopped.then_some(by)
     }
 

@@ -80,7 +80,8 @@ pub(super) fn index(inventory: &mut Inventory) {
     forget_host_pods(inventory);
     for held in &inventory.kube {
         let KubeFact::Call { caller, name, target, .. } = &held.fact else { continue };
-        let listener = |basis, claim| Listener { kind: caller.destination_kind(), name: format!("{}/{name}", caller.resource()), basis, claim };
+        let listener =
+            |basis, claim| Listener { kind: caller.destination_kind(), name: format!("{}/{name}", caller.resource()), basis, claim };
         match target {
             CallTarget::Url { host, port } => match host.parse::<IpAddr>() {
                 Ok(addr) => inventory.listeners.entry((held.cluster, addr, *port)).or_default().push(listener("url", held.claim)),
@@ -91,7 +92,11 @@ pub(super) fn index(inventory: &mut Inventory) {
                 for (_, port_name, of_port) in ports.get(&key).into_iter().flatten().filter(|(number, ..)| number == port) {
                     for (_, end_port, addr, of_end) in endpoints.get(&key).into_iter().flatten().filter(|(name, ..)| name == port_name) {
                         if let Some(claim) = held.claim.and(of_port).and_then(|claim| claim.and(of_end)) {
-                            inventory.listeners.entry((held.cluster, *addr, *end_port)).or_default().push(listener("endpoint-slice", claim));
+                            inventory
+                                .listeners
+                                .entry((held.cluster, *addr, *end_port))
+                                .or_default()
+                                .push(listener("endpoint-slice", claim));
                         }
                     }
                 }

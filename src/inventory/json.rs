@@ -151,8 +151,18 @@ impl<'de> Visitor<'de> for Node<'_> {
 }
 
 /// Keys by which a wrapper gives time and scope to the data inside.
-const WRAPPER_KEYS: [&str; 10] =
-    ["collected_at", "collectedAt", "account_id", "accountId", "region", "cluster_name", "clusterName", "cluster_arn", "clusterArn", "prefix_list_id"];
+const WRAPPER_KEYS: [&str; 10] = [
+    "collected_at",
+    "collectedAt",
+    "account_id",
+    "accountId",
+    "region",
+    "cluster_name",
+    "clusterName",
+    "cluster_arn",
+    "clusterArn",
+    "prefix_list_id",
+];
 
 fn is_wrapper(rest: &Value) -> bool {
     // A resolver query log line carries account_id and region too; it is dated by itself.
@@ -238,7 +248,11 @@ pub(super) fn instant_of(value: &Value) -> Option<UnixSeconds> {
     match value {
         // No clock: a relative time is no evidence, so only absolute ones are taken.
         Value::String(text) if text.starts_with(|c: char| c.is_ascii_digit()) && text.len() >= 10 => {
-            if text.contains('-') { parse_instant(text, 0).or_else(|| find_stamp(text)) } else { find_stamp(text) }
+            if text.contains('-') {
+                parse_instant(text, 0).or_else(|| find_stamp(text))
+            } else {
+                find_stamp(text)
+            }
         }
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.is_finite() && *number > 0.0)?;

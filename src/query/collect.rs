@@ -3,7 +3,7 @@
 //! This is the operator behind `connections`. It only adds: sums, minima, maxima, sets. What the sums mean is decided in
 //! [`super::summary`], once everything has been seen.
 
-use super::biflow::{EniIndex, Ends, LineRef, PartialKey, Session, Volume, Way, add_session};
+use super::biflow::{Ends, EniIndex, LineRef, PartialKey, Session, Volume, Way, add_session};
 use super::spill::{Decode, Encode, PARTITIONS, Spill};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};

@@ -4,9 +4,7 @@ use super::summary::{Connection, Summary};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::sync::{Arc, LazyLock};
 
@@ -124,9 +122,9 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
     let eni = inventory.enis().get(ends.eni as usize);
     let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
     let service = session.services.first().map(|service| summary.names().get(*service));
-    let peer = eni.and_then(|eni| eni.cluster).map(|cluster| {
-        inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service)
-    });
+    let peer = eni
+        .and_then(|eni| eni.cluster)
+        .map(|cluster| inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service));
     let names = peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty());
     let path = (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","));
     let (local, remote) = (ends.local.to_string(), ends.peer.to_string());

@@ -46,7 +46,11 @@ impl PartitionStream for Lazily {
     }
 }
 
-fn table(logs: &Arc<Logs>, schema: SchemaRef, produce: impl Fn(Arc<Logs>) -> BatchStream + Send + Sync + 'static) -> Result<Arc<dyn TableProvider>> {
+fn table(
+    logs: &Arc<Logs>,
+    schema: SchemaRef,
+    produce: impl Fn(Arc<Logs>) -> BatchStream + Send + Sync + 'static,
+) -> Result<Arc<dyn TableProvider>> {
     let partition = Lazily { schema: Arc::clone(&schema), logs: Arc::clone(logs), produce: Box::new(produce) };
     Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)]).map_err(failed)?))
 }
@@ -105,7 +109,16 @@ fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
 /// None in practice: the schema is its own.
 pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     use DataType::{Int64, Utf8};
-    let schema = schema(&[("cluster", Utf8), ("cluster_arn", Utf8), ("interface_id", Utf8), ("hour", utc()), ("state", Utf8), ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64)]);
+    let schema = schema(&[
+        ("cluster", Utf8),
+        ("cluster_arn", Utf8),
+        ("interface_id", Utf8),
+        ("hour", utc()),
+        ("state", Utf8),
+        ("records_ok", Int64),
+        ("records_nodata", Int64),
+        ("records_skipdata", Int64),
+    ]);
     let columns = Arc::clone(&schema);
     table(logs, schema, move |logs| {
         let columns = Arc::clone(&columns);
@@ -142,10 +155,29 @@ impl super::Egress {
 fn object_columns() -> SchemaRef {
     use DataType::{Int64, Utf8};
     schema(&[
-        ("log_object", Utf8), ("account_id", Utf8), ("region", Utf8), ("flow_log_id", Utf8), ("key_time", utc()), ("size", Int64), ("etag", Utf8),
-        ("modified", utc()), ("encoding", Utf8), ("status", Utf8), ("reason", Utf8), ("lines", Int64), ("headers", Int64), ("blanks", Int64),
-        ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64), ("records_rejected", Int64),
-        ("records_outside_window", Int64), ("first_start", utc()), ("last_end", utc()), ("fields", Int64), ("layout", Utf8),
+        ("log_object", Utf8),
+        ("account_id", Utf8),
+        ("region", Utf8),
+        ("flow_log_id", Utf8),
+        ("key_time", utc()),
+        ("size", Int64),
+        ("etag", Utf8),
+        ("modified", utc()),
+        ("encoding", Utf8),
+        ("status", Utf8),
+        ("reason", Utf8),
+        ("lines", Int64),
+        ("headers", Int64),
+        ("blanks", Int64),
+        ("records_ok", Int64),
+        ("records_nodata", Int64),
+        ("records_skipdata", Int64),
+        ("records_rejected", Int64),
+        ("records_outside_window", Int64),
+        ("first_start", utc()),
+        ("last_end", utc()),
+        ("fields", Int64),
+        ("layout", Utf8),
     ])
 }
 
@@ -231,7 +263,8 @@ fn reject_rows(inputs: &[Input], part: &Part) -> Result<RecordBatch> {
 
 /// A scan that checks every line and hands on no column.
 fn whole(logs: &Logs) -> Scan {
-    let wanted = Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
+    let wanted =
+        Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
     Scan {
         inputs: Arc::clone(&logs.inputs),
         wanted: Arc::new(wanted),

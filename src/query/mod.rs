@@ -123,7 +123,13 @@ impl Logs {
             validation: self.validation,
         };
         let tagger = Arc::new(Tagger::new(Arc::clone(&self.inventory), columns));
-        let scan = Scan { inputs: Arc::clone(&inputs), wanted: Arc::new(wanted), tagger, log_format: self.log_format.clone(), threads: self.threads };
+        let scan = Scan {
+            inputs: Arc::clone(&inputs),
+            wanted: Arc::new(wanted),
+            tagger,
+            log_format: self.log_format.clone(),
+            threads: self.threads,
+        };
         let intake = self.new_intake();
         let mut collector = Collector::new(Arc::clone(&self.inventory), self.memory_limit / SESSION_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
@@ -132,7 +138,8 @@ impl Logs {
             let flow_log = inputs.get(part.object).and_then(|input| input.object.key.flow_log_id.as_deref());
             collector.add(&part, flow_log)?;
         }
-        let mut flow_logs: Vec<String> = skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
+        let mut flow_logs: Vec<String> =
+            skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
         flow_logs.sort_unstable();
         flow_logs.dedup();
         Ok(Egress {
@@ -171,7 +178,8 @@ impl Engine {
         const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
         let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![logs.spill_dir.clone()]));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
         let mut config = SessionConfig::new()
             .with_target_partitions(logs.threads.max(1))
             .with_batch_size(crate::decode::BATCH_ROWS)
@@ -226,7 +234,8 @@ fn failed(error: DataFusionError) -> Error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failed(*inner),
         DataFusionError::SQL(parse, _) => Error::failed(format!("the SQL does not parse: {parse}")),
         DataFusionError::Plan(message) if message.contains("not supported") && message.contains("DDL") => {
-            Error::new(Kind::Usage, "this statement would write").with_hint("flowproof sql is read-only; add --allow-write to a local session")
+            Error::new(Kind::Usage, "this statement would write")
+                .with_hint("flowproof sql is read-only; add --allow-write to a local session")
         }
         DataFusionError::ResourcesExhausted(message) => {
             Error::failed(format!("out of memory: {message}")).with_hint("raise --memory-limit, or name a disk with --spill-dir")

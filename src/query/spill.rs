@@ -145,7 +145,10 @@ impl Spill {
     pub fn new(parent: &Path, name: &str) -> Result<Spill> {
         let folder = parent.join(name);
         let fault = |error: std::io::Error| {
-            Error::failed("cannot make a spill file").at(folder.display().to_string()).caused_by(error).with_hint("name a writable folder with --spill-dir")
+            Error::failed("cannot make a spill file")
+                .at(folder.display().to_string())
+                .caused_by(error)
+                .with_hint("name a writable folder with --spill-dir")
         };
         std::fs::create_dir_all(&folder).map_err(fault)?;
         let files = (0..PARTITIONS)

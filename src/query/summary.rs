@@ -1,6 +1,6 @@
 //! What a finished scan means: overlapping flow logs resolved, parts joined into connections, connections oriented.
 
-use super::biflow::{EniIndex, Ends, Session, Way, add_session, hours};
+use super::biflow::{Ends, EniIndex, Session, Way, add_session, hours};
 use super::collect::{Collector, Covered, Names, Stranger};
 use crate::enrich::orientation::{self, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
 use crate::error::Result;
@@ -123,7 +123,11 @@ impl Summary {
     pub fn connections(&mut self, partition: usize) -> Result<Vec<Connection>> {
         let mut joined: Vec<(Ends, Vec<Session>)> = self.joined(partition)?.into_iter().collect();
         joined.sort_unstable_by_key(|(ends, _)| *ends);
-        Ok(joined.into_iter().flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session))).map(|(ends, session)| self.connection(ends, session)).collect())
+        Ok(joined
+            .into_iter()
+            .flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session)))
+            .map(|(ends, session)| self.connection(ends, session))
+            .collect())
     }
 
     fn joined(&mut self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
@@ -230,7 +234,8 @@ impl Summary {
         let loggers = seen.into_iter().flatten().filter(|(_, hour)| in_time(*hour)).filter_map(|(device, _)| self.eni(*device));
         let hops = session.next_hops.iter().filter_map(|hop| self.inventory.eni_index(self.names().get(*hop)));
         let hops = hops.filter_map(|hop| self.eni(hop)).filter(|eni| eni.kind.is_path_device() && !eni.owns(ends.peer));
-        let devices = loggers.filter(|eni| eni.vpc_id == vpc).chain(hops).map(|eni| format!("via {}", eni.resource.as_ref().unwrap_or(&eni.id)));
+        let devices =
+            loggers.filter(|eni| eni.vpc_id == vpc).chain(hops).map(|eni| format!("via {}", eni.resource.as_ref().unwrap_or(&eni.id)));
         let devices: BTreeSet<String> = devices.collect();
         if !devices.is_empty() {
             return devices;
@@ -244,7 +249,8 @@ impl Summary {
 
     /// Returns the state of every hour in which a control-plane interface should have logged, within `window`.
     pub fn coverage(&self, window: TimeRange) -> Vec<CoverageHour> {
-        let control_planes = self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
+        let control_planes =
+            self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
         control_planes.flat_map(|(at, eni)| self.hours_of(at as EniIndex, eni, window)).collect()
     }
 

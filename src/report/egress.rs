@@ -74,7 +74,10 @@ const CERTAINTY: &str = include_str!("../../queries/parts/certainty.sql");
 
 async fn undecided(engine: &Engine) -> Result<Vec<(String, i64)>> {
     let (_, batches) = engine.collect(UNDECIDED, &[]).await?;
-    Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row)))).collect())
+    Ok(batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row))))
+        .collect())
 }
 
 async fn certainty(engine: &Engine) -> Result<Certainty> {
@@ -186,7 +189,8 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             notes.push(format!("{arn}: {}", hours.line()));
         }
         let without_eni = !inventory.enis().iter().any(|eni| {
-            eni.kind == InterfaceKind::EksControlPlane && eni.cluster.and_then(|at| inventory.clusters().get(at as usize)).is_some_and(|cluster| &*cluster.arn == arn)
+            eni.kind == InterfaceKind::EksControlPlane
+                && eni.cluster.and_then(|at| inventory.clusters().get(at as usize)).is_some_and(|cluster| &*cluster.arn == arn)
         });
         if without_eni {
             notes.push(format!("{arn}: the inventory has no control-plane interface of this cluster, so nothing of it can be shown"));
@@ -196,7 +200,10 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
         notes.push(format!("{status}: {uri}: {reason}"));
     }
     if findings.inputs.records.rejected > 0 {
-        notes.push(format!("{} lines are not records; the table rejects holds each with its place and reason", findings.inputs.records.rejected));
+        notes.push(format!(
+            "{} lines are not records; the table rejects holds each with its place and reason",
+            findings.inputs.records.rejected
+        ));
     }
     if facts.duplicate_records > 0 {
         let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
@@ -215,7 +222,10 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
         ));
     }
     if !facts.suspects.is_empty() {
-        notes.push(format!("interfaces that behave like a control plane's but are not in the inventory, not included: {}", facts.suspects.join(", ")));
+        notes.push(format!(
+            "interfaces that behave like a control plane's but are not in the inventory, not included: {}",
+            facts.suspects.join(", ")
+        ));
     }
     for suspect in inventory.suspects() {
         notes.push(format!("{}: {}; not included", suspect.interface_id, suspect.reason));
@@ -267,7 +277,10 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
     further.insert("suspected_interfaces".into(), json!(facts.suspects));
     let fault = |(uri, status, reason): &(String, &str, String)| json!({ "log_object": uri, "status": status, "reason": reason });
     further.insert("incomplete_objects".into(), findings.faults.iter().map(fault).collect());
-    further.insert("objects_not_needed".into(), json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }));
+    further.insert(
+        "objects_not_needed".into(),
+        json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }),
+    );
     further.insert("sql".into(), sql.into());
     further
 }
@@ -346,7 +359,10 @@ fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes:
         page.push('\n');
         page.push_str(&cluster_block(inventory, findings, arn, &clusters, lines, WIDTH));
     }
-    let shown: Vec<&String> = notes.iter().filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane")).collect();
+    let shown: Vec<&String> = notes
+        .iter()
+        .filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane"))
+        .collect();
     if !shown.is_empty() {
         page.push_str("\nnotes\n");
         for note in shown {
@@ -364,12 +380,23 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     let failing = by_cluster.values().flatten().filter(|line| line.failed > 0).count();
     let outside = by_cluster.values().flatten().filter(|line| line.outside).count();
     let certainty = &findings.certainty;
-    let share = if certainty.bytes > 0 { format!("; handshake seen for {} % of bytes", percent(certainty.bytes_certain, certainty.bytes)) } else { String::new() };
+    let share = if certainty.bytes > 0 {
+        format!("; handshake seen for {} % of bytes", percent(certainty.bytes_certain, certainty.bytes))
+    } else {
+        String::new()
+    };
     let mut head = format!("EKS API server egress, {} to {}\n", instant(findings.period.from), instant(findings.period.to));
     head += &format!("{destinations} destinations: {outside} outside the VPC, {failing} with failed connections{share}\n");
     head += &format!(
         "{} objects ({}), records: {} ok, {} nodata, {} skipdata, {} rejected, {} duplicate, {} outside the period\n",
-        inputs.objects, format_bytes(inputs.bytes), records.ok, records.nodata, records.skipdata, records.rejected, records.duplicate, records.outside_window
+        inputs.objects,
+        format_bytes(inputs.bytes),
+        records.ok,
+        records.nodata,
+        records.skipdata,
+        records.rejected,
+        records.duplicate,
+        records.outside_window
     );
     if !findings.faults.is_empty() {
         head += &format!("INCOMPLETE: {} objects could not be read whole:\n", findings.faults.len());
@@ -385,7 +412,14 @@ fn percent(part: i64, whole: i64) -> i64 {
     i64::try_from(i128::from(part) * 100 / i128::from(whole.max(1))).unwrap_or(0)
 }
 
-fn cluster_block(inventory: &Inventory, findings: &Findings, arn: &str, clusters: &[&Cluster], mut lines: Vec<Line>, width: usize) -> String {
+fn cluster_block(
+    inventory: &Inventory,
+    findings: &Findings,
+    arn: &str,
+    clusters: &[&Cluster],
+    mut lines: Vec<Line>,
+    width: usize,
+) -> String {
     let Some(cluster) = clusters.last() else { return String::new() };
     let place = [cluster.region.as_deref(), cluster.account_id.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(mode_name(&cluster.egress_mode)));

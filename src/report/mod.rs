@@ -55,7 +55,8 @@ impl Format {
             "parquet" => Ok(Format::Parquet),
             "arrow" => Ok(Format::Arrow),
             "txt" => Ok(Format::Table),
-            _ => Err(Error::usage(format!("the suffix of {path:?} names no format")).with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
+            _ => Err(Error::usage(format!("the suffix of {path:?} names no format"))
+                .with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
         }
     }
 }

@@ -49,8 +49,11 @@ pub fn align(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> 
 /// Takes a character at a time from the widest column that may still be cut.
 fn shrink(columns: &[Column], widths: &mut [usize], available: usize) {
     while widths.iter().sum::<usize>() > available {
-        let spare = |(at, width): (usize, &usize)| columns.get(at).and_then(|column| column.shrink_to).map_or(0, |least| width.saturating_sub(least));
-        let widest = widths.iter().enumerate().filter(|(at, width)| spare((*at, width)) > 0).max_by_key(|(_, width)| **width).map(|(at, _)| at);
+        let spare = |(at, width): (usize, &usize)| {
+            columns.get(at).and_then(|column| column.shrink_to).map_or(0, |least| width.saturating_sub(least))
+        };
+        let widest =
+            widths.iter().enumerate().filter(|(at, width)| spare((*at, width)) > 0).max_by_key(|(_, width)| **width).map(|(at, _)| at);
         match widest.and_then(|at| widths.get_mut(at)) {
             Some(width) => *width -= 1,
             None => return,

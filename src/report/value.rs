@@ -1,7 +1,10 @@
 //! One cell of a batch, as text and as JSON: the same in every format.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::{Map, Number, Value};
 
@@ -54,7 +57,9 @@ pub fn json(array: &ArrayRef, row: usize) -> Value {
         DataType::UInt64 => count(array.as_primitive::<UInt64Type>().value(row)),
         DataType::Float32 => Number::from_f64(array.as_primitive::<Float32Type>().value(row).into()).map_or(Value::Null, Value::Number),
         DataType::Float64 => Number::from_f64(array.as_primitive::<Float64Type>().value(row)).map_or(Value::Null, Value::Number),
-        DataType::Decimal128(_, scale) if *scale <= 0 => i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).map_or(Value::Null, integer),
+        DataType::Decimal128(_, scale) if *scale <= 0 => {
+            i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).map_or(Value::Null, integer)
+        }
         DataType::Map(..) => {
             let entries = array.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
