@@ -4,7 +4,7 @@ use crate::decode::columns::parse_address;
 use crate::inventory::Inventory;
 use crate::inventory::ranges::is_private;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{Accumulator, ColumnarValue, Volatility, create_udaf, create_udf};
 use datafusion::prelude::SessionContext;
@@ -51,10 +51,10 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
         Boolean,
         Box::new(|arrays| Ok(Arc::new(BooleanArray::from_iter(addresses(arrays)?.map(|address| address.map(is_private)))))),
     );
-    scalar("protocol_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, protocol_name)));
-    scalar("tcp_flag_names", vec![Int32], Utf8, Box::new(|arrays| named(arrays, |flags| Some(tcp_flag_names(flags)))));
-    scalar("traffic_path_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, |code| Some(super::summary::traffic_path_name(code)))));
-    scalar("service_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, service_name)));
+    scalar("protocol_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, protocol_name)));
+    scalar("tcp_flag_names", vec![Int64], Utf8, Box::new(|arrays| named(arrays, |flags| Some(tcp_flag_names(flags)))));
+    scalar("traffic_path_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, |code| Some(super::summary::traffic_path_name(code)))));
+    scalar("service_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, service_name)));
     let ranges = Arc::clone(inventory);
     let aws_service = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let service = |address: IpAddr| ranges.aws_ranges(address).first().map(|range| range.service.to_string());
@@ -86,10 +86,10 @@ fn address(arrays: &[ArrayRef], of: impl Fn(IpAddr) -> i32) -> Result<ArrayRef> 
 }
 
 fn named(arrays: &[ArrayRef], name: impl Fn(i32) -> Option<String>) -> Result<ArrayRef> {
-    let Some(numbers) = arrays.first().and_then(|array| array.as_primitive_opt::<Int32Type>()) else {
+    let Some(numbers) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
         return exec_err!("the argument is a number");
     };
-    Ok(Arc::new(StringArray::from_iter(numbers.iter().map(|number| number.and_then(&name)))))
+    Ok(Arc::new(StringArray::from_iter(numbers.iter().map(|number| number.and_then(|number| name(i32::try_from(number).ok()?))))))
 }
 
 fn cidr_contains(arrays: &[ArrayRef]) -> Result<ArrayRef> {
