@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// The command line: exit codes, formats, help, configuration, and what must not get through.
+mod cli;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
