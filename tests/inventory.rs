@@ -126,7 +126,7 @@ fn pages_wrappers_lines_and_gzip_are_the_same() {
         let inventory = inventory(&[("2026-01-01/x.json", text)]);
         inventory.enis().iter().map(|eni| eni.id.to_string()).collect::<Vec<_>>()
     };
-    let (a, b) = (enis(&[one.clone()]), enis(&[two.clone()]));
+    let (a, b) = (enis(std::slice::from_ref(&one)), enis(std::slice::from_ref(&two)));
     for text in [
         enis(&[one.clone(), two.clone()]),
         format!("[{a},{b}]"),

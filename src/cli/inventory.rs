@@ -5,7 +5,7 @@ use super::run::{InventoryArgs, S3Args};
 use super::{Context, Status, catalogue};
 use crate::error::{Error, Result};
 use crate::inventory::{self, Inventory, ScriptOptions};
-use crate::report::{Format, renderer};
+use crate::report::{Format, renderer, value};
 use crate::time::{parse_instant, rfc3339};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use clap::{Args, Subcommand};
@@ -126,16 +126,18 @@ async fn show(args: ShowArgs, context: &Context) -> Result<Status> {
     Ok(Status::Done)
 }
 
+/// The tables at an instant.
+#[derive(serde::Serialize)]
+struct Tables<'a> {
+    at: Option<String>,
+    #[serde(flatten)]
+    tables: std::collections::BTreeMap<&'a str, Vec<value::Row<'a>>>,
+}
+
 fn write_tables(tables: &[(&str, RecordBatch)], at: Option<i64>, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
     if format == Format::Json {
-        let rows = |batch: &RecordBatch| {
-            (0..batch.num_rows())
-                .map(|row| serde_json::Value::Object(crate::report::value::object(batch, row)))
-                .collect::<serde_json::Value>()
-        };
-        let mut document: serde_json::Map<String, serde_json::Value> =
-            tables.iter().map(|(name, batch)| ((*name).to_owned(), rows(batch))).collect();
-        document.insert("at".to_owned(), at.map(rfc3339).into());
+        let rows = |batch| value::rows(std::slice::from_ref(batch));
+        let document = Tables { at: at.map(rfc3339), tables: tables.iter().map(|(name, batch)| (*name, rows(batch))).collect() };
         serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| Error::from(std::io::Error::from(error)))?;
         return Ok(writeln!(out)?);
     }

@@ -110,8 +110,10 @@ pub struct LogsArgs {
     /// Folder for spill files [default: the system's temporary folder]
     #[arg(long, value_name = "DIR", help_heading = "Resources")]
     spill_dir: Option<PathBuf>,
+    /// Where the inventory is
     #[command(flatten)]
     pub inventory: InventoryArgs,
+    /// How S3 is reached
     #[command(flatten)]
     pub s3: S3Args,
 }
@@ -124,6 +126,11 @@ enum ValidateArg {
     /// All
     Full,
 }
+
+/// Least memory that DataFusion's operators can work in.
+const MEMORY_LIMIT_MIN: usize = 32 << 20;
+/// Most objects decoded at once: each has buffers of up to 72 MiB while it is being inflated.
+const THREADS_MAX: usize = 256;
 
 /// Runs a command on the runtime; an interrupt ends it.
 ///
@@ -162,7 +169,7 @@ impl LogsArgs {
     /// Returns how many objects are decoded at once.
     pub fn threads(&self, context: &Context) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors)
+        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors).min(THREADS_MAX)
     }
 
     /// Returns how many rejects a run may have.
@@ -183,6 +190,9 @@ impl LogsArgs {
             Some(text) => parse_size(text)
                 .ok_or_else(|| Error::usage(format!("--memory-limit {text:?} is not a size")).with_hint("write 400M or 2G"))?,
         };
+        if memory_limit < MEMORY_LIMIT_MIN {
+            return Err(Error::usage("--memory-limit is below 32 MiB, which no query can work in"));
+        }
         let log_format = self.log_format.as_ref().or(context.file.log_format.as_ref()).map(|text| {
             Layout::from_log_format(text).ok_or_else(|| {
                 Error::usage(format!("--log-format {text:?} names no flow-log fields"))

@@ -58,7 +58,7 @@ pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     writer.end()?;
     drop(writer);
     out.flush()?;
-    Ok(report::warn_of_faults(&logs, args.logs.max_rejects(context)))
+    report::warn_of_faults(&logs, args.logs.max_rejects(context))
 }
 
 fn statement(args: &SqlArgs, given: &[(String, String)], now: i64) -> Result<(String, Params)> {

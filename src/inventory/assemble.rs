@@ -26,6 +26,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// Kind of a resource, its id, and the account where ids are unique within one only.
+type ResourceKey = (&'static str, Arc<str>, Option<Arc<str>>);
+/// AZ names are an account's own.
+type ZoneName = (Option<Arc<str>>, Arc<str>);
+
 /// What was listed where: the unit in which absence proves something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Listed {
@@ -67,7 +72,7 @@ struct Builder {
     scopes: Scopes<Listed>,
     enis: Timeline<Arc<str>, EniFact>,
     eni_sightings: Vec<(Seen, EniSighting)>,
-    resources: Timeline<(&'static str, Arc<str>, Option<Arc<str>>), Item>,
+    resources: Timeline<ResourceKey, Item>,
     owners: HashMap<(&'static str, Arc<str>), Owner>,
     gone: Vec<(Arc<str>, UnixSeconds)>,
     clusters: Vec<(Seen, Cluster)>,
@@ -319,7 +324,7 @@ impl Builder {
                 self.inventory.push(item.clone(), account_id.clone(), owner.region.clone(), claim);
             }
         }
-        let zones: HashMap<(Option<Arc<str>>, Arc<str>), Arc<str>> =
+        let zones: HashMap<ZoneName, Arc<str>> =
             self.inventory.zones.iter().map(|zone| ((zone.account_id.clone(), zone.item.name.clone()), zone.item.id.clone())).collect();
         for subnet in self.inventory.subnets.iter_mut().filter(|subnet| subnet.item.az_id.is_none()) {
             let name = subnet.item.az_name.clone();
@@ -525,7 +530,7 @@ impl Builder {
         let inventory = &mut self.inventory;
         let subnets: HashMap<Arc<str>, Arc<str>> =
             inventory.subnets.iter().filter_map(|subnet| Some((subnet.item.id.clone(), subnet.item.az_id.clone()?))).collect();
-        let zones: HashMap<(Option<&Arc<str>>, &Arc<str>), &Arc<str>> =
+        let zones: HashMap<_, _> =
             inventory.zones.iter().map(|zone| ((zone.account_id.as_ref(), &zone.item.name), &zone.item.id)).collect();
         for eni in inventory.enis.iter_mut().filter(|eni| eni.az_id.is_none()) {
             let of_subnet = eni.subnet_id.as_ref().and_then(|subnet| subnets.get(subnet)).cloned();

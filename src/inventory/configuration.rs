@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// A Service of a cluster.
 type ServiceKey = (u32, Arc<str>, Arc<str>);
+/// Name of the port, the port, and an address behind it, with when.
+type Endpoint = (Arc<str>, u16, IpAddr, Claim);
 
 /// Returns the cluster of each folder, by the nodes' instances and the `default/kubernetes` endpoints in it.
 pub(super) fn folders<'a>(inventory: &Inventory, objects: impl Iterator<Item = (&'a str, &'a [KubeFact])>) -> HashMap<String, u32> {
@@ -58,7 +60,7 @@ pub(super) fn folders<'a>(inventory: &Inventory, objects: impl Iterator<Item = (
 /// Builds the look-ups of destinations from the dated facts.
 pub(super) fn index(inventory: &mut Inventory) {
     let mut ports: HashMap<ServiceKey, Vec<(u16, Arc<str>, Claim)>> = HashMap::new();
-    let mut endpoints: HashMap<ServiceKey, Vec<(Arc<str>, u16, IpAddr, Claim)>> = HashMap::new();
+    let mut endpoints: HashMap<ServiceKey, Vec<Endpoint>> = HashMap::new();
     for (at, held) in (0..).zip(&inventory.kube) {
         match &held.fact {
             KubeFact::Node { addr, .. } => inventory.nodes.entry(*addr).or_default().push(at),

@@ -45,6 +45,10 @@ pub(super) fn read(file: &File) -> Result<Contents> {
     let bytes = inflated(file)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
     let mut contents = Contents::default();
+    // A README or a CSV beside the JSON is no damaged inventory file, only none.
+    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return Ok(contents);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     while deserializer.end().is_err() {
         Node { out: &mut contents }.deserialize(&mut deserializer).map_err(|error| malformed(file, &error))?;

@@ -66,6 +66,7 @@ impl TableProvider for FlowTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.logs.needs_inputs().map_err(|error| DataFusionError::External(Box::new(error)))?;
         let columns: Vec<FlowColumn> = match projection {
             Some(projection) => projection.iter().filter_map(|at| self.columns.get(*at).copied()).collect(),
             None => self.columns.clone(),

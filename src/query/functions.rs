@@ -85,6 +85,7 @@ fn address(arrays: &[ArrayRef], of: impl Fn(IpAddr) -> i32) -> Result<ArrayRef> 
     Ok(Arc::new(Int32Array::from_iter(addresses(arrays)?.map(|address| address.map(&of)))))
 }
 
+/// Names of numbers; the argument is a BIGINT, which every smaller integer is widened to.
 fn named(arrays: &[ArrayRef], name: impl Fn(i32) -> Option<String>) -> Result<ArrayRef> {
     let Some(numbers) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
         return exec_err!("the argument is a number");

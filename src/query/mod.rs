@@ -35,11 +35,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use tokio::sync::OnceCell;
 
-/// Default of `--memory-limit`: what sorts, joins and the summary may hold before they spill. Decoding's own budget comes on top.
+/// Default of `--memory-limit`: what queries may hold before they spill, and half of it for the summary of connections.
+/// Decoding's own budget comes on top.
 pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
-/// Bytes that one part of a connection takes in memory, measured with its share of the table; rounded up.
-const SESSION_BYTES: usize = 512;
-
 /// The logs and the inventory of a run, and how to read them.
 #[derive(Debug)]
 pub struct Logs {
@@ -85,6 +83,15 @@ pub struct Egress {
 }
 
 impl Logs {
+    /// Returns the fault of asking a table of logs when none are given: an empty table would look like an answer.
+    pub fn needs_inputs(&self) -> Result<()> {
+        if self.inputs.is_empty() {
+            return Err(Error::usage("this reads logs, and no LOGS are given")
+                .with_hint("flowproof sql LOGS… -c SQL: s3://bucket/prefix, folders, files or globs"));
+        }
+        Ok(())
+    }
+
     /// Returns an accounting for a new scan.
     pub fn new_intake(&self) -> Arc<Intake> {
         let intake = Arc::new(Intake::default());
@@ -131,7 +138,8 @@ impl Logs {
             threads: self.threads,
         };
         let intake = self.new_intake();
-        let mut collector = Collector::new(Arc::clone(&self.inventory), self.memory_limit / SESSION_BYTES, self.spill_dir.clone());
+        let mut collector =
+            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 2 / collect::PART_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
@@ -144,7 +152,7 @@ impl Logs {
         flow_logs.dedup();
         Ok(Egress {
             summary: Summary::new(collector, Arc::clone(&self.inventory))?,
-            totals: intake.totals(&inputs)?,
+            totals: intake.totals()?,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
         })
@@ -184,7 +192,8 @@ impl Engine {
             .with_target_partitions(logs.threads.max(1))
             .with_batch_size(crate::decode::BATCH_ROWS)
             .with_information_schema(true);
-        config.options_mut().sql_parser.enable_ident_normalization = true;
+        // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
+        config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
@@ -264,6 +273,14 @@ fn failed(error: DataFusionError) -> Error {
         DataFusionError::ResourcesExhausted(message) => {
             Error::failed(format!("out of memory: {message}")).with_hint("raise --memory-limit, or name a disk with --spill-dir")
         }
+        DataFusionError::SchemaError(inner, _) => unknown_name(&inner.to_string()),
+        DataFusionError::Plan(message) if message.starts_with("table ") && message.ends_with("not found") => unknown_name(&message),
         other => Error::failed(other.strip_backtrace()),
     }
+}
+
+/// DataFusion lists every column of every table here, which buries the one that is wrong.
+fn unknown_name(message: &str) -> Error {
+    let short = message.split("\nValid fields are").next().unwrap_or(message);
+    Error::failed(short.trim_end_matches('.').to_owned()).with_hint("flowproof fields lists tables and columns")
 }
