@@ -2,12 +2,18 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// The command line: exit codes, formats, help, configuration, and what must not get through.
+mod cli;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
+/// The program as its user starts it: arguments in, exit code, stdout and stderr out.
+mod program;
+/// The same answers from S3 as from a disk, with every fault that a server may have.
+mod s3;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.

@@ -233,6 +233,25 @@ impl Engine {
     }
 }
 
+/// How DataFusion refuses what [`SQLOptions`] does not allow.
+const WRITES: [&str; 3] = ["DDL not supported", "DML not supported", "Statement not supported"];
+
+/// Returns a copy of the fault of ours that lies behind an engine fault.
+fn ours_behind(error: &DataFusionError) -> Option<Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(fault) = cause {
+        if let Some(ours) = fault.downcast_ref::<Error>() {
+            let copy = Error::new(ours.kind(), ours.to_string());
+            return Some(match ours.hint() {
+                Some(hint) => copy.with_hint(hint),
+                None => copy,
+            });
+        }
+        cause = fault.source();
+    }
+    None
+}
+
 /// Turns an engine fault into ours; a fault of ours that went through the engine comes back as it was.
 fn failed(error: DataFusionError) -> Error {
     match error {
@@ -241,8 +260,13 @@ fn failed(error: DataFusionError) -> Error {
             Err(other) => Error::failed("the query failed").caused_by(other),
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failed(*inner),
+        // What several partitions wait for fails for each of them with one error that none owns.
+        DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
+            Ok(inner) => failed(inner),
+            Err(shared) => ours_behind(&shared).unwrap_or_else(|| Error::failed(shared.strip_backtrace())),
+        },
         DataFusionError::SQL(parse, _) => Error::failed(format!("the SQL does not parse: {parse}")),
-        DataFusionError::Plan(message) if message.contains("not supported") && message.contains("DDL") => {
+        DataFusionError::Plan(message) if WRITES.iter().any(|refused| message.starts_with(refused)) => {
             Error::new(Kind::Usage, "this statement would write")
                 .with_hint("flowproof sql is read-only; add --allow-write to a local session")
         }
