@@ -2,12 +2,16 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// `sample-logs/`: every folder against the answers worked out by hand.
+mod cases;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
+/// Runs of the engine through the library, made in one place.
+mod runs;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
