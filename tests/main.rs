@@ -16,3 +16,5 @@ mod runs;
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
 mod source;
+/// The generator's truth against the report, at two million records and over every way to store them.
+mod truth;

@@ -2,7 +2,7 @@
 //!
 //! The one place in the tests that knows how a run is put together.
 
-use flowproof::decode::Validation;
+use flowproof::decode::{Tally, Validation};
 use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
@@ -117,6 +117,11 @@ impl Run {
         let values: Vec<&Value> = rows.iter().flat_map(|row| row.as_object().unwrap().values()).collect();
         assert_eq!(values.len(), 1, "{sql}");
         values[0].as_i64().unwrap_or_else(|| panic!("{sql}: {}", values[0]))
+    }
+
+    /// Returns the accounting of every object in the scan behind the report.
+    pub(crate) fn tallies(&self) -> Vec<Tally> {
+        self.logs.intakes()[0].objects().into_iter().map(|(_, read)| read.tally).collect()
     }
 
     /// Returns the URIs of the objects that a run reads.
