@@ -4,6 +4,8 @@
 
 /// The command line: exit codes, formats, help, configuration, and what must not get through.
 mod cli;
+/// `sample-logs/`: every folder against the answers worked out by hand.
+mod cases;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
@@ -14,7 +16,11 @@ mod inventory;
 mod program;
 /// The same answers from S3 as from a disk, with every fault that a server may have.
 mod s3;
+/// Runs of the engine through the library, made in one place.
+mod runs;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
 mod source;
+/// The generator's truth against the report, at two million records and over every way to store them.
+mod truth;
