@@ -129,7 +129,8 @@ fn an_interrupt_exits_with_130() {
     let server = S3Server::start_blocking();
     server.create_bucket("logs");
     server.latency(Duration::from_secs(20));
-    let mut program = command(&["plan", "s3://logs", "--no-sign-request", "--endpoint-url", server.endpoint_url(), "--region", "eu-west-1"]);
+    let mut program =
+        command(&["plan", "s3://logs", "--no-sign-request", "--endpoint-url", server.endpoint_url(), "--region", "eu-west-1"]);
     let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The connection is made once the program waits for its answer, and thus listens for signals.
     std::thread::sleep(Duration::from_secs(2));
@@ -143,7 +144,8 @@ fn an_interrupt_exits_with_130() {
 #[test]
 fn every_case_exits_as_it_should_with_a_page_that_fits() {
     for name in case_names() {
-        let expected = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("sample-logs/cases/{name}/expected.json"))).unwrap();
+        let expected =
+            std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("sample-logs/cases/{name}/expected.json"))).unwrap();
         let expected: Value = serde_json::from_slice(&expected).unwrap();
         let args: Vec<&str> = expected["args"].as_array().into_iter().flatten().map(|arg| arg.as_str().unwrap()).collect();
         let outcome = on_case(&name, &[&["report", "egress", "-o", "table"], &args[..]].concat());
@@ -488,7 +490,18 @@ fn the_collection_script_is_a_shell_script() {
     let folder = tempfile::tempdir().unwrap();
     for (at, args) in [
         &["inventory", "script"][..],
-        &["inventory", "script", "--account", "111122223333", "--account", "222233334444", "--in-region", "eu-central-1", "--role-name", "Reader"],
+        &[
+            "inventory",
+            "script",
+            "--account",
+            "111122223333",
+            "--account",
+            "222233334444",
+            "--in-region",
+            "eu-central-1",
+            "--role-name",
+            "Reader",
+        ],
         &["inventory", "script", "--no-kubernetes", "--to-dir", "a folder; touch 'x' $(id)"],
     ]
     .iter()
@@ -561,7 +574,8 @@ fn configuration_file_environment_and_flags() {
 #[test]
 fn a_reader_that_has_enough_ends_the_run_quietly() {
     for format in ["ndjson", "csv"] {
-        let args = ["sql", ESTATE_LOGS, "--inventory", ESTATE_INVENTORY, "-o", format, "-c", "SELECT a.* FROM flows a, (VALUES (1), (2), (3))"];
+        let args =
+            ["sql", ESTATE_LOGS, "--inventory", ESTATE_INVENTORY, "-o", format, "-c", "SELECT a.* FROM flows a, (VALUES (1), (2), (3))"];
         let mut child = command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut first = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
@@ -588,7 +602,8 @@ fn colours_only_where_they_are_wanted() {
 #[test]
 fn what_stands_in_a_log_does_not_reach_the_terminal_or_a_spreadsheet() {
     let folder = tempfile::tempdir().unwrap();
-    let header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status vpc-id";
+    let header =
+        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status vpc-id";
     let of = |vpc: &str| format!("2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 2 6 1 40 1790848800 1790848810 ACCEPT OK {vpc}\n");
     let texts = ["\x1b[2J\x1b]0;owned\x07", "=HYPERLINK(\"http://x\")", "a|b<script>", "\u{202e}moc.elpmaxe"];
     let mut log = format!("{header}\n");

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use tokio::sync::OnceCell;
 
-/// Default of `--memory-limit`: what queries may hold before they spill, and half of it for the summary of connections.
+/// Default of `--memory-limit`: what queries may hold before they spill, and a quarter of it for the summary of connections.
 /// Decoding's own budget comes on top.
 pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
 /// The logs and the inventory of a run, and how to read them.
@@ -139,7 +139,7 @@ impl Logs {
         };
         let intake = self.new_intake();
         let mut collector =
-            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 2 / collect::PART_BYTES, self.spill_dir.clone());
+            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 4 / collect::PART_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
