@@ -18,3 +18,5 @@ mod s3;
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
 mod source;
+/// The house rules, read from the sources: arrows, single homes, goldens, and documents that name what exists.
+mod tidy;
