@@ -1,0 +1,136 @@
+//! Runs of the engine through the library: logs and inventory in, the report's JSON or the rows of SQL out.
+//!
+//! The one place in the tests that knows how a run is put together.
+
+use flowproof::decode::{Tally, Validation};
+use flowproof::inventory::{self, Inventory};
+use flowproof::pipeline::Input;
+use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
+use flowproof::report::{Format, egress, value};
+use flowproof::source::{self, ListCounts, Prune, S3Options};
+use flowproof::time::TimeRange;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::OnceCell;
+
+/// How a run is set, apart from what it reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setting {
+    pub(crate) window: TimeRange,
+    pub(crate) threads: usize,
+    pub(crate) memory_limit: usize,
+    pub(crate) validation: Validation,
+}
+
+impl Default for Setting {
+    fn default() -> Setting {
+        Setting { window: TimeRange::default(), threads: 2, memory_limit: MEMORY_LIMIT_DEFAULT, validation: Validation::ReadColumns }
+    }
+}
+
+/// Logs, an inventory and an engine over them.
+pub(crate) struct Run {
+    logs: Arc<Logs>,
+    engine: Engine,
+    spill_dir: tempfile::TempDir,
+    runtime: Runtime,
+}
+
+/// Opens `DIR/logs` with `DIR/inventory`.
+pub(crate) fn open(dir: &Path, setting: Setting) -> Run {
+    open_logs(&[dir.join("logs").to_str().unwrap()], &read_inventory(&dir.join("inventory")), setting)
+}
+
+/// Opens LOGS as a user names them.
+pub(crate) fn open_logs(logs: &[&str], inventory: &Arc<Inventory>, setting: Setting) -> Run {
+    let places: Vec<String> = logs.iter().map(|place| (*place).to_owned()).collect();
+    let prune = Prune { time: setting.window, ..Prune::default() };
+    let listing = async {
+        let sources = source::open(&places, &S3Options::default()).await.unwrap();
+        source::list_all(&sources, &prune).await.unwrap()
+    };
+    let (objects, listed) = runtime().block_on(listing);
+    let inputs = objects.into_iter().map(|(source, object)| Input { source, object }).collect();
+    open_inputs(inputs, listed, inventory, setting)
+}
+
+/// Opens objects of any source.
+pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Arc<Inventory>, setting: Setting) -> Run {
+    let spill_dir = tempfile::tempdir().unwrap();
+    let logs = Arc::new(Logs {
+        inputs: inputs.into(),
+        listed,
+        inventory: Arc::clone(inventory),
+        window: setting.window,
+        validation: setting.validation,
+        log_format: None,
+        threads: setting.threads,
+        memory_limit: setting.memory_limit,
+        spill_dir: spill_dir.path().to_owned(),
+        scans: Scans::default(),
+        summary: OnceCell::new(),
+    });
+    let engine = Engine::new(&logs).unwrap();
+    Run { logs, engine, spill_dir, runtime: runtime() }
+}
+
+/// Reads every file below a folder as inventory.
+pub(crate) fn read_inventory(dir: &Path) -> Arc<Inventory> {
+    let files = walkdir::WalkDir::new(dir).sort_by_file_name().into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file());
+    let file = |entry: walkdir::DirEntry| inventory::File {
+        path: entry.path().display().to_string(),
+        bytes: std::fs::read(entry.path()).unwrap().into(),
+    };
+    Arc::new(Inventory::from_files(files.map(file).collect(), &inventory::Options::default()).unwrap())
+}
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+impl Run {
+    /// Returns `report egress -o json`, byte for byte.
+    pub(crate) fn report_text(&self) -> String {
+        let report = self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap();
+        let mut out = Vec::new();
+        report.write(Format::Json, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Returns `report egress -o json`.
+    pub(crate) fn report(&self) -> Value {
+        serde_json::from_str(&self.report_text()).unwrap()
+    }
+
+    /// Returns the rows of a statement, each an object.
+    pub(crate) fn sql(&self, sql: &str) -> Vec<Value> {
+        let collected = self.runtime.block_on(self.engine.collect(sql, &[]));
+        let (_, batches) = collected.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| Value::Object(value::object(batch, row)))).collect()
+    }
+
+    /// Returns the one value of the one row of a statement.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        let rows = self.sql(sql);
+        let values: Vec<&Value> = rows.iter().flat_map(|row| row.as_object().unwrap().values()).collect();
+        assert_eq!(values.len(), 1, "{sql}");
+        values[0].as_i64().unwrap_or_else(|| panic!("{sql}: {}", values[0]))
+    }
+
+    /// Returns the accounting of every object in the scan behind the report.
+    pub(crate) fn tallies(&self) -> Vec<Tally> {
+        self.logs.intakes()[0].objects().into_iter().map(|(_, read)| read.tally).collect()
+    }
+
+    /// Returns the URIs of the objects that a run reads.
+    pub(crate) fn objects(&self) -> Vec<String> {
+        self.logs.inputs.iter().map(|input| input.object.uri.to_string()).collect()
+    }
+
+    /// Returns whether connections went to disk.
+    pub(crate) fn has_spilled(&self) -> bool {
+        std::fs::read_dir(self.spill_dir.path()).unwrap().next().is_some()
+    }
+}
