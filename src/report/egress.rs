@@ -454,7 +454,7 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     if !findings.faults.is_empty() {
         head += &format!("INCOMPLETE: {} could not be read whole:\n", plural(findings.faults.len() as u64, "object"));
         for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
-            head += &format!("  {status}: {}: {}\n", printable(uri), printable(reason));
+            head += &wrap(&printable(&format!("{status}: {uri}: {reason}")), WIDTH);
         }
     }
     head
@@ -495,8 +495,9 @@ fn cluster_block(
     let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
     let columns = [
         column("destination", false, Some(21)),
-        column("what", false, Some(24)),
-        column("path", false, Some(16)),
+        // The widest is cut first; these least widths let every page fit.
+        column("what", false, Some(12)),
+        column("path", false, Some(10)),
         column("conns", true, None),
         column("failed", false, Some(12)),
         column("out", true, None),
