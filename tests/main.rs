@@ -10,6 +10,8 @@ mod generator;
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
+/// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down; and that no line is lost.
+mod properties;
 /// Runs of the engine through the library, made in one place.
 mod runs;
 /// An S3 server on loopback, with faults on demand.
