@@ -6,12 +6,12 @@
 SELECT
   interface_id,
   interface_kind,
-  cluster,
+  "cluster",
   sum(bytes) FILTER (WHERE direction = 'egress')            AS bytes_out,
   sum(bytes) FILTER (WHERE direction = 'ingress')           AS bytes_in,
   count(*)                                                  AS records
 FROM flows
 WHERE log_status = 'OK'
-GROUP BY interface_id, interface_kind, cluster
+GROUP BY interface_id, interface_kind, "cluster"
 ORDER BY sum(bytes) DESC NULLS LAST, interface_id
 LIMIT $limit

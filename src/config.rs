@@ -77,11 +77,14 @@ impl Environment {
 pub fn read_file(asked: Option<&str>, environment: &Environment) -> Result<File> {
     let candidates = match asked {
         Some(path) => vec![PathBuf::from(path)],
-        None => [Some(PathBuf::from("flowproof.toml")), environment.config_home.as_ref().map(|home| home.join("flowproof").join("flowproof.toml"))]
-            .into_iter()
-            .flatten()
-            .filter(|path| path.is_file())
-            .collect(),
+        None => [
+            Some(PathBuf::from("flowproof.toml")),
+            environment.config_home.as_ref().map(|home| home.join("flowproof").join("flowproof.toml")),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|path| path.is_file())
+        .collect(),
     };
     let Some(path) = candidates.first() else { return Ok(File::default()) };
     let place = path.display().to_string();

@@ -128,10 +128,16 @@ pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.chars().any(unsafe_char) {
         return text.into();
     }
-    text.chars().fold(String::with_capacity(text.len() + 8), |mut out, c| {
-        if unsafe_char(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-        out
-    }).into()
+    text.chars()
+        .fold(String::with_capacity(text.len() + 8), |mut out, c| {
+            if unsafe_char(c) {
+                out.extend(c.escape_unicode())
+            } else {
+                out.push(c)
+            }
+            out
+        })
+        .into()
 }
 
 #[cfg(test)]

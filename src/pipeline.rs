@@ -79,7 +79,7 @@ pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
             .map(|fetched| decode(Arc::clone(&scan), fetched, &sink, &intake))
             .buffer_unordered(scan.threads.max(1))
             .take_while(|outcome| std::future::ready(!matches!(outcome, Outcome::SinkGone)))
-            .for_each(|outcome| intake.object_done(&scan, outcome, &sink))
+            .for_each(|outcome| intake.object_done(outcome, &sink))
             .await;
     });
     parts
@@ -157,7 +157,7 @@ async fn decode(scan: Arc<Scan>, fetched: Fetched, sink: &mpsc::Sender<Result<Pa
     };
     let body = match fetched.body {
         Ok(body) => body,
-        Err(error) => return Outcome::Done { at, read: ObjectRead::unreadable(&error) },
+        Err(error) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &error) },
     };
     let first = match &body {
         Body::Whole(bytes) | Body::Streaming { first: bytes, .. } => bytes,
@@ -174,18 +174,26 @@ async fn decode(scan: Arc<Scan>, fetched: Fetched, sink: &mpsc::Sender<Result<Pa
         Feed::Stored { .. } => Decoder::Text(Box::new(ObjectDecoder::new(Arc::clone(&scan.wanted), scan.log_format.as_deref()))),
     };
     let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
-    drive(&scan.tagger, Job { at, encoding, from }, decoder, feed, sink, intake).await
+    drive(&scan.tagger, Job { at, encoding, from, object }, decoder, feed, sink, intake).await
 }
 
-struct Job {
+struct Job<'a> {
     at: usize,
     encoding: Encoding,
     from: Provenance,
+    object: &'a Object,
 }
 
 /// Steps a decoder to its end, giving it what it asks for and passing on what it makes.
-async fn drive(tagger: &Arc<Tagger>, job: Job, decoder: Decoder, mut feed: Feed, sink: &mpsc::Sender<Result<Part>>, intake: &Intake) -> Outcome {
-    let Job { at, encoding, from } = job;
+async fn drive(
+    tagger: &Arc<Tagger>,
+    job: Job<'_>,
+    decoder: Decoder,
+    mut feed: Feed,
+    sink: &mpsc::Sender<Result<Part>>,
+    intake: &Intake,
+) -> Outcome {
+    let Job { at, encoding, from, object } = job;
     let mut slot = decoder;
     loop {
         let (tagger, provenance) = (Arc::clone(tagger), from.clone());
@@ -197,7 +205,7 @@ async fn drive(tagger: &Arc<Tagger>, job: Job, decoder: Decoder, mut feed: Feed,
         let (mut decoder, step) = match stepped {
             Ok((decoder, Ok(step))) => (decoder, step),
             Ok((_, Err(error))) => return Outcome::Broken(error),
-            Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(&panic) },
+            Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
         };
         match step {
             Tagged::Part { batch, rejects } => {
@@ -209,7 +217,11 @@ async fn drive(tagger: &Arc<Tagger>, job: Job, decoder: Decoder, mut feed: Feed,
             }
             Tagged::Hungry(ranges) => feed.give(&mut decoder, ranges).await,
             Tagged::Done(fault) => {
-                return Outcome::Done { at, read: ObjectRead { tally: decoder.tally().clone(), encoding: Some(encoding), fault, access: None } };
+                let (uri, size) = (Arc::clone(&object.uri), object.size);
+                return Outcome::Done {
+                    at,
+                    read: ObjectRead { uri, size, tally: decoder.tally().clone(), encoding: Some(encoding), fault, access: None },
+                };
             }
         }
         slot = decoder;
@@ -268,7 +280,9 @@ enum Feed {
 impl Feed {
     async fn give(&mut self, decoder: &mut Decoder, ranges: Vec<Range<u64>>) {
         let given = match (self, &mut *decoder) {
-            (Feed::Stored { next, rest }, Decoder::Text(decoder)) => stored(next, rest).await.map(|(bytes, last)| decoder.push(bytes, last)),
+            (Feed::Stored { next, rest }, Decoder::Text(decoder)) => {
+                stored(next, rest).await.map(|(bytes, last)| decoder.push(bytes, last))
+            }
             (Feed::Ranges { whole, source, object }, Decoder::Parquet(decoder)) => {
                 let data = match whole {
                     Some(whole) => slices(whole, &ranges),
@@ -327,6 +341,10 @@ async fn on_cpu<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 /// How an object was read.
 #[derive(Debug, Clone)]
 pub struct ObjectRead {
+    /// URI of the object.
+    pub uri: Arc<str>,
+    /// Its stored bytes.
+    pub size: u64,
     /// Its accounting.
     pub tally: Tally,
     /// How it is stored; `None` if nothing of it could be read.
@@ -338,9 +356,16 @@ pub struct ObjectRead {
 }
 
 impl ObjectRead {
-    fn unreadable(error: &Error) -> ObjectRead {
+    fn unreadable(object: &Object, error: &Error) -> ObjectRead {
         let access = (error.kind() == Kind::Access).then(|| error.hint().unwrap_or_default().to_owned());
-        ObjectRead { tally: Tally::default(), encoding: None, fault: Some(error.to_string()), access }
+        ObjectRead {
+            uri: Arc::clone(&object.uri),
+            size: object.size,
+            tally: Tally::default(),
+            encoding: None,
+            fault: Some(error.to_string()),
+            access,
+        }
     }
 
     /// Returns `read`, `partial` or `unreadable`.
@@ -402,12 +427,12 @@ pub struct Totals {
 }
 
 impl Intake {
-    async fn object_done(&self, scan: &Scan, outcome: Outcome, sink: &mpsc::Sender<Result<Part>>) {
+    async fn object_done(&self, outcome: Outcome, sink: &mpsc::Sender<Result<Part>>) {
         let error = match outcome {
             Outcome::SinkGone => return,
             Outcome::Broken(error) => error,
             Outcome::Done { at, read } => {
-                let size = scan.inputs.get(at).map_or(0, |input| input.object.size);
+                let (uri, size) = (Arc::clone(&read.uri), read.size);
                 self.progress.objects.fetch_add(1, Ordering::Relaxed);
                 self.progress.bytes.fetch_add(size, Ordering::Relaxed);
                 self.progress.rejects.fetch_add(read.tally.rejects, Ordering::Relaxed);
@@ -416,8 +441,7 @@ impl Intake {
                 if adds_up {
                     return;
                 }
-                let uri = scan.inputs.get(at).map_or("", |input| &input.object.uri);
-                Error::failed("lines read and lines accounted for differ; this is a fault of flowproof").at(uri)
+                Error::failed("lines read and lines accounted for differ; this is a fault of flowproof").at(&*uri)
             }
         };
         // A sink that is gone does not want the error either.
@@ -435,13 +459,12 @@ impl Intake {
     ///
     /// # Errors
     /// An access error if no object at all could be read for lack of permission.
-    pub fn totals(&self, inputs: &[Input]) -> Result<Totals> {
+    pub fn totals(&self) -> Result<Totals> {
         let mut totals = Totals::default();
         let mut denied = None;
         let objects = self.objects();
-        for (at, read) in &objects {
-            let Some(Input { object, .. }) = inputs.get(*at) else { continue };
-            totals.add(object, read);
+        for (_, read) in &objects {
+            totals.add(read);
             denied = denied.or_else(|| read.access.clone().zip(read.fault.clone()));
         }
         match denied {
@@ -452,11 +475,11 @@ impl Intake {
 }
 
 impl Totals {
-    fn add(&mut self, object: &Object, read: &ObjectRead) {
+    fn add(&mut self, read: &ObjectRead) {
         let tally = &read.tally;
         if read.status() != "unreadable" {
             self.objects += 1;
-            self.bytes += object.size;
+            self.bytes += read.size;
         }
         self.text_bytes += tally.text_bytes;
         self.ok += tally.ok;
@@ -467,7 +490,7 @@ impl Totals {
         self.start_min = self.start_min.into_iter().chain(tally.start_min).min();
         self.end_max = self.end_max.into_iter().chain(tally.end_max).max();
         if let Some(fault) = &read.fault {
-            self.faults.push((object.uri.to_string(), read.status(), fault.clone()));
+            self.faults.push((read.uri.to_string(), read.status(), fault.clone()));
         }
     }
 }

@@ -79,10 +79,13 @@ impl TimeRange {
     /// A usage error if an end is not an instant or the range is empty.
     pub fn parse(from: Option<&str>, to: Option<&str>, now: UnixSeconds) -> Result<TimeRange> {
         let end = |name: &str, text: Option<&str>| {
-            text.map(|text| parse_instant(text, now).ok_or_else(|| {
-                Error::usage(format!("{name} {text:?} is not a time"))
-                    .with_hint("write 2026-10-03, 2026-10-03T08:00:00Z, now-7d or 7d (UTC)")
-            })).transpose()
+            text.map(|text| {
+                parse_instant(text, now).ok_or_else(|| {
+                    Error::usage(format!("{name} {text:?} is not a time"))
+                        .with_hint("write 2026-10-03, 2026-10-03T08:00:00Z, now-7d or 7d (UTC)")
+                })
+            })
+            .transpose()
         };
         let range = TimeRange { from: end("--from", from)?, to: end("--to", to)? };
         if range.is_empty() {
@@ -177,7 +180,9 @@ pub fn find_stamp(part: &str) -> Option<UnixSeconds> {
 fn stamp_at(text: &[u8]) -> Option<UnixSeconds> {
     let mut rest = text;
     let mut digits = |count: usize, separator: Option<u8>| -> Option<u32> {
-        if let (Some(separator), Some(first)) = (separator, rest.first()) && *first == separator {
+        if let (Some(separator), Some(first)) = (separator, rest.first())
+            && *first == separator
+        {
             rest = &rest[1..];
         }
         let (head, tail) = rest.split_at_checked(count)?;

@@ -1,6 +1,8 @@
 //! The inventory through its public face: file shapes, as-of rules, the control-plane rule, peers and destinations.
 
-use flowproof::inventory::{Basis, Cluster, EgressMode, File, Inventory, InterfaceKind, Options, ScriptOptions, check, script, tables, tables_at};
+use flowproof::inventory::{
+    Basis, Cluster, EgressMode, File, InterfaceKind, Inventory, Options, ScriptOptions, check, script, tables, tables_at,
+};
 use flowproof::time::{UnixSeconds, parse_instant};
 use proptest::prelude::*;
 use std::net::IpAddr;
@@ -124,7 +126,7 @@ fn pages_wrappers_lines_and_gzip_are_the_same() {
         let inventory = inventory(&[("2026-01-01/x.json", text)]);
         inventory.enis().iter().map(|eni| eni.id.to_string()).collect::<Vec<_>>()
     };
-    let (a, b) = (enis(&[one.clone()]), enis(&[two.clone()]));
+    let (a, b) = (enis(std::slice::from_ref(&one)), enis(std::slice::from_ref(&two)));
     for text in [
         enis(&[one.clone(), two.clone()]),
         format!("[{a},{b}]"),
@@ -145,7 +147,11 @@ fn pages_wrappers_lines_and_gzip_are_the_same() {
 #[test]
 fn bad_files_are_named() {
     let error = |text: &str| Inventory::from_files(vec![file("inv/x.json", text)], &Options::default()).unwrap_err().to_string();
-    assert!(error("{\"NetworkInterfaces\": [\n  {\"a\": }]}").starts_with("inv/x.json:2:"), "{}", error("{\"NetworkInterfaces\": [\n  {\"a\": }]}"));
+    assert!(
+        error("{\"NetworkInterfaces\": [\n  {\"a\": }]}").starts_with("inv/x.json:2:"),
+        "{}",
+        error("{\"NetworkInterfaces\": [\n  {\"a\": }]}")
+    );
     assert!(error("{\"NetworkInterfaces\": [").contains("malformed"));
     assert!(error(&"[".repeat(100_000)).contains("recursion limit"));
     assert!(error(&format!("{}1", "{\"data\":".repeat(100_000))).contains("recursion limit"));
@@ -161,7 +167,8 @@ fn cluster_names_are_exact() {
         plane("eni-1", "prod", "subnet-1", "10.0.1.1", "2026-01-02T00:00:00Z"),
         plane("eni-2", "prod-2", "subnet-1", "10.0.1.2", "2026-01-02T00:00:00Z"),
     ]);
-    let (prod, prod2) = (cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", ""), cluster("prod-2", "subnet-1", "2026-01-01T00:00:00Z", ""));
+    let (prod, prod2) =
+        (cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", ""), cluster("prod-2", "subnet-1", "2026-01-01T00:00:00Z", ""));
     let inventory = inventory(&[("2026-02-01/enis.json", &planes), ("2026-02-01/a.json", &prod), ("2026-02-01/b.json", &prod2)]);
     let names: Vec<_> = inventory.enis().iter().map(|eni| &*inventory.clusters()[eni.cluster.unwrap() as usize].name).collect();
     assert_eq!(names, ["prod", "prod-2"]);
@@ -170,7 +177,13 @@ fn cluster_names_are_exact() {
 
 #[test]
 fn doubtful_control_plane_interfaces() {
-    let spoof = eni("eni-spoof", VPC, "subnet-9", "10.0.9.1", r#","Description":"Amazon EKS prod","RequesterId":"AIDA","Attachment":{"InstanceId":"i-1","InstanceOwnerId":"111122223333"}"#);
+    let spoof = eni(
+        "eni-spoof",
+        VPC,
+        "subnet-9",
+        "10.0.9.1",
+        r#","Description":"Amazon EKS prod","RequesterId":"AIDA","Attachment":{"InstanceId":"i-1","InstanceOwnerId":"111122223333"}"#,
+    );
     let list = enis(&[
         spoof,
         plane("eni-moved", "prod", "subnet-9", "10.0.9.2", "2026-01-02T00:00:00Z"),
@@ -222,14 +235,29 @@ fn modes_are_kept_as_written_and_change_at_an_instant() {
 /// An interface was replaced, and its address handed to a pod.
 #[test]
 fn an_address_that_changes_hands() {
-    let node = |pods: &str| eni("eni-node", VPC, "subnet-1", "10.0.1.9", &format!(
-        r#","Description":"aws-K8S-i-0node","PrivateIpAddresses":[{pods}],"TagSet":[{{"Key":"cluster.k8s.amazonaws.com/name","Value":"prod"}}],
-        "Attachment":{{"AttachTime":"2026-01-01T00:00:00Z","InstanceId":"i-0node","InstanceOwnerId":"111122223333"}}"#));
+    let node = |pods: &str| {
+        eni(
+            "eni-node",
+            VPC,
+            "subnet-1",
+            "10.0.1.9",
+            &format!(
+                r#","Description":"aws-K8S-i-0node","PrivateIpAddresses":[{pods}],"TagSet":[{{"Key":"cluster.k8s.amazonaws.com/name","Value":"prod"}}],
+        "Attachment":{{"AttachTime":"2026-01-01T00:00:00Z","InstanceId":"i-0node","InstanceOwnerId":"111122223333"}}"#
+            ),
+        )
+    };
     let before = enis(&[plane("eni-plane", "prod", "subnet-1", "10.0.1.5", "2026-01-02T00:00:00Z"), node("")]);
     let after = enis(&[node(r#"{"PrivateIpAddress":"10.0.1.5","Primary":false}"#)]);
     let prod = cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", "");
-    let subnets = format!(r#"{{"Subnets":[{{"SubnetId":"subnet-1","VpcId":"{VPC}","CidrBlock":"10.0.1.0/24","AvailabilityZoneId":"euc1-az1"}}]}}"#);
-    let mut files = vec![("2026-02-01/enis.json", before.as_str()), ("2026-02-03/enis.json", &after), ("2026-02-03/prod.json", &prod), ("2026-02-03/s.json", &subnets)];
+    let subnets =
+        format!(r#"{{"Subnets":[{{"SubnetId":"subnet-1","VpcId":"{VPC}","CidrBlock":"10.0.1.0/24","AvailabilityZoneId":"euc1-az1"}}]}}"#);
+    let mut files = vec![
+        ("2026-02-01/enis.json", before.as_str()),
+        ("2026-02-03/enis.json", &after),
+        ("2026-02-03/prod.json", &prod),
+        ("2026-02-03/s.json", &subnets),
+    ];
     let kind = |inventory: &Inventory, t: &str| {
         let peer = inventory.peer(None, Some(VPC), ip("10.0.1.5"), at(t));
         (peer.kind, peer.basis, peer.az_id.map(str::to_owned), peer.extrapolated)
@@ -255,9 +283,15 @@ fn an_address_that_changes_hands() {
 
 #[test]
 fn prefixes_and_ipv6() {
-    let node = eni("eni-node", VPC, "subnet-1", "10.0.1.9", r#","Description":"","TagSet":[{"Key":"eks:cluster-name","Value":"prod"}],
+    let node = eni(
+        "eni-node",
+        VPC,
+        "subnet-1",
+        "10.0.1.9",
+        r#","Description":"","TagSet":[{"Key":"eks:cluster-name","Value":"prod"}],
         "Ipv6Addresses":[{"Ipv6Address":"2001:db8::9"}],"Ipv4Prefixes":[{"Ipv4Prefix":"10.0.1.32/28"}],"Ipv6Prefixes":[{"Ipv6Prefix":"2001:db8:0:1::/80"}],
-        "Attachment":{"InstanceId":"i-0node","InstanceOwnerId":"111122223333"}"#);
+        "Attachment":{"InstanceId":"i-0node","InstanceOwnerId":"111122223333"}"#,
+    );
     let inventory = inventory(&[("2026-02-01/enis.json", &enis(&[node]))]);
     let kind = |addr: &str| inventory.peer(None, Some(VPC), ip(addr), at("2026-02-01")).kind;
     assert_eq!(kind("10.0.1.9"), Some("eks-node"));
@@ -277,8 +311,13 @@ fn peers_over_vpcs() {
         eni("eni-c", "vpc-c", "subnet-c", "10.2.0.1", ""),
     ]);
     let peering = r#"{"VpcPeeringConnections":[{"VpcPeeringConnectionId":"pcx-1","Status":{"Code":"active"},"RequesterVpcInfo":{"VpcId":"vpc-a"},"AccepterVpcInfo":{"VpcId":"vpc-own"}}]}"#;
-    let gateway = |vpc: &str, id: &str| format!(r#"{{"TransitGatewayAttachmentId":"{id}","TransitGatewayId":"tgw-1","ResourceType":"vpc","ResourceId":"{vpc}","State":"available"}}"#);
-    let attachments = format!(r#"{{"TransitGatewayAttachments":[{},{}]}}"#, gateway("vpc-own", "tgw-attach-1"), gateway("vpc-b", "tgw-attach-2"));
+    let gateway = |vpc: &str, id: &str| {
+        format!(
+            r#"{{"TransitGatewayAttachmentId":"{id}","TransitGatewayId":"tgw-1","ResourceType":"vpc","ResourceId":"{vpc}","State":"available"}}"#
+        )
+    };
+    let attachments =
+        format!(r#"{{"TransitGatewayAttachments":[{},{}]}}"#, gateway("vpc-own", "tgw-attach-1"), gateway("vpc-b", "tgw-attach-2"));
     let t = at("2026-02-01");
     let of = |inventory: &Inventory, addr: &str| {
         let peer = inventory.peer(inventory.eni_index("eni-own"), None, ip(addr), t);
@@ -328,7 +367,16 @@ fn flow_logs_that_cannot_matter() {
         eni("eni-x", "vpc-x", "subnet-x", "10.7.0.1", ""),
     ]);
     let log = |id: &str, resource: &str| format!(r#"{{"FlowLogId":"{id}","ResourceId":"{resource}","TrafficType":"ALL"}}"#);
-    let logs = [("fl-vpc", VPC), ("fl-subnet", "subnet-1"), ("fl-x", "vpc-x"), ("fl-far", "vpc-unknown"), ("fl-eni", "eni-x"), ("fl-tgw", "tgw-1")].map(|(id, of)| log(id, of)).join(",");
+    let logs = [
+        ("fl-vpc", VPC),
+        ("fl-subnet", "subnet-1"),
+        ("fl-x", "vpc-x"),
+        ("fl-far", "vpc-unknown"),
+        ("fl-eni", "eni-x"),
+        ("fl-tgw", "tgw-1"),
+    ]
+    .map(|(id, of)| log(id, of))
+    .join(",");
     let logs = format!(r#"{{"FlowLogs":[{logs}]}}"#);
     let prod = cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", "");
     let inventory = inventory(&[("2026-02-01/e.json", &list), ("2026-02-01/f.json", &logs), ("2026-02-01/c.json", &prod)]);
@@ -424,10 +472,12 @@ proptest! {
 
 #[test]
 fn a_large_inventory_is_read_in_seconds() {
-    let list: Vec<String> = (0..20_000).map(|n: u32| {
-        let [_, a, b, c] = n.to_be_bytes();
-        eni(&format!("eni-{n:017x}"), &format!("vpc-{}", n % 50), "subnet-1", &format!("10.{a}.{b}.{c}"), "")
-    }).collect();
+    let list: Vec<String> = (0..20_000)
+        .map(|n: u32| {
+            let [_, a, b, c] = n.to_be_bytes();
+            eni(&format!("eni-{n:017x}"), &format!("vpc-{}", n % 50), "subnet-1", &format!("10.{a}.{b}.{c}"), "")
+        })
+        .collect();
     let text = enis(&list);
     let started = std::time::Instant::now();
     let inventory = inventory(&[("2026-02-01/e.json", &text)]);

@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// The command line: exit codes, formats, help, configuration, and what must not get through.
+mod cli;
 /// `sample-logs/`: every folder against the answers worked out by hand.
 mod cases;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
@@ -10,8 +12,12 @@ mod generator;
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
-/// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down; and that no line is lost.
+/// The program as its user starts it: arguments in, exit code, stdout and stderr out.
+mod program;
+/// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.
 mod properties;
+/// The same answers from S3 as from a disk, with every fault that a server may have.
+mod s3;
 /// Runs of the engine through the library, made in one place.
 mod runs;
 /// An S3 server on loopback, with faults on demand.

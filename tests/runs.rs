@@ -108,7 +108,7 @@ impl Run {
     pub(crate) fn sql(&self, sql: &str) -> Vec<Value> {
         let collected = self.runtime.block_on(self.engine.collect(sql, &[]));
         let (_, batches) = collected.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| Value::Object(value::object(batch, row)))).collect()
+        value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
     }
 
     /// Returns the one value of the one row of a statement.

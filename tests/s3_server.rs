@@ -277,7 +277,7 @@ impl State {
     fn admit<T>(&mut self, request: &S3Request<T>, arrived: Request) -> S3Result<()> {
         let (bucket, key, method) = (arrived.bucket.clone(), arrived.key.clone(), arrived.method);
         self.log.push(arrived);
-        if self.slow_down_every.is_some_and(|n| self.log.len() as u64 % n == 0) {
+        if self.slow_down_every.is_some_and(|n| (self.log.len() as u64).is_multiple_of(n)) {
             return Err(S3Error::with_message(S3ErrorCode::SlowDown, "Please reduce your request rate."));
         }
         if let Some((region, told)) = self.regions.get_mut(&bucket) {

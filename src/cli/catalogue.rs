@@ -5,7 +5,7 @@ use super::output::{self, OutputArgs};
 use crate::enrich::DERIVED;
 use crate::error::Result;
 use crate::flow::field::{FIELDS, FieldType};
-use crate::query::{connections, functions, library};
+use crate::query::{connections, functions, library, log_tables};
 use crate::report::renderer;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub enum Queries {
     /// List the shipped queries
     List {
+        /// How the list is written
         #[command(flatten)]
         output: OutputArgs,
     },
@@ -116,8 +117,16 @@ fn rows() -> Vec<Row> {
         meaning: "Fields of versions that are not known yet, by header token",
         null_when: Some("none in the record"),
     };
-    let made = |table, name: &str, kind: &DataType, meaning| Row { table, column: name.to_owned(), kind: sql_type(kind), version: None, meaning, null_when: None };
-    let derived = DERIVED.iter().map(|row| made("flows", row.name, crate::enrich::FlowColumn::Derived(row.column).field().data_type(), row.meaning));
+    let made = |table, name: &str, kind: &DataType, meaning| Row {
+        table,
+        column: name.to_owned(),
+        kind: sql_type(kind),
+        version: None,
+        meaning,
+        null_when: None,
+    };
+    let derived =
+        DERIVED.iter().map(|row| made("flows", row.name, crate::enrich::FlowColumn::Derived(row.column).field().data_type(), row.meaning));
     let connections = connections::COLUMNS.iter().map(|(name, kind, meaning)| made("connections", name, kind, meaning));
     let functions = functions::FUNCTIONS.iter().map(|(signature, meaning)| Row {
         table: "function",
@@ -127,7 +136,12 @@ fn rows() -> Vec<Row> {
         meaning,
         null_when: None,
     });
-    aws.chain([extra]).chain(derived).chain(connections).chain(functions).collect()
+    // The other tables' columns say what they are; the inventory's tables are shown by `inventory show`.
+    let whole = log_tables::schemas().into_iter().flat_map(|(table, schema)| {
+        let fields = schema.fields().clone();
+        (0..fields.len()).filter_map(move |at| fields.get(at).map(|field| made(table, field.name(), field.data_type(), "")))
+    });
+    aws.chain([extra]).chain(derived).chain(connections).chain(whole).chain(functions).collect()
 }
 
 fn sql_type(kind: &DataType) -> String {

@@ -5,7 +5,7 @@ use super::run::{InventoryArgs, S3Args};
 use super::{Context, Status, catalogue};
 use crate::error::{Error, Result};
 use crate::inventory::{self, Inventory, ScriptOptions};
-use crate::report::{Format, renderer};
+use crate::report::{Format, renderer, value};
 use crate::time::{parse_instant, rfc3339};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use clap::{Args, Subcommand};
@@ -104,7 +104,11 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
 
 async fn show(args: ShowArgs, context: &Context) -> Result<Status> {
     let inventory = args.inventory.read(context, &args.s3.options(context)).await?;
-    let at = args.at.as_deref().map(|text| parse_instant(text, context.now).ok_or_else(|| Error::usage(format!("--at {text:?} is not a time")))).transpose()?;
+    let at = args
+        .at
+        .as_deref()
+        .map(|text| parse_instant(text, context.now).ok_or_else(|| Error::usage(format!("--at {text:?} is not a time"))))
+        .transpose()?;
     if inventory.is_empty() {
         return Err(no_inventory());
     }
@@ -113,18 +117,27 @@ async fn show(args: ShowArgs, context: &Context) -> Result<Status> {
         let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
         return Err(Error::usage(format!("there is no inventory table {unknown:?}")).with_hint(format!("one of {}", names.join(", "))));
     }
-    let chosen = all.into_iter().filter(|(name, batch)| if args.table.is_empty() { batch.num_rows() > 0 } else { args.table.iter().any(|wanted| wanted == name) });
+    let chosen = all
+        .into_iter()
+        .filter(|(name, batch)| if args.table.is_empty() { batch.num_rows() > 0 } else { args.table.iter().any(|wanted| wanted == name) });
     let mut out = output::stdout();
     write_tables(&chosen.collect::<Vec<_>>(), at, args.output.format(), &mut out)?;
     out.flush()?;
     Ok(Status::Done)
 }
 
+/// The tables at an instant.
+#[derive(serde::Serialize)]
+struct Tables<'a> {
+    at: Option<String>,
+    #[serde(flatten)]
+    tables: std::collections::BTreeMap<&'a str, Vec<value::Row<'a>>>,
+}
+
 fn write_tables(tables: &[(&str, RecordBatch)], at: Option<i64>, format: Format, out: &mut (dyn Write + Send)) -> Result<()> {
     if format == Format::Json {
-        let rows = |batch: &RecordBatch| (0..batch.num_rows()).map(|row| serde_json::Value::Object(crate::report::value::object(batch, row))).collect::<serde_json::Value>();
-        let mut document: serde_json::Map<String, serde_json::Value> = tables.iter().map(|(name, batch)| ((*name).to_owned(), rows(batch))).collect();
-        document.insert("at".to_owned(), at.map(rfc3339).into());
+        let rows = |batch| value::rows(std::slice::from_ref(batch));
+        let document = Tables { at: at.map(rfc3339), tables: tables.iter().map(|(name, batch)| (*name, rows(batch))).collect() };
         serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| Error::from(std::io::Error::from(error)))?;
         return Ok(writeln!(out)?);
     }
@@ -148,7 +161,9 @@ fn write_tables(tables: &[(&str, RecordBatch)], at: Option<i64>, format: Format,
 
 fn check(inventory: &Inventory, output: OutputArgs) -> Result<Status> {
     let findings = inventory::check(inventory);
-    let texts = |of: &dyn Fn(&inventory::Finding) -> String| -> ArrayRef { Arc::new(findings.iter().map(|finding| Some(of(finding))).collect::<StringArray>()) };
+    let texts = |of: &dyn Fn(&inventory::Finding) -> String| -> ArrayRef {
+        Arc::new(findings.iter().map(|finding| Some(of(finding))).collect::<StringArray>())
+    };
     if output.format() == Format::Table {
         let mut out = output::stdout();
         for finding in &findings {
@@ -172,5 +187,6 @@ fn check(inventory: &Inventory, output: OutputArgs) -> Result<Status> {
 }
 
 fn no_inventory() -> Error {
-    Error::usage("no inventory is given, or it is empty").with_hint("flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR")
+    Error::usage("no inventory is given, or it is empty")
+        .with_hint("flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR")
 }

@@ -198,7 +198,10 @@ fn run_command(command: Command, context: &Context) -> Result<Status> {
         Command::Queries(command) => catalogue::queries(&command),
         Command::Fields(args) => catalogue::fields(&args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "flowproof", &mut std::io::stdout().lock());
+            // Into memory first: the generator panics when its reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "flowproof", &mut script);
+            std::io::stdout().lock().write_all(&script)?;
             Ok(Status::Done)
         }
         Command::Man => {

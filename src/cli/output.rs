@@ -122,7 +122,9 @@ pub fn progress(context: &Context, logs: &Arc<Logs>) -> Option<ProgressLine> {
     }
     let total: u64 = logs.inputs.iter().map(|input| input.object.size).sum();
     let bar = ProgressBar::new(total);
-    if let Ok(style) = ProgressStyle::with_template("{bar:20} {percent:>3} %  {bytes} of {total_bytes}  {binary_bytes_per_sec}  {msg}  {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{bar:20} {percent:>3} %  {bytes} of {total_bytes}  {binary_bytes_per_sec}  {msg}  {eta} left")
+    {
         bar.set_style(style);
     }
     let (shown, logs) = (bar.clone(), Arc::clone(logs));

@@ -14,6 +14,7 @@ use crate::report::Format;
 use crate::source::{self, Permission, Pruned, S3Options};
 use crate::time::rfc3339;
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -42,6 +43,25 @@ pub struct IamPolicyArgs {
     logs: Vec<String>,
     #[command(flatten)]
     s3: S3Args,
+}
+
+/// An IAM policy (IAM user guide, "IAM JSON policy elements reference").
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy<'a> {
+    version: &'static str,
+    statement: Vec<Statement<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement<'a> {
+    sid: String,
+    effect: &'static str,
+    action: &'static str,
+    resource: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Value>,
 }
 
 /// What a sample says about the whole.
@@ -94,9 +114,15 @@ async fn sample(logs: &Arc<Logs>) -> Result<Sample> {
     while let Some(part) = parts.recv().await {
         part?;
     }
-    let totals = intake.totals(&inputs)?;
+    let totals = intake.totals()?;
     let records = totals.ok + totals.nodata + totals.skipdata + totals.outside_window;
-    Ok(Sample { objects: inputs.len(), bytes: totals.bytes, text_bytes: totals.text_bytes, records, seconds: started.elapsed().as_secs_f64() })
+    Ok(Sample {
+        objects: inputs.len(),
+        bytes: totals.bytes,
+        text_bytes: totals.text_bytes,
+        records,
+        seconds: started.elapsed().as_secs_f64(),
+    })
 }
 
 fn document(logs: &Logs, sample: &Sample) -> Value {
@@ -144,9 +170,27 @@ fn page(document: &Value, out: &mut dyn Write) -> Result<()> {
     let bytes = |pointer: &str| format_bytes(count(pointer));
     let text = |pointer: &str| of(pointer).as_str().unwrap_or("unknown").to_owned();
     let number = |pointer: &str| of(pointer).as_array().map_or(0, Vec::len);
-    writeln!(out, "objects      {} ({}), keys from {} to {}", count("/objects"), bytes("/bytes"), text("/first_key_time"), text("/last_key_time"))?;
-    writeln!(out, "from         {} accounts, {} regions, {} flow logs", number("/accounts"), number("/regions"), number("/flow_log_ids"))?;
-    writeln!(out, "requests     {} LIST, {} GET; their price is not in the price list yet, so no cost is shown", count("/requests/list"), count("/requests/get"))?;
+    writeln!(
+        out,
+        "objects      {} ({}), keys from {} to {}",
+        count("/objects"),
+        bytes("/bytes"),
+        text("/first_key_time"),
+        text("/last_key_time")
+    )?;
+    writeln!(
+        out,
+        "from         accounts: {}, regions: {}, flow logs: {}",
+        number("/accounts"),
+        number("/regions"),
+        number("/flow_log_ids")
+    )?;
+    writeln!(
+        out,
+        "requests     {} LIST, {} GET; their price is not in the price list yet, so no cost is shown",
+        count("/requests/list"),
+        count("/requests/get")
+    )?;
     for by in ["account", "region", "time", "flow_log_id"] {
         let at = |what: &str| format!("/pruned/{by}/{what}");
         let (objects, prefixes) = (count(&at("objects")), count(&at("prefixes")));
@@ -187,14 +231,14 @@ pub async fn iam_policy(args: IamPolicyArgs, context: &Context) -> Result<Status
     }
     permissions.sort();
     permissions.dedup();
-    let statement = |(at, permission): (usize, &Permission)| {
-        let mut statement = json!({ "Sid": format!("FlowproofRead{}", at + 1), "Effect": "Allow", "Action": permission.action, "Resource": permission.resource });
-        if let (Some(prefix), Some(statement)) = (&permission.prefix, statement.as_object_mut()) {
-            statement.insert("Condition".into(), json!({ "StringLike": { "s3:prefix": prefix } }));
-        }
-        statement
-    };
-    let policy = json!({ "Version": "2012-10-17", "Statement": permissions.iter().enumerate().map(statement).collect::<Vec<_>>() });
+    let statements = permissions.iter().enumerate().map(|(at, permission)| Statement {
+        sid: format!("FlowproofRead{}", at + 1),
+        effect: "Allow",
+        action: permission.action,
+        resource: &permission.resource,
+        condition: permission.prefix.as_ref().map(|prefix| json!({ "StringLike": { "s3:prefix": prefix } })),
+    });
+    let policy = Policy { version: "2012-10-17", statement: statements.collect() };
     let mut out = output::stdout();
     serde_json::to_writer_pretty(&mut out, &policy).map_err(|error| Error::from(std::io::Error::from(error)))?;
     writeln!(out)?;

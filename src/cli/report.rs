@@ -3,10 +3,12 @@
 use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, QuietArgs, Status};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
+use crate::pipeline::ObjectRead;
 use crate::query::{Engine, Logs};
 use crate::report::{Format, Report, egress};
 use clap::{Args, Subcommand, ValueEnum};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The questions.
@@ -81,33 +83,46 @@ fn needs_control_planes(logs: &Logs) -> Result<()> {
             .with_hint("flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR"));
     }
     if inventory.clusters().is_empty() {
-        return Err(Error::usage("the inventory has no EKS cluster (describe-cluster)").with_hint("flowproof inventory check --inventory DIR says what is missing and how to get it"));
+        return Err(Error::usage("the inventory has no EKS cluster (describe-cluster)")
+            .with_hint("flowproof inventory check --inventory DIR says what is missing and how to get it"));
     }
     Ok(())
 }
 
 fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
-    let incomplete = report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
+    let incomplete =
+        report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
     let gaps = args.fail_on.contains(&FailOn::Gaps) && egress::has_gaps(report);
     if incomplete || rejects || gaps { Status::Incomplete } else { Status::Done }
 }
 
-/// Says on stderr what could not be read whole, and whether that makes a run incomplete.
-pub fn warn_of_faults(logs: &Arc<Logs>, max_rejects: Option<u64>) -> Status {
-    let mut status = Status::Done;
-    let mut rejects = 0;
+/// Says on stderr what could not be read whole, and whether that makes a run incomplete. A statement may scan an object
+/// several times; it counts once.
+///
+/// # Errors
+/// An access error if no object at all could be read for lack of permission.
+pub fn warn_of_faults(logs: &Arc<Logs>, max_rejects: Option<u64>) -> Result<Status> {
+    let mut objects: BTreeMap<Arc<str>, ObjectRead> = BTreeMap::new();
     for intake in logs.intakes() {
-        for (at, read) in intake.objects() {
-            rejects += read.tally.rejects;
-            if let (Some(fault), Some(input)) = (&read.fault, logs.inputs.get(at)) {
-                tracing::warn!("{}: {}: {fault}", read.status(), input.object.uri);
-                status = Status::Incomplete;
+        intake.totals()?;
+        for (_, read) in intake.objects() {
+            let known = objects.entry(Arc::clone(&read.uri)).or_insert_with(|| read.clone());
+            if read.tally.rejects > known.tally.rejects || (known.fault.is_none() && read.fault.is_some()) {
+                *known = read;
             }
         }
     }
+    let mut status = Status::Done;
+    for read in objects.values() {
+        if let Some(fault) = &read.fault {
+            tracing::warn!("{}: {}: {}", read.status(), printable(&read.uri), printable(fault));
+            status = Status::Incomplete;
+        }
+    }
+    let rejects: u64 = objects.values().map(|read| read.tally.rejects).sum();
     if rejects > 0 {
         tracing::warn!("{rejects} lines are not records; SELECT * FROM rejects shows them");
     }
-    if max_rejects.is_some_and(|max| rejects > max) { Status::Incomplete } else { status }
+    Ok(if max_rejects.is_some_and(|max| rejects > max) { Status::Incomplete } else { status })
 }

@@ -110,8 +110,10 @@ pub struct LogsArgs {
     /// Folder for spill files [default: the system's temporary folder]
     #[arg(long, value_name = "DIR", help_heading = "Resources")]
     spill_dir: Option<PathBuf>,
+    /// Where the inventory is
     #[command(flatten)]
     pub inventory: InventoryArgs,
+    /// How S3 is reached
     #[command(flatten)]
     pub s3: S3Args,
 }
@@ -124,6 +126,11 @@ enum ValidateArg {
     /// All
     Full,
 }
+
+/// Least memory that DataFusion's operators can work in.
+const MEMORY_LIMIT_MIN: usize = 32 << 20;
+/// Most objects decoded at once: each has buffers of up to 72 MiB while it is being inflated.
+const THREADS_MAX: usize = 256;
 
 /// Runs a command on the runtime; an interrupt ends it.
 ///
@@ -162,7 +169,7 @@ impl LogsArgs {
     /// Returns how many objects are decoded at once.
     pub fn threads(&self, context: &Context) -> usize {
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors)
+        self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors).min(THREADS_MAX)
     }
 
     /// Returns how many rejects a run may have.
@@ -180,11 +187,16 @@ impl LogsArgs {
         let threads = self.threads(context);
         let memory_limit = match self.memory_limit.as_ref().or(context.file.memory_limit.as_ref()) {
             None => MEMORY_LIMIT_DEFAULT,
-            Some(text) => parse_size(text).ok_or_else(|| Error::usage(format!("--memory-limit {text:?} is not a size")).with_hint("write 400M or 2G"))?,
+            Some(text) => parse_size(text)
+                .ok_or_else(|| Error::usage(format!("--memory-limit {text:?} is not a size")).with_hint("write 400M or 2G"))?,
         };
+        if memory_limit < MEMORY_LIMIT_MIN {
+            return Err(Error::usage("--memory-limit is below 32 MiB, which no query can work in"));
+        }
         let log_format = self.log_format.as_ref().or(context.file.log_format.as_ref()).map(|text| {
             Layout::from_log_format(text).ok_or_else(|| {
-                Error::usage(format!("--log-format {text:?} names no flow-log fields")).with_hint("write the names as in the flow log's definition; flowproof fields lists them")
+                Error::usage(format!("--log-format {text:?} names no flow-log fields"))
+                    .with_hint("write the names as in the flow log's definition; flowproof fields lists them")
             })
         });
         // A second call, as in tests, finds the pool built; it then keeps its size.
@@ -227,7 +239,8 @@ impl InventoryArgs {
             return Ok(Inventory::default());
         }
         let as_of = self.inventory_as_of.as_deref().map(|text| {
-            parse_instant(text, context.now).ok_or_else(|| Error::usage(format!("--inventory-as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
+            parse_instant(text, context.now)
+                .ok_or_else(|| Error::usage(format!("--inventory-as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
         });
         let files = inventory_files(dirs, options).await?;
         let inventory = Inventory::from_files(files, &inventory::Options { as_of: as_of.transpose()? })?;
@@ -263,7 +276,10 @@ fn local_files(dir: &str) -> Result<Vec<inventory::File>> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| {
-            Error::usage("cannot read the inventory").at(dir).caused_by(error).with_hint("flowproof inventory script prints the commands that collect one")
+            Error::usage("cannot read the inventory")
+                .at(dir)
+                .caused_by(error)
+                .with_hint("flowproof inventory script prints the commands that collect one")
         })?;
         let hidden = entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
         if hidden || !entry.file_type().is_file() {

@@ -58,7 +58,7 @@ pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     writer.end()?;
     drop(writer);
     out.flush()?;
-    Ok(report::warn_of_faults(&logs, args.logs.max_rejects(context)))
+    report::warn_of_faults(&logs, args.logs.max_rejects(context))
 }
 
 fn statement(args: &SqlArgs, given: &[(String, String)], now: i64) -> Result<(String, Params)> {
@@ -68,8 +68,12 @@ fn statement(args: &SqlArgs, given: &[(String, String)], now: i64) -> Result<(St
     }
     let sql = match (&args.command, &args.file) {
         (Some(sql), _) => sql.clone(),
-        (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| Error::usage("cannot read the statement").at(path).caused_by(error))?,
-        (None, None) => return Err(Error::usage("no statement is given").with_hint("add -c SQL, -f FILE or -q NAME (flowproof queries list)")),
+        (None, Some(path)) => {
+            std::fs::read_to_string(path).map_err(|error| Error::usage("cannot read the statement").at(path).caused_by(error))?
+        }
+        (None, None) => {
+            return Err(Error::usage("no statement is given").with_hint("add -c SQL, -f FILE or -q NAME (flowproof queries list)"));
+        }
     };
     Ok((sql, given.iter().map(|(name, value)| (name.clone(), library::untyped(value))).collect()))
 }

@@ -44,6 +44,12 @@ pub trait Cells {
     fn cell(&self, at: usize) -> Cell<'_>;
 }
 
+/// First instant that no record can carry: 2100-01-01. Microseconds and garbage lie beyond.
+const INSTANT_MAX: i64 = 4_102_444_800;
+/// Longest time from `start` to `end`, in seconds; a flow log aggregates over ten minutes at most.
+const INTERVAL_MAX: i64 = 86_400;
+/// First volume that no record can carry: 400 Gbit/s for ten minutes are 3 × 10^13 bytes. Sums stay far from overflow.
+const VOLUME_MAX: i64 = 1 << 46;
 /// Timestamps from here on are milliseconds: 10^11 s is the year 5138, 10^11 ms is 1973.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
@@ -149,6 +155,12 @@ impl Columns {
     pub fn push(&mut self, cells: &impl Cells, line: u64, tally: &mut Tally) -> Result<(), Fault> {
         let status = self.status(cells)?;
         let start = self.time(cells, self.slots.start, id::START)?;
+        let end = self.time(cells, self.slots.end, id::END)?;
+        if let (Some(start), Some(end)) = (start, end)
+            && end - start > INTERVAL_MAX
+        {
+            return Err((Reason::BadNumber, format!("end is {} s after start", end - start)));
+        }
         let in_window = start.is_none_or(|start| self.wanted.time.contains(start));
         let interface = self.slots.interface.and_then(|at| cells.cell(at).text());
         let wanted = in_window && self.wanted.interfaces.wants(interface);
@@ -159,7 +171,6 @@ impl Columns {
             tally.outside_window += 1;
             return Ok(());
         }
-        let end = self.time(cells, self.slots.end, id::END)?;
         tally.saw(start, end);
         match status {
             Status::Ok => tally.ok += 1,
@@ -299,12 +310,14 @@ fn number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
     };
     let fits = |value: &i64| match field {
         id::SRCPORT | id::DSTPORT => (0..=65_535).contains(value),
-        id::PROTOCOL => (0..=255).contains(value),
+        id::PROTOCOL | id::TCP_FLAGS => (0..=255).contains(value),
+        id::PACKETS | id::BYTES => (0..VOLUME_MAX).contains(value),
         _ if field.field().kind == FieldType::Int32 => (0..=i64::from(i32::MAX)).contains(value),
         _ => *value >= 0,
     };
-    match value.filter(fits) {
-        Some(value) if matches!(field, id::START | id::END) && value >= MILLISECONDS_FROM => Ok(Some(value / 1_000)),
+    let seconds = |value: i64| if matches!(field, id::START | id::END) && value >= MILLISECONDS_FROM { value / 1_000 } else { value };
+    let plausible = |value: &i64| !matches!(field, id::START | id::END) || *value < INSTANT_MAX;
+    match value.filter(fits).map(seconds).filter(plausible) {
         Some(value) => Ok(Some(value)),
         None => Err((Reason::BadNumber, format!("{} {}", field.field().name, shown(cell)))),
     }
@@ -321,7 +334,11 @@ fn parse_number(text: &[u8]) -> Option<i64> {
 
 fn check_text(cell: Cell<'_>, field: FieldId) -> Result<(), Fault> {
     let Some(text) = cell.text() else {
-        return if matches!(cell, Cell::Number(_)) { Err((Reason::BadAddress, format!("{} is a number", field.field().name))) } else { Ok(()) };
+        return if matches!(cell, Cell::Number(_)) {
+            Err((Reason::BadAddress, format!("{} is a number", field.field().name)))
+        } else {
+            Ok(())
+        };
     };
     if field == id::ACTION {
         return if matches!(text, "ACCEPT" | "REJECT") { Ok(()) } else { Err((Reason::BadAction, format!("action {}", shown(cell)))) };
@@ -382,7 +399,21 @@ mod tests {
 
     #[test]
     fn addresses_agree_with_the_standard_library() {
-        for text in ["10.0.0.1", "255.255.255.255", "256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "0.0.0.0", "1..2.3", "", "2a02:cf40::1", "::ffff:1.2.3.4", "1.2.3.4 ", "-"] {
+        for text in [
+            "10.0.0.1",
+            "255.255.255.255",
+            "256.0.0.1",
+            "1.2.3",
+            "1.2.3.4.5",
+            "01.2.3.4",
+            "0.0.0.0",
+            "1..2.3",
+            "",
+            "2a02:cf40::1",
+            "::ffff:1.2.3.4",
+            "1.2.3.4 ",
+            "-",
+        ] {
             assert_eq!(parse_address(text), text.parse().ok(), "{text:?}");
         }
     }
@@ -395,7 +426,10 @@ mod tests {
         check(id::PROTOCOL, "256", None);
         check(id::BYTES, "-", Some(None));
         check(id::BYTES, "-5", None);
-        check(id::BYTES, "999999999999999999", Some(Some(999_999_999_999_999_999)));
+        check(id::BYTES, "30000000000000", Some(Some(30_000_000_000_000)));
+        check(id::BYTES, "999999999999999999", None);
+        check(id::START, "1418530010123456", None);
+        check(id::TCP_FLAGS, "258", None);
         check(id::BYTES, "9999999999999999999", None);
         check(id::BYTES, "", None);
         check(id::START, "1418530010123", Some(Some(1_418_530_010)));

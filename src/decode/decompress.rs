@@ -5,13 +5,52 @@
 //! and the length of each member (RFC 1952 §2.3.1).
 
 use std::io::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
 /// Largest object that is read whole before it is decoded. AWS writes at most about 75 MB; its usual five-minute
 /// objects are far smaller.
 pub const WHOLE_STORED_MAX: u64 = 8 << 20;
 
-/// Most text that one call may inflate into one buffer; one buffer exists per thread.
+/// Most text that one call may inflate into one buffer.
 pub const WHOLE_TEXT_MAX: usize = 64 << 20;
+
+/// Most text in such buffers over all threads; beyond it objects stream, so that many threads do not need many buffers.
+const WHOLE_TEXT_IN_FLIGHT_MAX: usize = 192 << 20;
+
+/// Text of an object in one buffer; its room is given back when it goes.
+#[derive(Debug)]
+pub struct WholeText {
+    text: Vec<u8>,
+    _room: Room,
+}
+
+impl std::ops::Deref for WholeText {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.text
+    }
+}
+
+/// A share of [`WHOLE_TEXT_IN_FLIGHT_MAX`].
+#[derive(Debug)]
+struct Room(usize);
+
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
+
+impl Room {
+    fn take(size: usize) -> Option<Room> {
+        let fits = |taken: usize| taken.checked_add(size).filter(|taken| *taken <= WHOLE_TEXT_IN_FLIGHT_MAX);
+        IN_FLIGHT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).ok().map(|_| Room(size))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        IN_FLIGHT.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
 
 /// Stored bytes given to a streaming decoder at once. Deflate expands at most 1,032 times, so a hostile slice yields
 /// under 17 MB.
@@ -54,15 +93,16 @@ impl Encoding {
 
 /// Inflates an object that is exactly one gzip member. Returns `None` if it is not, or is damaged: the streaming
 /// decoder then finds out which, and where.
-pub fn whole_gzip(stored: &[u8]) -> Option<Vec<u8>> {
+pub fn whole_gzip(stored: &[u8]) -> Option<WholeText> {
     let size_le: [u8; 4] = stored.get(stored.len().checked_sub(4)?..)?.try_into().ok()?;
     let size = u32::from_le_bytes(size_le) as usize;
     if size > WHOLE_TEXT_MAX || size == 0 || size / 1_033 > stored.len() || is_several_members(stored, size_le) {
         return None;
     }
+    let room = Room::take(size)?;
     let mut text = vec![0; size];
     let written = libdeflater::Decompressor::new().gzip_decompress(stored, &mut text).ok()?;
-    (written == size).then_some(text)
+    (written == size).then_some(WholeText { text, _room: room })
 }
 
 /// libdeflate stops after the first member and does not say where. If a first member of `size` bytes ended before the last
@@ -79,7 +119,44 @@ pub struct Inflater {
 enum Decoder {
     Plain,
     Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+    Zstd(Box<Frames>),
+}
+
+/// Zstandard frames, one after the other (RFC 8878 §3.1).
+struct Frames {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    out: Vec<u8>,
+    /// Whether a frame has begun and not ended: an object that ends then is cut.
+    open: bool,
+}
+
+impl Frames {
+    /// Text handed on at once.
+    const OUT: usize = 128 << 10;
+
+    fn new() -> std::io::Result<Frames> {
+        Ok(Frames { decoder: zstd::stream::raw::Decoder::new()?, out: vec![0; Self::OUT], open: false })
+    }
+
+    fn write(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> std::io::Result<()> {
+        let mut input = InBuffer::around(stored);
+        loop {
+            let mut output = OutBuffer::around(&mut self.out[..]);
+            self.open = self.decoder.run(&mut input, &mut output)? != 0;
+            let full = output.pos() == Self::OUT;
+            text(output.as_slice());
+            if !self.open {
+                self.decoder.reinit()?;
+            }
+            if input.pos() == stored.len() && !(full && self.open) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn end(&self) -> std::io::Result<()> {
+        if self.open { Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "the zstd frame is cut")) } else { Ok(()) }
+    }
 }
 
 impl std::fmt::Debug for Inflater {
@@ -102,7 +179,7 @@ impl Inflater {
         let decoder = match encoding {
             Encoding::Plain | Encoding::Parquet => Decoder::Plain,
             Encoding::Gzip => Decoder::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
-            Encoding::Zstd => Decoder::Zstd(Box::new(zstd::stream::write::Decoder::new(Vec::new())?)),
+            Encoding::Zstd => Decoder::Zstd(Box::new(Frames::new()?)),
         };
         Ok(Inflater { decoder })
     }
@@ -119,7 +196,7 @@ impl Inflater {
                 return Ok(slice.len());
             }
             Decoder::Gzip(decoder) => drain(decoder.write_all(slice), decoder.get_mut(), &mut text),
-            Decoder::Zstd(decoder) => drain(decoder.write_all(slice).and_then(|()| decoder.flush()), decoder.get_mut(), &mut text),
+            Decoder::Zstd(frames) => frames.write(slice, &mut text),
         };
         outcome.map(|()| slice.len())
     }
@@ -132,7 +209,7 @@ impl Inflater {
         match &mut self.decoder {
             Decoder::Plain => Ok(()),
             Decoder::Gzip(decoder) => drain(decoder.try_finish(), decoder.get_mut(), &mut text),
-            Decoder::Zstd(decoder) => drain(decoder.flush(), decoder.get_mut(), &mut text),
+            Decoder::Zstd(frames) => frames.end(),
         }
     }
 }
@@ -178,7 +255,7 @@ mod tests {
         // Twice the same member: trailer, length and CRC of the last are those of the first.
         let member = gzip(b"same\n");
         let twice = [member.clone(), member].concat();
-        assert_eq!(whole_gzip(&twice), None);
+        assert!(whole_gzip(&twice).is_none());
         assert_eq!(stream(Encoding::Gzip, &twice).0, b"same\nsame\n");
     }
 
@@ -187,14 +264,22 @@ mod tests {
         let stored = gzip(&b"2 123456789010 eni-1235b8ca123456789\n".repeat(50));
         for at in 0..stored.len() {
             let truncated = &stored[..at];
-            assert_eq!(whole_gzip(truncated), None, "cut at {at}");
+            assert!(whole_gzip(truncated).is_none(), "cut at {at}");
             assert!(stream(Encoding::Gzip, truncated).1.is_err() || at == 0, "cut at {at}");
         }
         let mut flipped = stored.clone();
         let crc = flipped.len() - 8;
         flipped[crc] ^= 1;
-        assert_eq!(whole_gzip(&flipped), None);
+        assert!(whole_gzip(&flipped).is_none());
         assert!(stream(Encoding::Gzip, &flipped).1.is_err());
+    }
+
+    #[test]
+    fn a_cut_zstd_object_is_noticed_at_every_byte() {
+        let stored = zstd::encode_all(&b"2 123456789010 eni-1235b8ca123456789\n".repeat(50)[..], 1).unwrap();
+        for at in 1..stored.len() {
+            assert!(stream(Encoding::Zstd, &stored[..at]).1.is_err(), "cut at {at}");
+        }
     }
 
     #[test]

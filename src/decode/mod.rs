@@ -154,8 +154,7 @@ const LAYOUTS_KEPT_MAX: usize = 16;
 
 /// Returns the schema of the batches that decoding makes: the wanted fields, `extra`, `log_line`.
 pub fn schema(wanted: &Wanted) -> SchemaRef {
-    let mut fields: Vec<Field> =
-        wanted.fields.iter().map(|id| Field::new(id.field().column, id.field().kind.arrow(), true)).collect();
+    let mut fields: Vec<Field> = wanted.fields.iter().map(|id| Field::new(id.field().column, id.field().kind.arrow(), true)).collect();
     if wanted.extra {
         fields.push(extra_field());
     }

@@ -1,6 +1,6 @@
 //! One object's stored bytes → batches, in bounded steps that a thread pool can run.
 
-use super::decompress::{Encoding, Inflater, whole_gzip};
+use super::decompress::{Encoding, Inflater, WholeText, whole_gzip};
 use super::text::TextDecoder;
 use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
@@ -32,6 +32,10 @@ pub struct ObjectDecoder {
     stored_taken: u64,
     last: bool,
     fault: Option<String>,
+    /// What the inflater stumbled over; told once the text before it is decoded.
+    damage: Option<std::io::Error>,
+    /// Whether the inflater came to the end.
+    at_end: bool,
     ended: bool,
 }
 
@@ -40,16 +44,16 @@ enum Source {
     /// Nothing read yet.
     Empty,
     /// The whole text, and how much of it is decoded.
-    Whole { text: Vec<u8>, taken: usize },
+    Whole { text: WholeText, taken: usize },
     /// Stored bytes not inflated yet.
-    Streaming { inflater: Inflater, stored: Bytes },
+    Streaming { inflater: Inflater, stored: Bytes, inflated: Vec<u8>, taken: usize },
 }
 
 impl ObjectDecoder {
     /// Makes a decoder; `layout` is that of `--log-format`.
     pub fn new(wanted: Arc<Wanted>, layout: Option<&Layout>) -> ObjectDecoder {
         let text = TextDecoder::new(wanted, layout);
-        ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, ended: false }
+        ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, damage: None, at_end: false, ended: false }
     }
 
     /// Gives the next stored bytes, `last` with the end of the object. Call it when a step was [`Step::Hungry`].
@@ -75,7 +79,7 @@ impl ObjectDecoder {
             return Source::Whole { text, taken: 0 };
         }
         match Inflater::new(encoding) {
-            Ok(inflater) => Source::Streaming { inflater, stored },
+            Ok(inflater) => Source::Streaming { inflater, stored, inflated: Vec::new(), taken: 0 },
             Err(error) => {
                 self.fault = Some(error.to_string());
                 Source::Empty
@@ -88,12 +92,27 @@ impl ObjectDecoder {
         self.text.tally()
     }
 
+    fn is_drained(&self) -> bool {
+        !matches!(&self.source, Source::Streaming { inflated, taken, .. } if *taken < inflated.len())
+    }
+
     /// Decodes on until a batch is full, input is needed, or the object ends.
     ///
     /// # Errors
     /// Only for faults of this library; damage in the object ends it with [`Step::Done`].
     pub fn step(&mut self) -> Result<Step> {
         while !self.text.is_full() && self.fault.is_none() && !self.ended {
+            if self.is_drained() {
+                if let Some(error) = self.damage.take() {
+                    self.fault = Some(damage(&error, self.stored_taken, self.text.tally().lines));
+                    break;
+                }
+                if self.at_end {
+                    self.text.end();
+                    self.ended = true;
+                    break;
+                }
+            }
             match &mut self.source {
                 Source::Empty if self.last => self.ended = true,
                 Source::Empty => return Ok(Step::Hungry),
@@ -106,26 +125,29 @@ impl ObjectDecoder {
                         self.ended = true;
                     }
                 }
-                Source::Streaming { stored, .. } if stored.is_empty() && !self.last => return Ok(Step::Hungry),
-                Source::Streaming { inflater, stored } if stored.is_empty() => {
-                    let text = &mut self.text;
-                    match inflater.end(|block| text.block(block)) {
-                        // The piece of a line before the damage is not a record, even where it looks like one.
-                        Err(error) => self.fault = Some(damage(&error, self.stored_taken, text.tally().lines)),
-                        Ok(()) => {
-                            text.end();
-                            self.ended = true;
-                        }
-                    }
+                // A hostile slice inflates to millions of lines, so text goes on in pieces whatever it came from.
+                Source::Streaming { inflated, taken, .. } if *taken < inflated.len() => {
+                    let block = &inflated[*taken..inflated.len().min(*taken + TEXT_BLOCK)];
+                    self.text.block(block);
+                    *taken += block.len();
                 }
-                Source::Streaming { inflater, stored } => {
-                    let text = &mut self.text;
-                    match inflater.step(stored, |block| text.block(block)) {
-                        Ok(taken) => {
-                            *stored = stored.slice(taken..);
-                            self.stored_taken += taken as u64;
+                Source::Streaming { stored, .. } if stored.is_empty() && !self.last => return Ok(Step::Hungry),
+                Source::Streaming { inflater, stored, inflated, taken } => {
+                    inflated.clear();
+                    *taken = 0;
+                    let at_end = stored.is_empty();
+                    let outcome = match at_end {
+                        true => inflater.end(|text| inflated.extend_from_slice(text)).map(|()| 0),
+                        false => inflater.step(stored, |text| inflated.extend_from_slice(text)),
+                    };
+                    match outcome {
+                        // The piece of a line before the damage is not a record, even where it looks like one.
+                        Err(error) => self.damage = Some(error),
+                        Ok(_) if at_end => self.at_end = true,
+                        Ok(count) => {
+                            *stored = stored.slice(count..);
+                            self.stored_taken += count as u64;
                         }
-                        Err(error) => self.fault = Some(damage(&error, self.stored_taken, text.tally().lines)),
                     }
                 }
             }
@@ -147,7 +169,8 @@ mod tests {
     use crate::flow::field::id;
     use std::io::Write;
 
-    const TEXT: &[u8] = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n\
+    const TEXT: &[u8] =
+        b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n\
         2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK\n\
         2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - NODATA\n";
 

@@ -6,7 +6,7 @@
 
 use super::columns::{Cell, Cells, Columns};
 use super::object::Step;
-use super::reject::Reject;
+use super::reject::{Reason, Reject};
 use super::{BATCH_ROWS, Tally, Validation, Wanted};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
@@ -35,6 +35,7 @@ pub struct ParquetDecoder {
     tally: Tally,
     rejects: Vec<Reject>,
     size: u64,
+    is_transit_gateway: bool,
 }
 
 #[derive(Debug)]
@@ -52,7 +53,7 @@ impl ParquetDecoder {
             Err(error) => State::Done(Some(error.to_string())),
         };
         let columns = Columns::new(Arc::clone(&wanted), &Layout::default());
-        ParquetDecoder { wanted, state, columns, tally: Tally::default(), rejects: Vec::new(), size }
+        ParquetDecoder { wanted, state, columns, tally: Tally::default(), rejects: Vec::new(), size, is_transit_gateway: false }
     }
 
     /// Returns the accounting so far.
@@ -133,6 +134,7 @@ impl ParquetDecoder {
             return Err(format!("no column of a flow log among: {}", names.join(" ").chars().take(200).collect::<String>()));
         }
         self.tally.saw_layout(&layout);
+        self.is_transit_gateway = layout.is_transit_gateway();
         let keep: Vec<usize> = (0..layout.columns.len()).filter(|at| self.reads(&layout, *at)).collect();
         let mask = ProjectionMask::roots(schema, keep.iter().copied());
         let projected = Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect() };
@@ -164,7 +166,11 @@ impl ParquetDecoder {
         for row in 0..batch.num_rows() {
             self.tally.lines += 1;
             let cells = Row { columns: &columns, row };
-            if let Err((reason, detail)) = self.columns.push(&cells, self.tally.lines, &mut self.tally) {
+            let taken = match self.is_transit_gateway {
+                true => Err((Reason::TransitGateway, String::new())),
+                false => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+            };
+            if let Err((reason, detail)) = taken {
                 self.tally.rejects += 1;
                 self.rejects.push(Reject::new(self.tally.lines, reason, detail, row_text(batch, &cells).as_bytes()));
             }
@@ -203,7 +209,9 @@ impl Cells for Row<'_> {
     fn cell(&self, at: usize) -> Cell<'_> {
         match self.columns.get(at) {
             Some(Values::Numbers(values)) if values.is_valid(self.row) => Cell::Number(values.value(self.row)),
-            Some(Values::Texts(values)) if values.is_valid(self.row) && !values.value(self.row).is_empty() => Cell::Text(values.value(self.row)),
+            Some(Values::Texts(values)) if values.is_valid(self.row) && !values.value(self.row).is_empty() => {
+                Cell::Text(values.value(self.row))
+            }
             _ => Cell::Null,
         }
     }

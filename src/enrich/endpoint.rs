@@ -4,8 +4,10 @@ use super::orientation::{self, OneRecord};
 use super::{Derived, FlowColumn, numbers};
 use crate::decode::columns::parse_address;
 use crate::flow::field::{FieldId, id};
-use crate::inventory::{Eni, Inventory, InterfaceKind, Peer};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder};
+use crate::inventory::{Eni, InterfaceKind, Inventory, Peer};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder,
+};
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
 
@@ -46,12 +48,14 @@ impl<'a> Endpoints<'a> {
         let asks = |of: &[Derived]| wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if of.contains(derived)));
         let columns = Columns::new(batch);
         let start = numbers(batch, id::START);
-        let anything = wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if derived.row().reads.contains(&id::INTERFACE_ID)));
+        let anything =
+            wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if derived.row().reads.contains(&id::INTERFACE_ID)));
         let mut ends = Endpoints { inventory, columns, rows: Vec::new(), verdicts: Vec::new(), start };
         if !anything {
             return ends;
         }
-        let with_peer = asks(&[Derived::PeerAzId, Derived::PeerKind, Derived::PeerName, Derived::PeerEni, Derived::PeerVpcId, Derived::PeerTags]);
+        let with_peer =
+            asks(&[Derived::PeerAzId, Derived::PeerKind, Derived::PeerName, Derived::PeerEni, Derived::PeerVpcId, Derived::PeerTags]);
         ends.rows = ends.read_rows(batch.num_rows(), with_peer);
         if asks(&[Derived::Initiator, Derived::InitiatorRule]) {
             ends.verdicts = ends.orient(batch);
@@ -244,7 +248,11 @@ impl Columns {
     /// The address of the source's or the destination's end, as in the packet.
     fn end(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
         let [source, destination, packet_source, packet_destination] = &self.addresses;
-        if is_source? { value(packet_source, at).or_else(|| value(source, at)) } else { value(packet_destination, at).or_else(|| value(destination, at)) }
+        if is_source? {
+            value(packet_source, at).or_else(|| value(source, at))
+        } else {
+            value(packet_destination, at).or_else(|| value(destination, at))
+        }
     }
 
     fn port(&self, at: usize, is_source: Option<bool>) -> Option<u16> {

@@ -69,16 +69,45 @@ pub struct DerivedColumn {
 }
 
 const ENDS: &[FieldId] = &[
-    id::INTERFACE_ID, id::SRCADDR, id::DSTADDR, id::SRCPORT, id::DSTPORT, id::START, id::PKT_SRCADDR, id::PKT_DSTADDR, id::FLOW_DIRECTION,
+    id::INTERFACE_ID,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::SRCPORT,
+    id::DSTPORT,
+    id::START,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::FLOW_DIRECTION,
     id::TRAFFIC_PATH,
 ];
 const ORIENTED: &[FieldId] = &[
-    id::INTERFACE_ID, id::SRCADDR, id::DSTADDR, id::SRCPORT, id::DSTPORT, id::PROTOCOL, id::START, id::TCP_FLAGS, id::PKT_SRCADDR,
-    id::PKT_DSTADDR, id::FLOW_DIRECTION, id::TRAFFIC_PATH,
+    id::INTERFACE_ID,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::SRCPORT,
+    id::DSTPORT,
+    id::PROTOCOL,
+    id::START,
+    id::TCP_FLAGS,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::FLOW_DIRECTION,
+    id::TRAFFIC_PATH,
 ];
 const PEER: &[FieldId] = &[
-    id::INTERFACE_ID, id::SRCADDR, id::DSTADDR, id::SRCPORT, id::DSTPORT, id::START, id::VPC_ID, id::PKT_SRCADDR, id::PKT_DSTADDR,
-    id::FLOW_DIRECTION, id::TRAFFIC_PATH, id::PKT_SRC_AWS_SERVICE, id::PKT_DST_AWS_SERVICE,
+    id::INTERFACE_ID,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::SRCPORT,
+    id::DSTPORT,
+    id::START,
+    id::VPC_ID,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::FLOW_DIRECTION,
+    id::TRAFFIC_PATH,
+    id::PKT_SRC_AWS_SERVICE,
+    id::PKT_DST_AWS_SERVICE,
 ];
 
 const fn d(column: Derived, name: &'static str, meaning: &'static str, reads: &'static [FieldId]) -> DerivedColumn {

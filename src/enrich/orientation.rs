@@ -136,7 +136,7 @@ pub struct Biflow {
     pub peer_serves: bool,
     /// Whether enough distinct remote ports were seen on the interface's (address, port).
     pub local_serves: bool,
-    /// Whether the interface reached the peer's (address, port) by accepted egress in the same hour.
+    /// Whether the interface opened an accepted connection to the peer's (address, port) in the same hour.
     pub contacted: bool,
 }
 
@@ -177,11 +177,18 @@ impl Biflow {
     }
 
     /// Rules `reply` and `reject`: nothing went out, and what came in was stopped. From an end that the interface had
-    /// contacted it is a reply; else an attempt that never got in.
+    /// opened a connection to it is a reply; else, and at the API server's own port, an attempt that never got in.
     fn by_reject(&self) -> Option<Verdict> {
-        let stopped = self.out.records() == 0 && self.back.rejected > 0 && self.back.accepted == 0;
-        let by = if self.contacted { verdict(Side::Local, "reply", Confidence::High) } else { verdict(Side::Peer, "reject", Confidence::Medium) };
-        stopped.then_some(by)
+        let by = match self.contacted && self.local_port != API_SERVER_PORT {
+            true => verdict(Side::Local, "reply", Confidence::High),
+            false => verdict(Side::Peer, "reject", Confidence::Medium),
+        };
+        self.is_stopped().then_some(by)
+    }
+
+    /// Whether nothing went out, and all that came in was rejected.
+    pub fn is_stopped(&self) -> bool {
+        self.out.records() == 0 && self.back.rejected > 0 && self.back.accepted == 0
     }
 
     /// Rules 4 and 5.

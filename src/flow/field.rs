@@ -46,7 +46,14 @@ pub struct Field {
     pub null_when: &'static str,
 }
 
-const fn f(name: &'static str, column: &'static str, kind: FieldType, version: u8, meaning: &'static str, null_when: &'static str) -> Field {
+const fn f(
+    name: &'static str,
+    column: &'static str,
+    kind: FieldType,
+    version: u8,
+    meaning: &'static str,
+    null_when: &'static str,
+) -> Field {
     Field { name, column, kind, version, meaning, null_when }
 }
 

@@ -107,7 +107,12 @@ mod tests {
 
     #[test]
     fn records_are_not_headers() {
-        for line in ["2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK", "eni-0abc ingress", "", "bogus line"] {
+        for line in [
+            "2 123456789010 eni-1235b8ca123456789 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK",
+            "eni-0abc ingress",
+            "",
+            "bogus line",
+        ] {
             assert_eq!(Layout::from_header(line), None, "{line}");
         }
     }

@@ -9,7 +9,9 @@ use crate::inventory::control_plane::{self, Judgement};
 use crate::inventory::destinations::Answer;
 use crate::inventory::json::{self, Contents};
 use crate::inventory::kinds::{self, InterfaceKind};
-use crate::inventory::members::{cluster_of_tags, connect_gateways, endpoint_kinds, fits, instance_clusters, join_cluster, member_of, new_eni, one_key, overlay};
+use crate::inventory::members::{
+    cluster_of_tags, connect_gateways, endpoint_kinds, fits, instance_clusters, join_cluster, member_of, new_eni, one_key, overlay,
+};
 use crate::inventory::model::*;
 use crate::inventory::ranges::Ranges;
 use crate::inventory::scope::Scope;
@@ -23,6 +25,11 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Kind of a resource, its id, and the account where ids are unique within one only.
+type ResourceKey = (&'static str, Arc<str>, Option<Arc<str>>);
+/// AZ names are an account's own.
+type ZoneName = (Option<Arc<str>>, Arc<str>);
 
 /// What was listed where: the unit in which absence proves something.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,7 +72,7 @@ struct Builder {
     scopes: Scopes<Listed>,
     enis: Timeline<Arc<str>, EniFact>,
     eni_sightings: Vec<(Seen, EniSighting)>,
-    resources: Timeline<(&'static str, Arc<str>, Option<Arc<str>>), Item>,
+    resources: Timeline<ResourceKey, Item>,
     owners: HashMap<(&'static str, Arc<str>), Owner>,
     gone: Vec<(Arc<str>, UnixSeconds)>,
     clusters: Vec<(Seen, Cluster)>,
@@ -123,7 +130,9 @@ impl Builder {
                 let (key, id) = item.key();
                 let id = id.clone();
                 let seen_at = self.dating(scope, seen, dated);
-                let listed = seen.is_none().then(|| self.scopes.listed(Listed::Aws { key, account: owner.account.clone(), region: owner.region.clone() }, dated));
+                let listed = seen
+                    .is_none()
+                    .then(|| self.scopes.listed(Listed::Aws { key, account: owner.account.clone(), region: owner.region.clone() }, dated));
                 // AZ names mean something else in each account.
                 let per_account = if key == "AvailabilityZones" { owner.account.clone() } else { None };
                 self.owners.entry((key, id.clone())).or_insert(owner);
@@ -175,7 +184,9 @@ impl Builder {
         let seen = self.dating(scope, eni.seen, dated);
         let listing = Listed::Aws { key: NETWORK_INTERFACES, account: owner.account.clone(), region: owner.region.clone() };
         let listed = (eni.seen.is_none() && !eni.beside).then(|| self.scopes.listed(listing, dated));
-        if let (Seen::At(t) | Seen::From(t), Some(from)) = (seen, eni.life.from) && from > t {
+        if let (Seen::At(t) | Seen::From(t), Some(from)) = (seen, eni.life.from)
+            && from > t
+        {
             eni.life.from = None;
         }
         let facts = std::iter::once(EniFact::Exists)
@@ -217,7 +228,9 @@ impl Builder {
             }
             let seen = scope.at.map_or(Seen::Undated, Seen::At);
             // Of several lives of one name the one that lived when the objects were collected.
-            let lived = |index: &&u32| self.inventory.clusters.get(**index as usize).is_some_and(|c| scope.at.is_none_or(|at| c.valid.contains(at)));
+            let lived = |index: &&u32| {
+                self.inventory.clusters.get(**index as usize).is_some_and(|c| scope.at.is_none_or(|at| c.valid.contains(at)))
+            };
             let Some(cluster) = clusters.iter().filter(lived).max().or(clusters.iter().max()).copied() else {
                 *unplaced.entry(scope.path.clone()).or_default() += 1;
                 continue;
@@ -311,7 +324,7 @@ impl Builder {
                 self.inventory.push(item.clone(), account_id.clone(), owner.region.clone(), claim);
             }
         }
-        let zones: HashMap<(Option<Arc<str>>, Arc<str>), Arc<str>> =
+        let zones: HashMap<ZoneName, Arc<str>> =
             self.inventory.zones.iter().map(|zone| ((zone.account_id.clone(), zone.item.name.clone()), zone.item.id.clone())).collect();
         for subnet in self.inventory.subnets.iter_mut().filter(|subnet| subnet.item.az_id.is_none()) {
             let name = subnet.item.az_name.clone();
@@ -326,9 +339,10 @@ impl Builder {
         let mut clusters: Vec<Cluster> = Vec::new();
         let (dated, open): (Vec<_>, Vec<_>) = sightings.into_iter().partition(|(_, cluster)| cluster.created_at.is_some());
         for (seen, cluster) in dated.into_iter().chain(open) {
-            let same = clusters.iter_mut().rev().find(|known| {
-                known.arn == cluster.arn && (cluster.created_at.is_none() || known.created_at == cluster.created_at)
-            });
+            let same = clusters
+                .iter_mut()
+                .rev()
+                .find(|known| known.arn == cluster.arn && (cluster.created_at.is_none() || known.created_at == cluster.created_at));
             let at = match seen {
                 Seen::Undated => i64::MIN,
                 Seen::At(t) | Seen::From(t) => t,
@@ -344,7 +358,9 @@ impl Builder {
         clusters.sort_by(|a, b| (&a.arn, a.created_at).cmp(&(&b.arn, b.created_at)));
         for at in 1..clusters.len() {
             let (before, after) = clusters.split_at_mut(at);
-            if let (Some(before), Some(after)) = (before.last_mut(), after.first()) && before.arn == after.arn {
+            if let (Some(before), Some(after)) = (before.last_mut(), after.first())
+                && before.arn == after.arn
+            {
                 before.valid.to = after.created_at.unwrap_or(i64::MAX);
             }
         }
@@ -406,9 +422,12 @@ impl Builder {
                 Some(name) => self.clusters_named(name, &change.owner),
                 None => self.clusters_of_scope(&change.scope),
             };
-            let lived = index.iter().copied().filter(|i| self.inventory.clusters.get(*i as usize).is_some_and(|c| c.valid.contains(change.at)));
+            let lived =
+                index.iter().copied().filter(|i| self.inventory.clusters.get(*i as usize).is_some_and(|c| c.valid.contains(change.at)));
             let Some(cluster) = lived.max().and_then(|i| self.inventory.clusters.get_mut(i as usize)) else {
-                self.inventory.warnings.push(format!("{}: an update of the egress mode names no cluster of the inventory, ignored", change.scope.path));
+                self.inventory
+                    .warnings
+                    .push(format!("{}: an update of the egress mode names no cluster of the inventory, ignored", change.scope.path));
                 continue;
             };
             if change.status == "Failed" || change.status == "Cancelled" {
@@ -511,7 +530,7 @@ impl Builder {
         let inventory = &mut self.inventory;
         let subnets: HashMap<Arc<str>, Arc<str>> =
             inventory.subnets.iter().filter_map(|subnet| Some((subnet.item.id.clone(), subnet.item.az_id.clone()?))).collect();
-        let zones: HashMap<(Option<&Arc<str>>, &Arc<str>), &Arc<str>> =
+        let zones: HashMap<_, _> =
             inventory.zones.iter().map(|zone| ((zone.account_id.as_ref(), &zone.item.name), &zone.item.id)).collect();
         for eni in inventory.enis.iter_mut().filter(|eni| eni.az_id.is_none()) {
             let of_subnet = eni.subnet_id.as_ref().and_then(|subnet| subnets.get(subnet)).cloned();

@@ -85,7 +85,8 @@ fn control_plane(inventory: &Inventory) -> Finding {
     let have = |index: u32| inventory.enis.iter().any(|eni| eni.control_plane.is_some() && eni.cluster == Some(index));
     let count = inventory.enis.iter().filter(|eni| eni.control_plane.is_some()).count();
     let with = (0..inventory.clusters.len() as u32).filter(|index| have(*index)).count();
-    let presence = if count > 0 && !inventory.suspects.is_empty() { Presence::Partial } else { Presence::of(with, inventory.clusters.len()) };
+    let presence =
+        if count > 0 && !inventory.suspects.is_empty() { Presence::Partial } else { Presence::of(with, inventory.clusters.len()) };
     Finding {
         answer: "control-plane interfaces",
         presence,
@@ -114,7 +115,12 @@ fn kubernetes(inventory: &Inventory) -> Finding {
     Finding {
         answer: "egress destinations named by configuration",
         presence: Presence::of(with.len(), inventory.clusters.len()),
-        found: format!("webhook or API-service ends of {} of {} clusters; {} node addresses", with.len(), inventory.clusters.len(), inventory.nodes.len()),
+        found: format!(
+            "webhook or API-service ends of {} of {} clusters; {} node addresses",
+            with.len(),
+            inventory.clusters.len(),
+            inventory.nodes.len()
+        ),
         why: "without them a webhook is only a pod, and a pod only an address",
         command: "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations,apiservices,customresourcedefinitions,services,endpointslices,nodes,pods -A -o json",
     }
@@ -160,7 +166,12 @@ fn peers_over_vpcs(inventory: &Inventory) -> Finding {
     Finding {
         answer: "peers in other VPCs",
         presence,
-        found: format!("{} VPCs, {} peerings, {} transit gateway attachments", inventory.vpcs.len(), inventory.peerings.len(), inventory.attachments.len()),
+        found: format!(
+            "{} VPCs, {} peerings, {} transit gateway attachments",
+            inventory.vpcs.len(),
+            inventory.peerings.len(),
+            inventory.attachments.len()
+        ),
         why: "an address that several VPCs use is resolved only along known connections",
         command: "aws ec2 describe-vpcs; aws ec2 describe-vpc-peering-connections; aws ec2 describe-transit-gateway-attachments",
     }
@@ -189,7 +200,8 @@ fn public_names(inventory: &Inventory) -> Finding {
 }
 
 fn time(inventory: &Inventory) -> Finding {
-    let instants: Vec<String> = [inventory.eni_snapshots.first(), inventory.eni_snapshots.last()].into_iter().flatten().map(|t| crate::time::rfc3339(*t)).collect();
+    let instants: Vec<String> =
+        [inventory.eni_snapshots.first(), inventory.eni_snapshots.last()].into_iter().flatten().map(|t| crate::time::rfc3339(*t)).collect();
     let span = if instants.is_empty() { String::new() } else { format!(" from {}", instants.join(" to ")) };
     Finding {
         answer: "validity over time",

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// A Service of a cluster.
 type ServiceKey = (u32, Arc<str>, Arc<str>);
+/// Name of the port, the port, and an address behind it, with when.
+type Endpoint = (Arc<str>, u16, IpAddr, Claim);
 
 /// Returns the cluster of each folder, by the nodes' instances and the `default/kubernetes` endpoints in it.
 pub(super) fn folders<'a>(inventory: &Inventory, objects: impl Iterator<Item = (&'a str, &'a [KubeFact])>) -> HashMap<String, u32> {
@@ -58,7 +60,7 @@ pub(super) fn folders<'a>(inventory: &Inventory, objects: impl Iterator<Item = (
 /// Builds the look-ups of destinations from the dated facts.
 pub(super) fn index(inventory: &mut Inventory) {
     let mut ports: HashMap<ServiceKey, Vec<(u16, Arc<str>, Claim)>> = HashMap::new();
-    let mut endpoints: HashMap<ServiceKey, Vec<(Arc<str>, u16, IpAddr, Claim)>> = HashMap::new();
+    let mut endpoints: HashMap<ServiceKey, Vec<Endpoint>> = HashMap::new();
     for (at, held) in (0..).zip(&inventory.kube) {
         match &held.fact {
             KubeFact::Node { addr, .. } => inventory.nodes.entry(*addr).or_default().push(at),
@@ -80,7 +82,8 @@ pub(super) fn index(inventory: &mut Inventory) {
     forget_host_pods(inventory);
     for held in &inventory.kube {
         let KubeFact::Call { caller, name, target, .. } = &held.fact else { continue };
-        let listener = |basis, claim| Listener { kind: caller.destination_kind(), name: format!("{}/{name}", caller.resource()), basis, claim };
+        let listener =
+            |basis, claim| Listener { kind: caller.destination_kind(), name: format!("{}/{name}", caller.resource()), basis, claim };
         match target {
             CallTarget::Url { host, port } => match host.parse::<IpAddr>() {
                 Ok(addr) => inventory.listeners.entry((held.cluster, addr, *port)).or_default().push(listener("url", held.claim)),
@@ -91,7 +94,11 @@ pub(super) fn index(inventory: &mut Inventory) {
                 for (_, port_name, of_port) in ports.get(&key).into_iter().flatten().filter(|(number, ..)| number == port) {
                     for (_, end_port, addr, of_end) in endpoints.get(&key).into_iter().flatten().filter(|(name, ..)| name == port_name) {
                         if let Some(claim) = held.claim.and(of_port).and_then(|claim| claim.and(of_end)) {
-                            inventory.listeners.entry((held.cluster, *addr, *end_port)).or_default().push(listener("endpoint-slice", claim));
+                            inventory
+                                .listeners
+                                .entry((held.cluster, *addr, *end_port))
+                                .or_default()
+                                .push(listener("endpoint-slice", claim));
                         }
                     }
                 }

@@ -126,7 +126,10 @@ impl Inventory {
             return None;
         }
         let facts = self.facts_at(&self.nodes, cluster, addr, t);
-        let names: Vec<_> = facts.iter().filter_map(|held| if let KubeFact::Node { name, .. } = &held.fact { Some(format!("kubelet/{name}")) } else { None }).collect();
+        let names: Vec<_> = facts
+            .iter()
+            .filter_map(|held| if let KubeFact::Node { name, .. } = &held.fact { Some(format!("kubelet/{name}")) } else { None })
+            .collect();
         if !names.is_empty() {
             return Some(Destination::new("kubelet", "node", names));
         }
@@ -137,11 +140,17 @@ impl Inventory {
     fn by_dns(&self, cluster: u32, of_cluster: Option<&Cluster>, addr: IpAddr, t: UnixSeconds) -> Option<Destination> {
         let hosts = self.hosts.get(&cluster)?;
         let vpc = of_cluster.and_then(|cluster| cluster.vpc_id.as_deref());
-        let answers = self.answers.get(&addr)?.iter().filter(|answer| answer.vpc_id.is_none() || vpc.is_none() || answer.vpc_id.as_deref() == vpc);
-        let named: Vec<(&NamedHost, i64)> =
-            answers.flat_map(|answer| hosts.iter().filter(|host| host.host == answer.host).map(|host| (host, answer.at.abs_diff(t) as i64))).collect();
+        let answers =
+            self.answers.get(&addr)?.iter().filter(|answer| answer.vpc_id.is_none() || vpc.is_none() || answer.vpc_id.as_deref() == vpc);
+        let named: Vec<(&NamedHost, i64)> = answers
+            .flat_map(|answer| hosts.iter().filter(|host| host.host == answer.host).map(|host| (host, answer.at.abs_diff(t) as i64)))
+            .collect();
         let (nearest, _) = named.iter().min_by_key(|(host, distance)| (*distance, *host))?;
-        Some(Destination::new(nearest.kind, "dns", named.iter().filter(|(host, _)| host.kind == nearest.kind).map(|(host, _)| host.host.to_string())))
+        Some(Destination::new(
+            nearest.kind,
+            "dns",
+            named.iter().filter(|(host, _)| host.kind == nearest.kind).map(|(host, _)| host.host.to_string()),
+        ))
     }
 
     fn pod(&self, cluster: u32, peer: &Peer<'_>, addr: IpAddr, t: UnixSeconds) -> Option<Destination> {
@@ -169,7 +178,8 @@ impl Inventory {
             return Some(Destination::new("aws-service", "pkt-dst-aws-service", [name(service, region)]));
         }
         let best = ranges.first()?;
-        let specific = ranges.iter().filter(|range| range.prefix == best.prefix && (&*range.service == "AMAZON") == (&*best.service == "AMAZON"));
+        let specific =
+            ranges.iter().filter(|range| range.prefix == best.prefix && (&*range.service == "AMAZON") == (&*best.service == "AMAZON"));
         Some(Destination::new("aws-service", "ip-ranges", specific.map(|range| name(&range.service, Some(&range.region)))))
     }
 }

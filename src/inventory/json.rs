@@ -45,6 +45,10 @@ pub(super) fn read(file: &File) -> Result<Contents> {
     let bytes = inflated(file)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
     let mut contents = Contents::default();
+    // A README or a CSV beside the JSON is no damaged inventory file, only none.
+    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return Ok(contents);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     while deserializer.end().is_err() {
         Node { out: &mut contents }.deserialize(&mut deserializer).map_err(|error| malformed(file, &error))?;
@@ -151,8 +155,18 @@ impl<'de> Visitor<'de> for Node<'_> {
 }
 
 /// Keys by which a wrapper gives time and scope to the data inside.
-const WRAPPER_KEYS: [&str; 10] =
-    ["collected_at", "collectedAt", "account_id", "accountId", "region", "cluster_name", "clusterName", "cluster_arn", "clusterArn", "prefix_list_id"];
+const WRAPPER_KEYS: [&str; 10] = [
+    "collected_at",
+    "collectedAt",
+    "account_id",
+    "accountId",
+    "region",
+    "cluster_name",
+    "clusterName",
+    "cluster_arn",
+    "clusterArn",
+    "prefix_list_id",
+];
 
 fn is_wrapper(rest: &Value) -> bool {
     // A resolver query log line carries account_id and region too; it is dated by itself.
@@ -238,7 +252,11 @@ pub(super) fn instant_of(value: &Value) -> Option<UnixSeconds> {
     match value {
         // No clock: a relative time is no evidence, so only absolute ones are taken.
         Value::String(text) if text.starts_with(|c: char| c.is_ascii_digit()) && text.len() >= 10 => {
-            if text.contains('-') { parse_instant(text, 0).or_else(|| find_stamp(text)) } else { find_stamp(text) }
+            if text.contains('-') {
+                parse_instant(text, 0).or_else(|| find_stamp(text))
+            } else {
+                find_stamp(text)
+            }
         }
         Value::Number(number) => {
             let number = number.as_f64().filter(|number| number.is_finite() && *number > 0.0)?;

@@ -112,7 +112,12 @@ impl InterfaceKind {
     pub fn is_path_device(self) -> bool {
         matches!(
             self,
-            Self::NatGateway | Self::VpcEndpoint | Self::GatewayLoadBalancerEndpoint | Self::FirewallEndpoint | Self::Gwlb | Self::TransitGateway
+            Self::NatGateway
+                | Self::VpcEndpoint
+                | Self::GatewayLoadBalancerEndpoint
+                | Self::FirewallEndpoint
+                | Self::Gwlb
+                | Self::TransitGateway
         )
     }
 
@@ -184,7 +189,9 @@ pub(super) fn family(interface_type: &str, description: &str, requester: Option<
         // The type is AWS's own word; the description of a load balancer says which one.
         (Some(InterfaceKind::Alb), Some((_, kind, _))) if kind.is_load_balancer() => *kind,
         (Some(kind), _) => kind,
-        (None, Some((_, InterfaceKind::ClassicElb, _))) if requester.is_some_and(|requester| requester != "amazon-elb") => InterfaceKind::Other,
+        (None, Some((_, InterfaceKind::ClassicElb, _))) if requester.is_some_and(|requester| requester != "amazon-elb") => {
+            InterfaceKind::Other
+        }
         (None, Some((_, InterfaceKind::EcsTask, _))) if !description.contains(":ecs:") => InterfaceKind::Other,
         (None, Some((_, kind, _))) => *kind,
         (None, None) if requester == Some("amazon-rds") => InterfaceKind::Rds,
@@ -252,7 +259,12 @@ mod tests {
         check("natGateway", "Interface for NAT Gateway nat-0abc", InterfaceKind::NatGateway, Some("nat-0abc"));
         check("vpc_endpoint", "VPC Endpoint Interface vpce-0aaa", InterfaceKind::VpcEndpoint, Some("vpce-0aaa"));
         check("interface", "VPC Endpoint Interface: vpce-0aaa", InterfaceKind::VpcEndpoint, Some("vpce-0aaa"));
-        check("gateway_load_balancer_endpoint", "VPC Endpoint Interface vpce-0f", InterfaceKind::GatewayLoadBalancerEndpoint, Some("vpce-0f"));
+        check(
+            "gateway_load_balancer_endpoint",
+            "VPC Endpoint Interface vpce-0f",
+            InterfaceKind::GatewayLoadBalancerEndpoint,
+            Some("vpce-0f"),
+        );
         check("interface", "Resource Gateway Interface rgw-01", InterfaceKind::ResourceGateway, Some("rgw-01"));
         check("interface", "ELB app/web/50dc6c495c0c9188", InterfaceKind::Alb, Some("app/web/50dc6c495c0c9188"));
         check("load_balancer", "ELB app/web/50dc", InterfaceKind::Alb, Some("app/web/50dc"));
@@ -260,7 +272,12 @@ mod tests {
         check("gateway_load_balancer", "ELB gwy/fw/50dc", InterfaceKind::Gwlb, Some("gwy/fw/50dc"));
         check("interface", "ELB classic", InterfaceKind::ClassicElb, Some("classic"));
         check("lambda", "AWS Lambda VPC ENI-resize-1111-22", InterfaceKind::Lambda, Some("resize-1111-22"));
-        check("transit_gateway", "Network Interface for Transit Gateway Attachment tgw-attach-0a", InterfaceKind::TransitGateway, Some("tgw-attach-0a"));
+        check(
+            "transit_gateway",
+            "Network Interface for Transit Gateway Attachment tgw-attach-0a",
+            InterfaceKind::TransitGateway,
+            Some("tgw-attach-0a"),
+        );
         check("interface", "Route 53 Resolver: rslvr-in-0a:rni-0b", InterfaceKind::Resolver, Some("rslvr-in-0a"));
         check("interface", "RDSNetworkInterface", InterfaceKind::Rds, None);
         check("interface", "Network interface for DBProxy orders", InterfaceKind::RdsProxy, None);

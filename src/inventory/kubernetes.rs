@@ -42,7 +42,7 @@ fn read(kind: &str, v: &Value, out: &mut Vec<Sighting>) {
         _ => return,
     };
     // A Service's endpoints move between slices, so a slice's own age says nothing about them.
-    let created = (kind != "EndpointSlice").then(|| meta.created).flatten();
+    let created = if kind == "EndpointSlice" { None } else { meta.created };
     out.push(Sighting::Kube { kind, thing, life: Life::began(created), facts });
 }
 

@@ -233,7 +233,9 @@ impl Inventory {
         });
         own.any(|(index, cluster)| {
             let of_vpc = cluster.vpc_id.as_ref().and_then(|vpc| self.enis_of.get(vpc)).into_iter().flatten();
-            let mut planes = of_vpc.filter_map(|at| self.enis.get(*at as usize)).filter(|eni| eni.control_plane.is_some() && eni.cluster == Some(index as u32));
+            let mut planes = of_vpc
+                .filter_map(|at| self.enis.get(*at as usize))
+                .filter(|eni| eni.control_plane.is_some() && eni.cluster == Some(index as u32));
             let first = planes.next();
             first.is_none_or(|first| wanted(first) || planes.any(wanted))
         })

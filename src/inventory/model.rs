@@ -200,7 +200,8 @@ impl Cluster {
             Some((_, to, _)) => mode.as_deref() == Some(to),
             None => until == i64::MAX,
         };
-        let inside = |(at, mode): &(UnixSeconds, EgressMode)| if *at == i64::MIN { fits_undated(mode) } else { since <= *at && *at < until };
+        let inside =
+            |(at, mode): &(UnixSeconds, EgressMode)| if *at == i64::MIN { fits_undated(mode) } else { since <= *at && *at < until };
         let known = |entry: &&(UnixSeconds, EgressMode)| inside(entry) && entry.1 != EgressMode::Unknown;
         let before = self.mode_seen.iter().rev().filter(known).find(|(at, _)| *at <= t);
         let after = self.mode_seen.iter().filter(known).find(|(at, _)| *at > t);

@@ -312,7 +312,8 @@ impl Inventory {
 
     /// Returns what an interface is called: its resource, its cluster's control plane, its node or instance, its `Name`.
     pub fn eni_name<'a>(&'a self, eni: &'a Eni) -> Option<&'a str> {
-        let cluster = eni.cluster.filter(|_| eni.kind == InterfaceKind::EksControlPlane).and_then(|index| self.clusters.get(index as usize));
+        let cluster =
+            eni.cluster.filter(|_| eni.kind == InterfaceKind::EksControlPlane).and_then(|index| self.clusters.get(index as usize));
         let of_cluster = cluster.map(|cluster| &*cluster.name);
         of_cluster.or(eni.resource.as_deref()).or_else(|| eni.name_tag()).or(eni.instance_id.as_deref())
     }

@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn specific_services_come_before_the_superset() {
         let old = vec![range("3.0.0.0/8", "OLD")];
-        let new = vec![range("3.5.136.0/22", "AMAZON"), range("3.5.136.0/22", "S3"), range("3.5.0.0/16", "EC2"), range("2a05:d014::/36", "EC2")];
+        let new =
+            vec![range("3.5.136.0/22", "AMAZON"), range("3.5.136.0/22", "S3"), range("3.5.0.0/16", "EC2"), range("2a05:d014::/36", "EC2")];
         let ranges = Ranges::new(vec![(2, new), (1, old)]);
         let names = |addr: &str| ranges.candidates(addr.parse().unwrap()).iter().map(|r| r.service.to_string()).collect::<Vec<_>>();
         assert_eq!(names("3.5.137.9"), ["S3", "EC2", "AMAZON"]);

@@ -24,7 +24,9 @@ pub(super) struct Scope {
 const REGION_AREAS: [&str; 12] = ["us", "eu", "ap", "sa", "ca", "me", "af", "il", "cn", "mx", "eusc", "us-iso"];
 
 fn is_region(part: &str) -> bool {
-    region_of_zone(part) == Some(part) && part.split('-').count() >= 3 && part.split('-').next().is_some_and(|area| REGION_AREAS.contains(&area))
+    region_of_zone(part) == Some(part)
+        && part.split('-').count() >= 3
+        && part.split('-').next().is_some_and(|area| REGION_AREAS.contains(&area))
 }
 
 /// Returns the words of a path part that could be an account, region or id.
@@ -72,7 +74,9 @@ impl Scope {
             return **cluster == *name || **cluster == *arn;
         }
         self.path.split(['/', '\\']).any(|part| {
-            part == name || part.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '_', ' ', '@'])) || part.contains(&arn.replace(['/', ':'], "_"))
+            part == name
+                || part.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '_', ' ', '@']))
+                || part.contains(&arn.replace(['/', ':'], "_"))
         })
     }
 
@@ -80,7 +84,8 @@ impl Scope {
     /// Weaker than [`Scope::names_cluster`]: `k8s-prod-2` ends with the name of a cluster `2` as well, so the longest name wins.
     pub(super) fn ends_with_cluster(&self, name: &str) -> bool {
         let ends = |part: &str| part.strip_suffix(name).is_some_and(|rest| rest.ends_with(['-', '_', '.', ' ', '@']));
-        self.cluster.is_none() && self.path.split(['/', '\\']).any(|part| ends(part) || part.rsplit_once('.').is_some_and(|(stem, _)| ends(stem)))
+        self.cluster.is_none()
+            && self.path.split(['/', '\\']).any(|part| ends(part) || part.rsplit_once('.').is_some_and(|(stem, _)| ends(stem)))
     }
 
     /// Returns the folder that the file lies in.
@@ -101,7 +106,12 @@ mod tests {
             assert_eq!(scope.at.map(rfc3339).as_deref(), at, "{path}");
             assert_eq!((scope.owner.account.as_deref(), scope.owner.region.as_deref()), (account, region), "{path}");
         };
-        check("inv/2026-03-01T230000Z/111122223333/eu-central-1/describe-subnets.json", Some("2026-03-01T23:00:00Z"), Some("111122223333"), Some("eu-central-1"));
+        check(
+            "inv/2026-03-01T230000Z/111122223333/eu-central-1/describe-subnets.json",
+            Some("2026-03-01T23:00:00Z"),
+            Some("111122223333"),
+            Some("eu-central-1"),
+        );
         check("2026-03-01T230000Z/eni-2026-03-02T010000Z.json", Some("2026-03-02T01:00:00Z"), None, None);
         check("my-app-1/enis_us-gov-west-1_111122223333.json", None, Some("111122223333"), Some("us-gov-west-1"));
         check("eni.json", None, None, None);

@@ -139,7 +139,9 @@ END
 /// Returns the script: sh text, to be read and then run by the user.
 pub fn script(options: &ScriptOptions) -> String {
     let to_dir = if options.to_dir.is_empty() { "flowproof-inventory" } else { &options.to_dir };
-    let mut out = String::from("#!/bin/sh\n# Collects an inventory for flowproof. Every call only reads; nothing is changed in any account.\nset -eu\n");
+    let mut out = String::from(
+        "#!/bin/sh\n# Collects an inventory for flowproof. Every call only reads; nothing is changed in any account.\nset -eu\n",
+    );
     out.push_str(&format!("\nroot={}\nstamp=$(date -u +%Y-%m-%dT%H%M%SZ)\nwork=$(mktemp -d)\n", quoted(to_dir)));
     out.push_str("trap 'rm -rf \"$work\"' EXIT\numask 077\n");
     out.push_str(HELPERS);
@@ -155,12 +157,15 @@ pub fn script(options: &ScriptOptions) -> String {
 }
 
 fn objects_function() -> String {
-    let mut out = String::from("\n# Asks the cluster's API server, with a temporary access file: ~/.kube is not touched.\ncollect_objects() {\n");
+    let mut out =
+        String::from("\n# Asks the cluster's API server, with a temporary access file: ~/.kube is not touched.\ncollect_objects() {\n");
     out.push_str("  to=$dir/clusters/$1\n  if ! access \"$1\"; then\n");
     out.push_str("    printf 'not collected: Kubernetes objects of %s\\n' \"$1\" | tee -a \"$work/failed\" >&2\n    return 0\n  fi\n");
     for object in OBJECTS {
         let file = object.split('.').next().unwrap_or(object);
-        out.push_str(&format!("  call \"$to/{file}.json\" kubectl get {object} --kubeconfig \"$work/kubeconfig\" --all-namespaces --output json\n"));
+        out.push_str(&format!(
+            "  call \"$to/{file}.json\" kubectl get {object} --kubeconfig \"$work/kubeconfig\" --all-namespaces --output json\n"
+        ));
     }
     out.push_str("}\n");
     out
@@ -181,7 +186,9 @@ fn region_function(kubernetes: bool) -> String {
 }
 
 fn account_function(options: &ScriptOptions) -> String {
-    let mut out = String::from("\n# Runs in a sub-shell, so that one account's credentials never reach the next one.\ncollect_account() (\n  account=$1\n");
+    let mut out = String::from(
+        "\n# Runs in a sub-shell, so that one account's credentials never reach the next one.\ncollect_account() (\n  account=$1\n",
+    );
     if let Some(role) = &options.role_name {
         let external = options.external_id.as_ref().map(|id| format!(" --external-id {}", quoted(id))).unwrap_or_default();
         out.push_str(&format!("  role={}\n", quoted(role)));
@@ -189,7 +196,9 @@ fn account_function(options: &ScriptOptions) -> String {
         out.push_str("  if ! keys=$(aws sts assume-role --role-arn \"arn:$partition:iam::$account:role/$role\" \\\n");
         out.push_str(&format!("    --role-session-name flowproof-inventory{external} \\\n"));
         out.push_str("    --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]' --output text); then\n");
-        out.push_str("    printf 'not collected: account %s, role %s cannot be assumed\\n' \"$account\" \"$role\" | tee -a \"$work/failed\" >&2\n");
+        out.push_str(
+            "    printf 'not collected: account %s, role %s cannot be assumed\\n' \"$account\" \"$role\" | tee -a \"$work/failed\" >&2\n",
+        );
         out.push_str("    exit 0\n  fi\n");
         for (at, name) in (1..).zip(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]) {
             out.push_str(&format!("  {name}=$(printf '%s' \"$keys\" | cut -f{at})\n  export {name}\n"));

@@ -154,9 +154,15 @@ static LISTINGS: [Listing; 31] = [
     Listing { key: "Subnets", read: |v, out| out.extend(subnet(v).map(|it| resource(v, Item::Subnet(it), None))) },
     Listing { key: "Vpcs", read: |v, out| out.extend(vpc(v).map(|it| resource(v, Item::Vpc(it), None))) },
     Listing { key: "NatGateways", read: nat },
-    Listing { key: "VpcEndpoints", read: |v, out| out.extend(endpoint(v).map(|it| resource(v, Item::Endpoint(it), instant(v, "CreationTimestamp")))) },
+    Listing {
+        key: "VpcEndpoints",
+        read: |v, out| out.extend(endpoint(v).map(|it| resource(v, Item::Endpoint(it), instant(v, "CreationTimestamp")))),
+    },
     Listing { key: "RouteTables", read: |v, out| out.extend(route_table(v).map(|it| resource(v, Item::RouteTable(it), None))) },
-    Listing { key: "FlowLogs", read: |v, out| out.extend(flow_log(v).map(|it| resource(v, Item::FlowLog(it), instant(v, "CreationTime")))) },
+    Listing {
+        key: "FlowLogs",
+        read: |v, out| out.extend(flow_log(v).map(|it| resource(v, Item::FlowLog(it), instant(v, "CreationTime")))),
+    },
     Listing { key: "LoadBalancers", read: |v, out| out.extend(load_balancer(v)) },
     Listing { key: "LoadBalancerDescriptions", read: |v, out| out.extend(classic_load_balancer(v)) },
     Listing { key: "TransitGatewayAttachments", read: |v, out| out.extend(attachment(v)) },
@@ -165,7 +171,10 @@ static LISTINGS: [Listing; 31] = [
     Listing { key: "SecurityGroups", read: |v, out| out.extend(security_group(v).map(|it| resource(v, Item::SecurityGroup(it), None))) },
     Listing { key: "NetworkAcls", read: |v, out| out.extend(network_acl(v).map(|it| resource(v, Item::NetworkAcl(it), None))) },
     Listing { key: "DhcpOptions", read: |v, out| out.extend(dhcp_options(v).map(|it| resource(v, Item::DhcpOptions(it), None))) },
-    Listing { key: "ResolverEndpoints", read: |v, out| out.extend(resolver(v).map(|it| resource(v, Item::Resolver(it), instant(v, "CreationTime")))) },
+    Listing {
+        key: "ResolverEndpoints",
+        read: |v, out| out.extend(resolver(v).map(|it| resource(v, Item::Resolver(it), instant(v, "CreationTime")))),
+    },
     Listing { key: "Reservations", read: |v, out| elements(v, "Instances").iter().for_each(|v| instance(v, out)) },
     Listing { key: "PrefixLists", read: |v, out| out.extend(prefix_list(v).map(|it| resource(v, Item::PrefixList(it), None))) },
     Listing { key: "Entries", read: |v, out| out.extend(prefix_entry(v)) },
@@ -185,9 +194,28 @@ static LISTINGS: [Listing; 31] = [
 
 /// Documents that belong to an inventory but hold nothing that an answer needs.
 const UNUSED: [&str; 22] = [
-    "TransitGateways", "InternetGateways", "EgressOnlyInternetGateways", "Addresses", "TransitGatewayRouteTables", "nodegroups", "nodegroup",
-    "addons", "updateIds", "identityProviderConfigs", "TargetGroups", "TargetHealthDescriptions", "DBInstances", "Regions", "UserId",
-    "Firewalls", "CustomerGateways", "VpnConnections", "VpnGateways", "fargateProfileNames", "Accounts", "Tags",
+    "TransitGateways",
+    "InternetGateways",
+    "EgressOnlyInternetGateways",
+    "Addresses",
+    "TransitGatewayRouteTables",
+    "nodegroups",
+    "nodegroup",
+    "addons",
+    "updateIds",
+    "identityProviderConfigs",
+    "TargetGroups",
+    "TargetHealthDescriptions",
+    "DBInstances",
+    "Regions",
+    "UserId",
+    "Firewalls",
+    "CustomerGateways",
+    "VpnConnections",
+    "VpnGateways",
+    "fargateProfileNames",
+    "Accounts",
+    "Tags",
 ];
 
 /// Returns the listing of that key.
@@ -237,7 +265,9 @@ pub(super) fn object(value: &Value, out: &mut Vec<Sighting>) -> bool {
         out.extend(issuer(provider));
         return true;
     }
-    if out.len() == before && let Some(listing) = bare_resource(value).and_then(listing) {
+    if out.len() == before
+        && let Some(listing) = bare_resource(value).and_then(listing)
+    {
         (listing.read)(value, out);
     }
     out.len() > before || UNUSED.iter().any(|key| value.get(*key).is_some())
@@ -341,10 +371,14 @@ fn eni(v: &Value) -> Option<EniSighting> {
     let of_attachment = |name| attachment.and_then(|attachment| shared(attachment, name));
     let listed = |name: &str| elements(v, name).iter().collect::<Vec<_>>();
     let private = [listed("PrivateIpAddresses"), listed("PrivateIpAddressesSet")].concat();
-    let v6: Vec<IpAddr> = [listed("Ipv6Addresses"), listed("Ipv6AddressesSet")].concat().iter().filter_map(|a| address(a, "Ipv6Address")).collect();
+    let v6: Vec<IpAddr> =
+        [listed("Ipv6Addresses"), listed("Ipv6AddressesSet")].concat().iter().filter_map(|a| address(a, "Ipv6Address")).collect();
     let is_primary = |a: &&&Value| member(a, "Primary").and_then(Value::as_bool) == Some(true);
     let primary = address(v, "PrivateIpAddress").or_else(|| private.iter().find(is_primary).and_then(|a| address(a, "PrivateIpAddress")));
-    let prefixes = listed("Ipv4Prefixes").into_iter().map(|p| text(p, "Ipv4Prefix")).chain(listed("Ipv6Prefixes").into_iter().map(|p| text(p, "Ipv6Prefix")));
+    let prefixes = listed("Ipv4Prefixes")
+        .into_iter()
+        .map(|p| text(p, "Ipv4Prefix"))
+        .chain(listed("Ipv6Prefixes").into_iter().map(|p| text(p, "Ipv6Prefix")));
     let associations = private.iter().copied().chain([v]).filter_map(|a| member(a, "Association"));
     let mut groups = members(v, "Groups", "GroupId");
     groups.extend(members(v, "GroupSet", "GroupId"));
@@ -410,7 +444,11 @@ fn nat(v: &Value, out: &mut Vec<Sighting>) {
     let Some(id) = shared(v, "NatGatewayId") else { return };
     let mut addresses: Vec<NatAddress> = elements(v, "NatGatewayAddresses")
         .iter()
-        .map(|a| NatAddress { interface_id: shared(a, "NetworkInterfaceId"), private: address(a, "PrivateIp"), public: address(a, "PublicIp") })
+        .map(|a| NatAddress {
+            interface_id: shared(a, "NetworkInterfaceId"),
+            private: address(a, "PrivateIp"),
+            public: address(a, "PublicIp"),
+        })
         .collect();
     addresses.sort_unstable();
     let life = Life { from: instant(v, "CreateTime"), to: instant(v, "DeleteTime") };
@@ -463,11 +501,20 @@ fn endpoint(v: &Value) -> Option<VpcEndpoint> {
 fn route_table(v: &Value) -> Option<RouteTable> {
     let associations = elements(v, "Associations");
     const TARGETS: [&str; 10] = [
-        "NatGatewayId", "TransitGatewayId", "VpcEndpointId", "VpcPeeringConnectionId", "NetworkInterfaceId", "EgressOnlyInternetGatewayId",
-        "LocalGatewayId", "CarrierGatewayId", "CoreNetworkArn", "GatewayId",
+        "NatGatewayId",
+        "TransitGatewayId",
+        "VpcEndpointId",
+        "VpcPeeringConnectionId",
+        "NetworkInterfaceId",
+        "EgressOnlyInternetGatewayId",
+        "LocalGatewayId",
+        "CarrierGatewayId",
+        "CoreNetworkArn",
+        "GatewayId",
     ];
     let route = |r: &Value| {
-        let destination = ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"].iter().find_map(|name| shared(r, name))?;
+        let destination =
+            ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"].iter().find_map(|name| shared(r, name))?;
         Some(Route { destination, target: TARGETS.iter().find_map(|name| shared(r, name)), state: shared(r, "State") })
     };
     let mut routes: Vec<Route> = elements(v, "Routes").iter().filter_map(route).collect();
@@ -543,7 +590,8 @@ fn peering(v: &Value) -> Option<Peering> {
 
 fn rules(v: &Value, name: &str) -> Vec<Rule> {
     let peers = |r: &Value| {
-        let lists = [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId"), ("UserIdGroupPairs", "GroupId")];
+        let lists =
+            [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("PrefixListIds", "PrefixListId"), ("UserIdGroupPairs", "GroupId")];
         lists.iter().flat_map(|(list, name)| members(r, list, name)).collect()
     };
     let rule = |r: &Value| Rule {
@@ -799,7 +847,8 @@ fn trail_record(record: &Value, out: &mut Vec<Sighting>) {
         }
         Some("DeleteNetworkInterface") => out.extend(asked("networkInterfaceId").map(|id| Sighting::Gone { id, at })),
         Some("DeleteNatGateway") => {
-            let nested = request.and_then(|request| request.get("DeleteNatGatewayRequest")).and_then(|request| shared(request, "NatGatewayId"));
+            let nested =
+                request.and_then(|request| request.get("DeleteNatGatewayRequest")).and_then(|request| shared(request, "NatGatewayId"));
             out.extend(nested.or_else(|| asked("natGatewayId")).map(|id| Sighting::Gone { id, at }));
         }
         Some("CreateCluster") => {
@@ -808,9 +857,14 @@ fn trail_record(record: &Value, out: &mut Vec<Sighting>) {
         }
         Some("DeleteCluster") => out.extend(asked("name").map(|name| Sighting::ClusterGone { name, owner, at })),
         Some("UpdateClusterConfig") => {
-            let mode = request.and_then(|request| member(request, "ResourcesVpcConfig")).and_then(|config| text(config, "ControlPlaneEgressMode"));
+            let mode =
+                request.and_then(|request| member(request, "ResourcesVpcConfig")).and_then(|config| text(config, "ControlPlaneEgressMode"));
             let Some(mode) = mode.map(str::to_owned) else { return };
-            let status = response.and_then(|response| response.get("update")).and_then(|update| text(update, "status")).unwrap_or("InProgress").to_owned();
+            let status = response
+                .and_then(|response| response.get("update"))
+                .and_then(|update| text(update, "status"))
+                .unwrap_or("InProgress")
+                .to_owned();
             out.push(Sighting::ModeChange { cluster: asked("name"), owner, at, mode, status });
         }
         _ => {}

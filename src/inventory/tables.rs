@@ -173,7 +173,9 @@ fn enis(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
             all.dedup();
             texts(&all)
         })
-        .list("prefixes", move |eni| eni.prefixes.iter().filter(|(_, period)| valid(period)).map(|(prefix, _)| prefix.to_string()).collect())
+        .list("prefixes", move |eni| {
+            eni.prefixes.iter().filter(|(_, period)| valid(period)).map(|(prefix, _)| prefix.to_string()).collect()
+        })
         .list("public_addresses", |eni| texts(&eni.public))
         .list("security_group_ids", |eni| eni.groups.clone())
         .tags(|eni| &eni.tags)
@@ -189,7 +191,11 @@ fn eni_addresses(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         addresses.chain(prefixes).collect::<Vec<_>>()
     };
     let rows: Vec<(Arc<str>, String, ValidPeriod)> = inventory.enis.iter().flat_map(of_eni).collect();
-    Columns::new(rows.iter(), at, |row| row.2).text("interface_id", |row| Some(&row.0)).text("address", |row| Some(&row.1)).period(|row| row.2).finish()
+    Columns::new(rows.iter(), at, |row| row.2)
+        .text("interface_id", |row| Some(&row.0))
+        .text("address", |row| Some(&row.1))
+        .period(|row| row.2)
+        .finish()
 }
 
 fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
@@ -436,7 +442,12 @@ fn prefix_lists(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
 }
 
 fn zones(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.zones, at).text("az_name", |row| Some(&row.item.name)).text("az_id", |row| Some(&row.item.id)).scope().valid().finish()
+    Columns::held(&inventory.zones, at)
+        .text("az_name", |row| Some(&row.item.name))
+        .text("az_id", |row| Some(&row.item.id))
+        .scope()
+        .valid()
+        .finish()
 }
 
 /// Kubernetes facts of one kind, with the name of their cluster.

@@ -135,8 +135,15 @@ impl<G: Hash + Eq, V> Default for Timeline<G, V> {
 impl<G: Hash + Eq + Ord + Clone, V: Ord> Timeline<G, V> {
     /// Notes that `thing` was looked at and shows `facts`; `scope` is the listing it stood in, if it stood in one.
     pub(super) fn observe(&mut self, thing: G, scope: Option<u32>, seen: Seen, life: Life, facts: impl IntoIterator<Item = V>) {
-        let group = self.groups.entry(thing).or_insert_with(|| Group { scopes: Vec::new(), life: Life::default(), seen: Vec::new(), looked: Vec::new() });
-        if let Some(scope) = scope && !group.scopes.contains(&scope) {
+        let group = self.groups.entry(thing).or_insert_with(|| Group {
+            scopes: Vec::new(),
+            life: Life::default(),
+            seen: Vec::new(),
+            looked: Vec::new(),
+        });
+        if let Some(scope) = scope
+            && !group.scopes.contains(&scope)
+        {
             group.scopes.push(scope);
         }
         group.life.join(life);
@@ -207,12 +214,14 @@ impl Looks {
 
 impl<V: Ord> Group<V> {
     fn looks<S: Hash + Eq>(&self, scopes: &Scopes<S>) -> Looks {
-        let mut items: Vec<UnixSeconds> = self.looked.iter().filter_map(|seen| if let Seen::From(t) = seen { Some(*t) } else { None }).collect();
+        let mut items: Vec<UnixSeconds> =
+            self.looked.iter().filter_map(|seen| if let Seen::From(t) = seen { Some(*t) } else { None }).collect();
         items.sort_unstable();
         items.dedup();
         let ends = items.iter().skip(1).copied().map(Some).chain([self.life.to]);
         let holds_until: Vec<_> = items.iter().zip(ends).filter_map(|(from, next)| Some((*from, (next? - 1).max(*from)))).collect();
-        let mut instants: Vec<UnixSeconds> = self.looked.iter().filter_map(|seen| if let Seen::At(t) = seen { Some(*t) } else { None }).collect();
+        let mut instants: Vec<UnixSeconds> =
+            self.looked.iter().filter_map(|seen| if let Seen::At(t) = seen { Some(*t) } else { None }).collect();
         instants.extend(self.scopes.iter().filter_map(|scope| scopes.instants(*scope)).flatten());
         instants.extend(items);
         instants.extend(holds_until.iter().map(|(_, until)| *until));
@@ -300,7 +309,11 @@ mod tests {
         assert_eq!(periods(&[10, 20], &[5, 10, 20, 30], none, false), [(10, 21)]);
         assert_eq!(periods(&[10, 30], &[10, 20, 30], none, false), [(i64::MIN, 11), (30, i64::MAX)]);
         assert_eq!(periods(&[20], &[10, 20, 30], (Some(15), Some(25)), false), [(15, 25)]);
-        assert_eq!(periods(&[20], &[10, 20, 30], (Some(5), Some(35)), false), [(20, 21)], "an address may come and go during the ENI's life");
+        assert_eq!(
+            periods(&[20], &[10, 20, 30], (Some(5), Some(35)), false),
+            [(20, 21)],
+            "an address may come and go during the ENI's life"
+        );
         assert_eq!(periods(&[20], &[10, 20, 30], (Some(5), Some(35)), true), [(5, 35)], "a primary address may not");
         assert_eq!(periods(&[20], &[20], (Some(15), None), false), [(15, i64::MAX)]);
     }
@@ -312,7 +325,8 @@ mod tests {
         timeline.observe(1, None, Seen::From(10), Life::default(), ['a']);
         timeline.observe(1, None, Seen::From(20), Life::default(), ['b']);
         timeline.sharpen(&1, Life { from: None, to: Some(30) });
-        let claims: Vec<_> = timeline.claims(&scopes, |_| false).into_iter().map(|(_, fact, c)| (fact, c[0].valid.from, c[0].valid.to)).collect();
+        let claims: Vec<_> =
+            timeline.claims(&scopes, |_| false).into_iter().map(|(_, fact, c)| (fact, c[0].valid.from, c[0].valid.to)).collect();
         assert_eq!(claims, [('a', i64::MIN, 20), ('b', 20, 30)]);
     }
 }

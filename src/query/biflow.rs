@@ -147,19 +147,14 @@ fn union(into: &mut Vec<u32>, from: &[u32]) {
 }
 
 /// Adds a session to the sessions of the same ends: those within the gap become one. The result is the set of
-/// connected components, which does not depend on the order of additions. `sessions` is sorted by `from`.
+/// connected components, which does not depend on the order of additions. `sessions` is sorted, with gaps between them.
 pub fn add_session(sessions: &mut Vec<Session>, mut new: Session) {
-    let near = |a: &Session, b: &Session| a.from <= b.to.saturating_add(CONNECTION_GAP_MAX) && b.from <= a.to.saturating_add(CONNECTION_GAP_MAX);
-    let mut at = 0;
-    while let Some(old) = sessions.get(at) {
-        if near(old, &new) {
-            new.merge(&sessions.remove(at));
-        } else {
-            at += 1;
-        }
+    let first = sessions.partition_point(|old| old.to.saturating_add(CONNECTION_GAP_MAX) < new.from);
+    let near = sessions.iter().skip(first).take_while(|old| old.from <= new.to.saturating_add(CONNECTION_GAP_MAX)).count();
+    for old in sessions.drain(first..first + near) {
+        new.merge(&old);
     }
-    let at = sessions.partition_point(|session| session.from < new.from);
-    sessions.insert(at, new);
+    sessions.insert(first, new);
 }
 
 /// Returns the hours that a session touches.
@@ -275,7 +270,8 @@ mod tests {
 
     fn session(from: i64, to: i64) -> Session {
         let volume = Volume { records: 1, packets: 1, bytes: 10 };
-        let egress = Way { accepted: volume, start_min: Some(from), end_max: Some(to), first: Some((from, (0, from as u64))), ..Way::default() };
+        let egress =
+            Way { accepted: volume, start_min: Some(from), end_max: Some(to), first: Some((from, (0, from as u64))), ..Way::default() };
         Session { from, to, egress, ..Session::default() }
     }
 
@@ -299,7 +295,8 @@ mod tests {
         let mut part = session(10, 70);
         part.ingress = Way { flags: Some(19), last: Some((5, (1, 2))), ..Way::default() };
         part.next_hops = vec![1, 7];
-        let ends = Ends { eni: 3, protocol: 6, local: [10, 0, 0, 1].into(), local_port: 1, peer: "2a02::1".parse().unwrap(), peer_port: 443 };
+        let ends =
+            Ends { eni: 3, protocol: 6, local: [10, 0, 0, 1].into(), local_port: 1, peer: "2a02::1".parse().unwrap(), peer_port: 443 };
         let key = PartialKey { ends, flow_log: 2, hour: -3_600 };
         let mut bytes = Vec::new();
         key.encode(&mut bytes);

@@ -3,7 +3,7 @@
 //! This is the operator behind `connections`. It only adds: sums, minima, maxima, sets. What the sums mean is decided in
 //! [`super::summary`], once everything has been seen.
 
-use super::biflow::{EniIndex, Ends, LineRef, PartialKey, Session, Volume, Way, add_session};
+use super::biflow::{Ends, EniIndex, LineRef, PartialKey, Session, Volume, Way, add_session};
 use super::spill::{Decode, Encode, PARTITIONS, Spill};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
@@ -12,7 +12,7 @@ use crate::flow::field::id;
 use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::time::{UnixSeconds, hour_of};
-use arrow::array::{Array, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{Int32Type, Int64Type};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
@@ -25,6 +25,8 @@ use std::sync::Arc;
 /// Columns that the operator reads.
 pub const COLUMNS: &[FlowColumn] = &[
     FlowColumn::Aws(id::INTERFACE_ID),
+    FlowColumn::Aws(id::SRCADDR),
+    FlowColumn::Aws(id::DSTADDR),
     FlowColumn::Aws(id::PROTOCOL),
     FlowColumn::Aws(id::PACKETS),
     FlowColumn::Aws(id::BYTES),
@@ -102,8 +104,6 @@ pub struct Stranger {
     pub kubelets: BTreeSet<IpAddr>,
     /// Whether any record names an instance.
     pub has_instance: bool,
-    /// Records.
-    pub records: u64,
 }
 
 /// The far end of a packet as another interface saw it: (source, destination, destination port, protocol).
@@ -127,6 +127,8 @@ pub struct Collector {
     pub strangers: BTreeMap<String, Stranger>,
     /// Records of control-plane interfaces whose direction is unknown (no `flow-direction`, unknown addresses).
     pub undirected: u64,
+    /// OK records without interface-id.
+    pub unattributed: u64,
     control_plane_addresses: HashSet<IpAddr, RandomState>,
     flow_log_of_object: HashMap<usize, u32, RandomState>,
 }
@@ -140,11 +142,12 @@ impl Collector {
             inventory,
             flow_logs: Names::default(),
             names: Names::default(),
-            partials: Partials { memory: HashMap::default(), sessions: 0, sessions_max, spill: None, spill_folder },
+            partials: Partials::new(sessions_max, spill_folder),
             coverage: BTreeMap::new(),
             evidence: HashMap::default(),
             strangers: BTreeMap::new(),
             undirected: 0,
+            unattributed: 0,
             control_plane_addresses,
             flow_log_of_object: HashMap::default(),
         }
@@ -171,7 +174,10 @@ impl Collector {
     }
 
     fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
-        let Some(interface) = text(&rows.interface, at) else { return Ok(()) };
+        let Some(interface) = text(&rows.interface, at) else {
+            self.unattributed += u64::from(rows.status(at) == Status::Ok);
+            return Ok(());
+        };
         let inventory = Arc::clone(&self.inventory);
         let Some(index) = inventory.eni_index(interface) else {
             self.stranger(interface, rows, at);
@@ -254,7 +260,6 @@ impl Collector {
             return;
         }
         let stranger = self.strangers.entry(interface.to_owned()).or_default();
-        stranger.records += 1;
         stranger.has_instance |= rows.instance.is_valid(at);
         let Some((ends, egress)) = rows.ends(0, at) else { return };
         if ends.local_port == 443 && ends.peer_port >= 1_024 && stranger.clients.len() < STRANGER_PEERS_MAX {
@@ -293,6 +298,8 @@ struct Rows {
     peer: StringViewArray,
     peer_port: Int32Array,
     service: StringViewArray,
+    /// Columns that are all missing in a NODATA record.
+    traffic: [ArrayRef; 5],
 }
 
 impl Rows {
@@ -329,6 +336,10 @@ impl Rows {
             peer: texts(FlowColumn::Derived(Derived::PeerAddr)),
             peer_port: int32s(FlowColumn::Derived(Derived::PeerPort)),
             service: texts(FlowColumn::Derived(Derived::PeerService)),
+            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
+                let column = batch.column_by_name(field.field().column);
+                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(batch.num_rows())))
+            }),
         }
     }
 
@@ -338,7 +349,7 @@ impl Rows {
             Some("SKIPDATA") => Status::SkipData,
             Some(_) => Status::Ok,
             // A format without log-status: decoding counted it the same way.
-            None if !self.peer.is_valid(at) && !self.bytes.is_valid(at) && !self.action.is_valid(at) => Status::NoData,
+            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
             None => Status::Ok,
         }
     }
@@ -369,10 +380,10 @@ fn int64(array: &Int64Array, at: usize) -> Option<i64> {
     array.is_valid(at).then(|| array.value(at))
 }
 
-/// Parts of connections, in memory up to a bound, then in files.
+/// Parts of connections by partition, in memory up to a bound, then in files.
 #[derive(Debug)]
 pub struct Partials {
-    memory: HashMap<PartialKey, Vec<Session>, RandomState>,
+    memory: Vec<HashMap<PartialKey, Vec<Session>, RandomState>>,
     sessions: usize,
     sessions_max: usize,
     spill: Option<Spill>,
@@ -382,9 +393,19 @@ pub struct Partials {
 /// Partition hash: fixed, so that all parts of one pair of ends meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 
+/// Bytes that a part takes in memory: one session with its key and vector, and the table's spare room.
+pub const PART_BYTES: usize = size_of::<PartialKey>() + size_of::<Vec<Session>>() + size_of::<Session>() * 3 / 2;
+
 impl Partials {
+    fn new(sessions_max: usize, spill_folder: PathBuf) -> Partials {
+        let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
+        Partials { memory, sessions: 0, sessions_max, spill: None, spill_folder }
+    }
+
     fn add(&mut self, key: PartialKey, session: Session) -> Result<()> {
-        let sessions = self.memory.entry(key).or_default();
+        let partition = PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS;
+        let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
+        let sessions = memory.entry(key).or_default();
         let before = sessions.len();
         add_session(sessions, session);
         self.sessions = self.sessions + sessions.len() - before;
@@ -394,22 +415,19 @@ impl Partials {
     fn spill(&mut self) -> Result<()> {
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            none => none.insert(Spill::new(&self.spill_folder, &format!("flowproof-{}", std::process::id()))?),
+            none => none.insert(Spill::new(&self.spill_folder)?),
         };
         let mut entry = Vec::new();
-        for (key, sessions) in self.memory.drain() {
-            entry.clear();
-            key.encode(&mut entry);
-            sessions.encode(&mut entry);
-            spill.append(PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS, &entry)?;
+        for (partition, memory) in self.memory.iter_mut().enumerate() {
+            for (key, sessions) in memory.drain() {
+                entry.clear();
+                key.encode(&mut entry);
+                sessions.encode(&mut entry);
+                spill.append(partition, &entry)?;
+            }
         }
         self.sessions = 0;
         Ok(())
-    }
-
-    /// Returns the number of partitions: 1 while everything is in memory.
-    pub fn partitions(&self) -> usize {
-        if self.spill.is_some() { PARTITIONS } else { 1 }
     }
 
     /// Ends the collection: what is in memory joins what was spilled.
@@ -432,7 +450,8 @@ impl Partials {
                 Some(())
             }),
             None => {
-                self.memory.iter().for_each(|(key, sessions)| each(key, sessions.clone()));
+                let parts = self.memory.get(partition).into_iter().flatten();
+                parts.for_each(|(key, sessions)| each(key, sessions.clone()));
                 Ok(())
             }
         }

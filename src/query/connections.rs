@@ -4,9 +4,7 @@ use super::summary::{Connection, Summary};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::sync::{Arc, LazyLock};
 
@@ -123,10 +121,12 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
     let Connection { ends, session, verdict, outcome, flags_conflict, paths } = connection;
     let eni = inventory.enis().get(ends.eni as usize);
     let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
-    let service = session.services.first().map(|service| summary.names().get(*service));
-    let peer = eni.and_then(|eni| eni.cluster).map(|cluster| {
-        inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service)
-    });
+    // Numbers of names depend on which record came first, so the choice goes by name: a specific service before AMAZON.
+    let services = session.services.iter().map(|service| summary.names().get(*service));
+    let service = services.min_by_key(|name| (*name == "AMAZON", *name));
+    let peer = eni
+        .and_then(|eni| eni.cluster)
+        .map(|cluster| inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service));
     let names = peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty());
     let path = (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","));
     let (local, remote) = (ends.local.to_string(), ends.peer.to_string());
@@ -152,7 +152,7 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Int32(Some(i32::from(ends.local_port))),
         Value::Text(Some(&remote)),
         Value::Int32(Some(i32::from(ends.peer_port))),
-        Value::Text(peer.as_ref().map(|peer| peer.kind.as_ref())),
+        Value::Text(peer.as_ref().map(|peer| peer.kind)),
         Value::Text(names.as_deref()),
         Value::Text(path.as_deref()),
         Value::Text(verdict.initiator.map(|side| side.name())),

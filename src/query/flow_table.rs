@@ -59,7 +59,14 @@ impl TableProvider for FlowTable {
         Ok(filters.iter().map(useful).map(support).collect())
     }
 
-    async fn scan(&self, _: &dyn Session, projection: Option<&Vec<usize>>, filters: &[Expr], limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    async fn scan(
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.logs.needs_inputs().map_err(|error| DataFusionError::External(Box::new(error)))?;
         let columns: Vec<FlowColumn> = match projection {
             Some(projection) => projection.iter().filter_map(|at| self.columns.get(*at).copied()).collect(),
             None => self.columns.clone(),
@@ -136,13 +143,18 @@ impl Pushed {
     }
 
     fn allows(&self, name: &str, value: Option<&str>) -> bool {
-        self.allowed.iter().filter(|(column, _)| column == name).all(|(_, values)| value.is_some_and(|value| values.iter().any(|v| v == value)))
+        self.allowed
+            .iter()
+            .filter(|(column, _)| column == name)
+            .all(|(_, values)| value.is_some_and(|value| values.iter().any(|v| v == value)))
     }
 
     fn allows_input(&self, input: &Input) -> bool {
         let object = &input.object;
         let prune = Prune { time: self.time, ..Prune::default() };
-        self.allows("log_object", Some(&object.uri)) && self.allows("flow_log_id", object.key.flow_log_id.as_deref()) && prune.rejects(&object.key).is_none()
+        self.allows("log_object", Some(&object.uri))
+            && self.allows("flow_log_id", object.key.flow_log_id.as_deref())
+            && prune.rejects(&object.key).is_none()
     }
 
     fn interfaces(&self, logs: &Logs) -> Interfaces {

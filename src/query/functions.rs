@@ -4,7 +4,7 @@ use crate::decode::columns::parse_address;
 use crate::inventory::Inventory;
 use crate::inventory::ranges::is_private;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, StringArray};
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{Accumulator, ColumnarValue, Volatility, create_udaf, create_udf};
 use datafusion::prelude::SessionContext;
@@ -35,17 +35,26 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
             let arrays = ColumnarValue::values_to_arrays(arguments)?;
             let scalars = arguments.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
             let array = body(&arrays)?;
-            if scalars && array.len() == 1 { Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?)) } else { Ok(ColumnarValue::Array(array)) }
+            if scalars && array.len() == 1 {
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&array, 0)?))
+            } else {
+                Ok(ColumnarValue::Array(array))
+            }
         });
         context.register_udf(create_udf(name, arguments, result, Volatility::Immutable, body));
     };
     scalar("cidr_contains", vec![Utf8, Utf8], Boolean, Box::new(cidr_contains));
     scalar("ip_family", vec![Utf8], Int32, Box::new(|arrays| address(arrays, |address| if address.is_ipv4() { 4 } else { 6 })));
-    scalar("is_private", vec![Utf8], Boolean, Box::new(|arrays| Ok(Arc::new(BooleanArray::from_iter(addresses(arrays)?.map(|address| address.map(is_private)))))));
-    scalar("protocol_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, protocol_name)));
-    scalar("tcp_flag_names", vec![Int32], Utf8, Box::new(|arrays| named(arrays, |flags| Some(tcp_flag_names(flags)))));
-    scalar("traffic_path_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, |code| Some(super::summary::traffic_path_name(code)))));
-    scalar("service_name", vec![Int32], Utf8, Box::new(|arrays| named(arrays, service_name)));
+    scalar(
+        "is_private",
+        vec![Utf8],
+        Boolean,
+        Box::new(|arrays| Ok(Arc::new(BooleanArray::from_iter(addresses(arrays)?.map(|address| address.map(is_private)))))),
+    );
+    scalar("protocol_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, protocol_name)));
+    scalar("tcp_flag_names", vec![Int64], Utf8, Box::new(|arrays| named(arrays, |flags| Some(tcp_flag_names(flags)))));
+    scalar("traffic_path_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, |code| Some(super::summary::traffic_path_name(code)))));
+    scalar("service_name", vec![Int64], Utf8, Box::new(|arrays| named(arrays, service_name)));
     let ranges = Arc::clone(inventory);
     let aws_service = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let service = |address: IpAddr| ranges.aws_ranges(address).first().map(|range| range.service.to_string());
@@ -53,11 +62,14 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
     };
     scalar("aws_service", vec![Utf8], Utf8, Box::new(aws_service));
     let bytes = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
-        let Some(bytes) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else { return exec_err!("format_bytes takes one number") };
+        let Some(bytes) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
+            return exec_err!("format_bytes takes one number");
+        };
         Ok(Arc::new(StringArray::from_iter(bytes.iter().map(|bytes| bytes.map(|bytes| format_bytes(bytes.max(0) as u64))))))
     };
     scalar("format_bytes", vec![Int64], Utf8, Box::new(bytes));
-    let accumulator = Arc::new(|_: datafusion::logical_expr::function::AccumulatorArgs<'_>| Ok(Box::<JoinDistinct>::default() as Box<dyn Accumulator>));
+    let accumulator =
+        Arc::new(|_: datafusion::logical_expr::function::AccumulatorArgs<'_>| Ok(Box::<JoinDistinct>::default() as Box<dyn Accumulator>));
     let join = create_udaf("join_distinct", vec![Utf8], Arc::new(Utf8), Volatility::Immutable, accumulator, Arc::new(vec![Utf8]));
     context.register_udaf(join);
 }
@@ -73,9 +85,12 @@ fn address(arrays: &[ArrayRef], of: impl Fn(IpAddr) -> i32) -> Result<ArrayRef> 
     Ok(Arc::new(Int32Array::from_iter(addresses(arrays)?.map(|address| address.map(&of)))))
 }
 
+/// Names of numbers; the argument is a BIGINT, which every smaller integer is widened to.
 fn named(arrays: &[ArrayRef], name: impl Fn(i32) -> Option<String>) -> Result<ArrayRef> {
-    let Some(numbers) = arrays.first().and_then(|array| array.as_primitive_opt::<Int32Type>()) else { return exec_err!("the argument is a number") };
-    Ok(Arc::new(StringArray::from_iter(numbers.iter().map(|number| number.and_then(&name)))))
+    let Some(numbers) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
+        return exec_err!("the argument is a number");
+    };
+    Ok(Arc::new(StringArray::from_iter(numbers.iter().map(|number| number.and_then(|number| name(i32::try_from(number).ok()?))))))
 }
 
 fn cidr_contains(arrays: &[ArrayRef]) -> Result<ArrayRef> {
@@ -182,7 +197,9 @@ impl JoinDistinct {
 
 impl Accumulator for JoinDistinct {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
-        let Some(texts) = values.first().and_then(|array| array.as_string_opt::<i32>()) else { return exec_err!("join_distinct takes a text") };
+        let Some(texts) = values.first().and_then(|array| array.as_string_opt::<i32>()) else {
+            return exec_err!("join_distinct takes a text");
+        };
         for part in texts.iter().flatten().flat_map(|text| text.split(',')) {
             if !self.0.contains(part) {
                 self.0.insert(part.to_owned());

@@ -30,7 +30,6 @@ macro_rules! embed {
 const FILES: &[(&str, &str)] =
     embed!["connections-by-outcome", "coverage-hours", "egress", "inbound-api-clients", "objects-read", "rejected-records", "top-talkers"];
 
-
 /// Returns every shipped query, by name.
 pub static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());
 
@@ -46,7 +45,8 @@ pub fn find(name: &str) -> Result<&'static Query> {
 }
 
 fn read(name: &'static str, sql: &'static str) -> Query {
-    let header = |key: &str| sql.lines().find_map(|line| line.strip_prefix("-- ")?.strip_prefix(key)?.strip_prefix(':')).unwrap_or("").trim();
+    let header =
+        |key: &str| sql.lines().find_map(|line| line.strip_prefix("-- ")?.strip_prefix(key)?.strip_prefix(':')).unwrap_or("").trim();
     let params = header("params").split(',').filter_map(|param| {
         let (declared, default) = param.split_once('=').map_or((param, None), |(declared, default)| (declared, Some(default.trim())));
         let (name, kind) = declared.trim().strip_prefix('$')?.split_once(' ')?;

@@ -1,5 +1,6 @@
 //! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
 
+use super::spill::PARTITIONS;
 use super::{Logs, connections, failed};
 use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::Tagger;
@@ -41,12 +42,20 @@ impl PartitionStream for Lazily {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let batches = (self.produce)(Arc::clone(&self.logs)).map_err(|error| DataFusionError::External(Box::new(error)));
+        let produced = match self.logs.needs_inputs() {
+            Ok(()) => (self.produce)(Arc::clone(&self.logs)),
+            Err(error) => stream::once(std::future::ready(Err(error))).boxed(),
+        };
+        let batches = produced.map_err(|error| DataFusionError::External(Box::new(error)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }
 
-fn table(logs: &Arc<Logs>, schema: SchemaRef, produce: impl Fn(Arc<Logs>) -> BatchStream + Send + Sync + 'static) -> Result<Arc<dyn TableProvider>> {
+fn table(
+    logs: &Arc<Logs>,
+    schema: SchemaRef,
+    produce: impl Fn(Arc<Logs>) -> BatchStream + Send + Sync + 'static,
+) -> Result<Arc<dyn TableProvider>> {
     let partition = Lazily { schema: Arc::clone(&schema), logs: Arc::clone(logs), produce: Box::new(produce) };
     Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)]).map_err(failed)?))
 }
@@ -59,8 +68,7 @@ pub fn connections(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, connections::schema(), |logs| {
         let partitions = async move {
             let egress = logs.egress().await?;
-            let count = egress.lock().unwrap_or_else(PoisonError::into_inner).summary.partitions();
-            Ok::<_, Error>(stream::iter(0..count).then(move |partition| {
+            Ok::<_, Error>(stream::iter(0..PARTITIONS).then(move |partition| {
                 let (logs, egress) = (Arc::clone(&logs), Arc::clone(&egress));
                 async move { blocking(move || one_partition(&logs, &egress, partition)).await }
             }))
@@ -99,16 +107,32 @@ fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
 }
 
+/// Columns of `coverage`.
+fn coverage_columns() -> SchemaRef {
+    use DataType::{Int64, Utf8};
+    schema(&[
+        ("cluster", Utf8),
+        ("cluster_arn", Utf8),
+        ("interface_id", Utf8),
+        ("hour", utc()),
+        ("state", Utf8),
+        ("records_ok", Int64),
+        ("records_nodata", Int64),
+        ("records_skipdata", Int64),
+    ])
+}
+
+/// Returns the columns of `coverage`, `objects` and `rejects`.
+pub fn schemas() -> [(&'static str, SchemaRef); 3] {
+    [("coverage", coverage_columns()), ("objects", object_columns()), ("rejects", reject_columns())]
+}
+
 /// Returns `coverage`: control-plane interface × hour.
 ///
 /// # Errors
 /// None in practice: the schema is its own.
 pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    use DataType::{Int64, Utf8};
-    let schema = schema(&[("cluster", Utf8), ("cluster_arn", Utf8), ("interface_id", Utf8), ("hour", utc()), ("state", Utf8), ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64)]);
-    let columns = Arc::clone(&schema);
-    table(logs, schema, move |logs| {
-        let columns = Arc::clone(&columns);
+    table(logs, coverage_columns(), |logs| {
         stream::once(async move {
             let egress = logs.egress().await?;
             let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +149,7 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
                 counts(hours.iter().map(|hour| hour.covered.nodata)),
                 counts(hours.iter().map(|hour| hour.covered.skipdata)),
             ];
-            Ok(RecordBatch::try_new(columns, arrays)?)
+            Ok(RecordBatch::try_new(coverage_columns(), arrays)?)
         })
         .boxed()
     })
@@ -142,10 +166,29 @@ impl super::Egress {
 fn object_columns() -> SchemaRef {
     use DataType::{Int64, Utf8};
     schema(&[
-        ("log_object", Utf8), ("account_id", Utf8), ("region", Utf8), ("flow_log_id", Utf8), ("key_time", utc()), ("size", Int64), ("etag", Utf8),
-        ("modified", utc()), ("encoding", Utf8), ("status", Utf8), ("reason", Utf8), ("lines", Int64), ("headers", Int64), ("blanks", Int64),
-        ("records_ok", Int64), ("records_nodata", Int64), ("records_skipdata", Int64), ("records_rejected", Int64),
-        ("records_outside_window", Int64), ("first_start", utc()), ("last_end", utc()), ("fields", Int64), ("layout", Utf8),
+        ("log_object", Utf8),
+        ("account_id", Utf8),
+        ("region", Utf8),
+        ("flow_log_id", Utf8),
+        ("key_time", utc()),
+        ("size", Int64),
+        ("etag", Utf8),
+        ("modified", utc()),
+        ("encoding", Utf8),
+        ("status", Utf8),
+        ("reason", Utf8),
+        ("lines", Int64),
+        ("headers", Int64),
+        ("blanks", Int64),
+        ("records_ok", Int64),
+        ("records_nodata", Int64),
+        ("records_skipdata", Int64),
+        ("records_rejected", Int64),
+        ("records_outside_window", Int64),
+        ("first_start", utc()),
+        ("last_end", utc()),
+        ("fields", Int64),
+        ("layout", Utf8),
     ])
 }
 
@@ -231,7 +274,8 @@ fn reject_rows(inputs: &[Input], part: &Part) -> Result<RecordBatch> {
 
 /// A scan that checks every line and hands on no column.
 fn whole(logs: &Logs) -> Scan {
-    let wanted = Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
+    let wanted =
+        Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
     Scan {
         inputs: Arc::clone(&logs.inputs),
         wanted: Arc::new(wanted),

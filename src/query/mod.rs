@@ -35,11 +35,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use tokio::sync::OnceCell;
 
-/// Default of `--memory-limit`: what sorts, joins and the summary may hold before they spill. Decoding's own budget comes on top.
+/// Default of `--memory-limit`: what queries may hold before they spill, and half of it for the summary of connections.
+/// Decoding's own budget comes on top.
 pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
-/// Bytes that one part of a connection takes in memory, measured with its share of the table; rounded up.
-const SESSION_BYTES: usize = 512;
-
 /// The logs and the inventory of a run, and how to read them.
 #[derive(Debug)]
 pub struct Logs {
@@ -85,6 +83,15 @@ pub struct Egress {
 }
 
 impl Logs {
+    /// Returns the fault of asking a table of logs when none are given: an empty table would look like an answer.
+    pub fn needs_inputs(&self) -> Result<()> {
+        if self.inputs.is_empty() {
+            return Err(Error::usage("this reads logs, and no LOGS are given")
+                .with_hint("flowproof sql LOGS… -c SQL: s3://bucket/prefix, folders, files or globs"));
+        }
+        Ok(())
+    }
+
     /// Returns an accounting for a new scan.
     pub fn new_intake(&self) -> Arc<Intake> {
         let intake = Arc::new(Intake::default());
@@ -123,21 +130,29 @@ impl Logs {
             validation: self.validation,
         };
         let tagger = Arc::new(Tagger::new(Arc::clone(&self.inventory), columns));
-        let scan = Scan { inputs: Arc::clone(&inputs), wanted: Arc::new(wanted), tagger, log_format: self.log_format.clone(), threads: self.threads };
+        let scan = Scan {
+            inputs: Arc::clone(&inputs),
+            wanted: Arc::new(wanted),
+            tagger,
+            log_format: self.log_format.clone(),
+            threads: self.threads,
+        };
         let intake = self.new_intake();
-        let mut collector = Collector::new(Arc::clone(&self.inventory), self.memory_limit / SESSION_BYTES, self.spill_dir.clone());
+        let mut collector =
+            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 2 / collect::PART_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
             let flow_log = inputs.get(part.object).and_then(|input| input.object.key.flow_log_id.as_deref());
             collector.add(&part, flow_log)?;
         }
-        let mut flow_logs: Vec<String> = skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
+        let mut flow_logs: Vec<String> =
+            skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
         flow_logs.sort_unstable();
         flow_logs.dedup();
         Ok(Egress {
             summary: Summary::new(collector, Arc::clone(&self.inventory))?,
-            totals: intake.totals(&inputs)?,
+            totals: intake.totals()?,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
         })
@@ -171,12 +186,14 @@ impl Engine {
         const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
         let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![logs.spill_dir.clone()]));
-        let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
+        let runtime =
+            RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
         let mut config = SessionConfig::new()
             .with_target_partitions(logs.threads.max(1))
             .with_batch_size(crate::decode::BATCH_ROWS)
             .with_information_schema(true);
-        config.options_mut().sql_parser.enable_ident_normalization = true;
+        // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
+        config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
@@ -216,6 +233,25 @@ impl Engine {
     }
 }
 
+/// How DataFusion refuses what [`SQLOptions`] does not allow.
+const WRITES: [&str; 3] = ["DDL not supported", "DML not supported", "Statement not supported"];
+
+/// Returns a copy of the fault of ours that lies behind an engine fault.
+fn ours_behind(error: &DataFusionError) -> Option<Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(fault) = cause {
+        if let Some(ours) = fault.downcast_ref::<Error>() {
+            let copy = Error::new(ours.kind(), ours.to_string());
+            return Some(match ours.hint() {
+                Some(hint) => copy.with_hint(hint),
+                None => copy,
+            });
+        }
+        cause = fault.source();
+    }
+    None
+}
+
 /// Turns an engine fault into ours; a fault of ours that went through the engine comes back as it was.
 fn failed(error: DataFusionError) -> Error {
     match error {
@@ -224,13 +260,27 @@ fn failed(error: DataFusionError) -> Error {
             Err(other) => Error::failed("the query failed").caused_by(other),
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => failed(*inner),
+        // What several partitions wait for fails for each of them with one error that none owns.
+        DataFusionError::Shared(shared) => match Arc::try_unwrap(shared) {
+            Ok(inner) => failed(inner),
+            Err(shared) => ours_behind(&shared).unwrap_or_else(|| Error::failed(shared.strip_backtrace())),
+        },
         DataFusionError::SQL(parse, _) => Error::failed(format!("the SQL does not parse: {parse}")),
-        DataFusionError::Plan(message) if message.contains("not supported") && message.contains("DDL") => {
-            Error::new(Kind::Usage, "this statement would write").with_hint("flowproof sql is read-only; add --allow-write to a local session")
+        DataFusionError::Plan(message) if WRITES.iter().any(|refused| message.starts_with(refused)) => {
+            Error::new(Kind::Usage, "this statement would write")
+                .with_hint("flowproof sql is read-only; add --allow-write to a local session")
         }
         DataFusionError::ResourcesExhausted(message) => {
             Error::failed(format!("out of memory: {message}")).with_hint("raise --memory-limit, or name a disk with --spill-dir")
         }
+        DataFusionError::SchemaError(inner, _) => unknown_name(&inner.to_string()),
+        DataFusionError::Plan(message) if message.starts_with("table ") && message.ends_with("not found") => unknown_name(&message),
         other => Error::failed(other.strip_backtrace()),
     }
+}
+
+/// DataFusion lists every column of every table here, which buries the one that is wrong.
+fn unknown_name(message: &str) -> Error {
+    let short = message.split("\nValid fields are").next().unwrap_or(message);
+    Error::failed(short.trim_end_matches('.').to_owned()).with_hint("flowproof fields lists tables and columns")
 }

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Partition files: a spill of a hundred times the memory budget is still read back within it.
+/// Partitions: a spill of sixty-four times the memory budget is still read back within it.
 pub const PARTITIONS: usize = 64;
 /// Longest encoded entry; a session with a thousand next hops has under 9 KiB.
 const ENTRY_LEN_MAX: u32 = 16 << 20;
@@ -138,16 +139,20 @@ pub struct Spill {
 }
 
 impl Spill {
-    /// Makes the files in a new folder under `parent`.
+    /// Makes the files in a new folder of its own under `parent`.
     ///
     /// # Errors
     /// If the folder cannot be made.
-    pub fn new(parent: &Path, name: &str) -> Result<Spill> {
-        let folder = parent.join(name);
+    pub fn new(parent: &Path) -> Result<Spill> {
+        /// Tells the folders of one process apart.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let folder = parent.join(format!("flowproof-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let fault = |error: std::io::Error| {
-            Error::failed("cannot make a spill file").at(folder.display().to_string()).caused_by(error).with_hint("name a writable folder with --spill-dir")
+            let place = folder.display().to_string();
+            Error::failed("cannot make a spill file").at(place).caused_by(error).with_hint("name a writable folder with --spill-dir")
         };
-        std::fs::create_dir_all(&folder).map_err(fault)?;
+        // Only a folder that is new and ours alone: its name can be guessed, and the parent may be everybody's.
+        std::fs::create_dir_all(parent).and_then(|()| private_folder(&folder)).map_err(fault)?;
         let files = (0..PARTITIONS)
             .map(|partition| File::create(folder.join(partition.to_string())).map(BufWriter::new))
             .collect::<std::io::Result<_>>()
@@ -189,6 +194,16 @@ impl Spill {
             each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))?;
         }
     }
+}
+
+#[cfg(unix)]
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::DirBuilderExt::mode(&mut std::fs::DirBuilder::new(), 0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(folder)
 }
 
 impl Drop for Spill {

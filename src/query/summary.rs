@@ -1,8 +1,9 @@
 //! What a finished scan means: overlapping flow logs resolved, parts joined into connections, connections oriented.
 
-use super::biflow::{EniIndex, Ends, Session, Way, add_session, hours};
+use super::biflow::{Ends, EniIndex, Session, Way, add_session, hours};
 use super::collect::{Collector, Covered, Names, Stranger};
-use crate::enrich::orientation::{self, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
+use super::spill::PARTITIONS;
+use crate::enrich::orientation::{self, API_SERVER_PORT, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
 use crate::error::Result;
 use crate::inventory::{Eni, Inventory};
 use crate::time::{HOUR, TimeRange, UnixSeconds};
@@ -15,6 +16,9 @@ use std::sync::Arc;
 /// Clients on its port 443 and hosts on their port 10250 from which on an unknown interface is suspected to be a control plane's.
 const SUSPECT_CLIENTS_MIN: usize = 3;
 const SUSPECT_KUBELETS_MIN: usize = 2;
+/// Hours judged for an interface, from the period's end back: three years. One record with a wild start must not make gaps
+/// of half a century.
+const HOURS_JUDGED_MAX: i64 = 3 * 366 * 24;
 /// Part of an hour that an interface must have lived in for the hour to be expected in its log: one aggregation interval.
 const EXPECTED_SECONDS_MIN: i64 = 600;
 
@@ -48,6 +52,8 @@ pub struct Facts {
     pub duplicate_flow_logs: BTreeSet<String>,
     /// Records of control-plane interfaces without a direction.
     pub undirected_records: u64,
+    /// OK records without interface-id, which nobody can attribute.
+    pub unattributed_records: u64,
     /// Unknown interfaces that behave like a control plane's; sorted.
     pub suspects: Vec<String>,
     /// Unknown interfaces.
@@ -95,6 +101,7 @@ impl Summary {
         let counted = counted_flow_logs(&collector);
         let facts = Facts {
             undirected_records: collector.undirected,
+            unattributed_records: collector.unattributed,
             suspects: suspects(&collector.strangers),
             strangers: collector.strangers.len() as u64,
             ..Facts::default()
@@ -104,11 +111,6 @@ impl Summary {
         summary.count_duplicates()?;
         summary.learn_listeners()?;
         Ok(summary)
-    }
-
-    /// Returns the number of partitions that connections come in.
-    pub fn partitions(&self) -> usize {
-        self.collector.partials.partitions()
     }
 
     /// Returns the texts behind next hops and services.
@@ -123,7 +125,11 @@ impl Summary {
     pub fn connections(&mut self, partition: usize) -> Result<Vec<Connection>> {
         let mut joined: Vec<(Ends, Vec<Session>)> = self.joined(partition)?.into_iter().collect();
         joined.sort_unstable_by_key(|(ends, _)| *ends);
-        Ok(joined.into_iter().flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session))).map(|(ends, session)| self.connection(ends, session)).collect())
+        Ok(joined
+            .into_iter()
+            .flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session)))
+            .map(|(ends, session)| self.connection(ends, session))
+            .collect())
     }
 
     fn joined(&mut self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
@@ -143,7 +149,7 @@ impl Summary {
             let Some(counted) = self.counted.get(key) else { continue };
             for (flow_log, covered) in flow_logs.iter().filter(|(flow_log, _)| !counted.contains(flow_log)) {
                 self.facts.duplicate_records += covered.ok;
-                self.facts.duplicate_bytes += covered.bytes;
+                self.facts.duplicate_bytes = self.facts.duplicate_bytes.saturating_add(covered.bytes);
                 self.facts.duplicate_flow_logs.insert(self.collector.flow_logs.get(*flow_log).to_owned());
             }
         }
@@ -157,7 +163,7 @@ impl Summary {
     fn in_doubt_bytes(&mut self) -> Result<u64> {
         let (counted, coverage) = (&self.counted, &self.collector.coverage);
         let mut bytes = 0;
-        for partition in 0..self.collector.partials.partitions() {
+        for partition in 0..PARTITIONS {
             self.collector.partials.read(partition, |key, sessions| {
                 let at = (key.ends.eni, key.hour);
                 let Some(chosen) = counted.get(&at).filter(|chosen| !chosen.contains(&key.flow_log)) else { return };
@@ -168,7 +174,8 @@ impl Summary {
                     })
                 };
                 for session in sessions.iter().filter(|session| !covers(session)) {
-                    bytes += [&session.egress, &session.ingress].iter().map(|way| way.accepted.bytes + way.rejected.bytes).sum::<u64>();
+                    let of = |way: &Way| way.accepted.bytes.saturating_add(way.rejected.bytes);
+                    bytes = u64::saturating_add(bytes, of(&session.egress).saturating_add(of(&session.ingress)));
                 }
             })?;
         }
@@ -177,15 +184,17 @@ impl Summary {
 
     /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has; rule `reply`, who was contacted.
     fn learn_listeners(&mut self) -> Result<()> {
-        for partition in 0..self.partitions() {
+        let mut stopped: HashSet<(EniIndex, IpAddr, u16, u8), RandomState> = HashSet::default();
+        for partition in 0..PARTITIONS {
             for (ends, sessions) in self.joined(partition)? {
                 for session in &sessions {
-                    let verdict = biflow(&ends, session).orient();
+                    let flow = biflow(&ends, session);
+                    let verdict = flow.orient();
                     if verdict.initiator == Some(Side::Local) && matches!(verdict.rule, "1" | "2") && session.ingress.records() > 0 {
                         self.listeners.insert((ends.peer, ends.peer_port));
                     }
-                    if session.egress.accepted.records > 0 {
-                        self.contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
+                    if flow.is_stopped() && ends.local_port != API_SERVER_PORT {
+                        stopped.insert((ends.eni, ends.peer, ends.peer_port, ends.protocol));
                     }
                 }
                 if ends.protocol != TCP && has_ports(ends.protocol) {
@@ -197,6 +206,24 @@ impl Summary {
                     };
                     saw(ends.peer, ends.peer_port, ends.local_port);
                     saw(ends.local, ends.local_port, ends.peer_port);
+                }
+            }
+        }
+        if stopped.is_empty() { Ok(()) } else { self.learn_contacts(&stopped) }
+    }
+
+    /// Finds who was contacted, of those whose packets were stopped: few ends, however many connections there are.
+    fn learn_contacts(&mut self, stopped: &HashSet<(EniIndex, IpAddr, u16, u8), RandomState>) -> Result<()> {
+        for partition in 0..PARTITIONS {
+            for (ends, sessions) in self.joined(partition)? {
+                if !stopped.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol)) {
+                    continue;
+                }
+                let opened = |session: &&Session| {
+                    session.egress.accepted.records > 0 && biflow(&ends, session).orient().initiator == Some(Side::Local)
+                };
+                for session in sessions.iter().filter(opened) {
+                    self.contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
                 }
             }
         }
@@ -230,7 +257,8 @@ impl Summary {
         let loggers = seen.into_iter().flatten().filter(|(_, hour)| in_time(*hour)).filter_map(|(device, _)| self.eni(*device));
         let hops = session.next_hops.iter().filter_map(|hop| self.inventory.eni_index(self.names().get(*hop)));
         let hops = hops.filter_map(|hop| self.eni(hop)).filter(|eni| eni.kind.is_path_device() && !eni.owns(ends.peer));
-        let devices = loggers.filter(|eni| eni.vpc_id == vpc).chain(hops).map(|eni| format!("via {}", eni.resource.as_ref().unwrap_or(&eni.id)));
+        let devices =
+            loggers.filter(|eni| eni.vpc_id == vpc).chain(hops).map(|eni| format!("via {}", eni.resource.as_ref().unwrap_or(&eni.id)));
         let devices: BTreeSet<String> = devices.collect();
         if !devices.is_empty() {
             return devices;
@@ -244,12 +272,14 @@ impl Summary {
 
     /// Returns the state of every hour in which a control-plane interface should have logged, within `window`.
     pub fn coverage(&self, window: TimeRange) -> Vec<CoverageHour> {
-        let control_planes = self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
+        let control_planes =
+            self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
         control_planes.flat_map(|(at, eni)| self.hours_of(at as EniIndex, eni, window)).collect()
     }
 
     fn hours_of(&self, index: EniIndex, eni: &Eni, window: TimeRange) -> Vec<CoverageHour> {
         let (Some(from), Some(to)) = (window.from, window.to) else { return Vec::new() };
+        let from = from.max(to.saturating_sub(HOURS_JUDGED_MAX * HOUR));
         let (from, to) = (from.max(eni.valid.from), to.min(eni.valid.to));
         let logged = self.collector.coverage.range((index, i64::MIN)..=(index, i64::MAX)).map(|((_, hour), _)| *hour);
         let expected = (from.div_euclid(HOUR)..to.div_euclid(HOUR) + 1).map(|hour| hour * HOUR).filter(|hour| {

@@ -22,7 +22,8 @@ impl<'a> Parquet<'a> {
     /// If a column has a type that Parquet lacks.
     pub fn new(schema: &SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Parquet<'a>> {
         // The version string of the writer would make files differ between releases of the library.
-        let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).set_created_by("flowproof".to_owned());
+        let properties =
+            WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).set_created_by("flowproof".to_owned());
         let writer = ArrowWriter::try_new(out, SchemaRef::clone(schema), Some(properties.build())).map_err(fault)?;
         Ok(Parquet { writer })
     }

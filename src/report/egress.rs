@@ -12,7 +12,7 @@ use crate::time::{TimeRange, rfc3339};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::{Arc, PoisonError};
 
@@ -20,6 +20,9 @@ use std::sync::{Arc, PoisonError};
 const DESTINATIONS_SHOWN_MAX: usize = 40;
 /// Faults, gaps and the like that the terminal lists one by one.
 const LISTED_MAX: usize = 5;
+
+/// Columns of a terminal that the page is readable on (design §5).
+const WIDTH: usize = 100;
 
 /// What a run found out besides the rows.
 struct Findings {
@@ -31,6 +34,8 @@ struct Findings {
     skipped: (u64, u64, Vec<String>),
     undecided: Vec<(String, i64)>,
     certainty: Certainty,
+    /// Flow logs that do not record all traffic, and what they record.
+    partial_logs: BTreeSet<(String, String)>,
 }
 
 /// How much of what the API server opened was decided by a handshake.
@@ -74,7 +79,10 @@ const CERTAINTY: &str = include_str!("../../queries/parts/certainty.sql");
 
 async fn undecided(engine: &Engine) -> Result<Vec<(String, i64)>> {
     let (_, batches) = engine.collect(UNDECIDED, &[]).await?;
-    Ok(batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row)))).collect())
+    Ok(batches
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row))))
+        .collect())
 }
 
 async fn certainty(engine: &Engine) -> Result<Certainty> {
@@ -105,21 +113,49 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
         skipped: egress.skipped.clone(),
         undecided,
         certainty,
+        partial_logs: partial_logs(&logs.inventory, egress),
     }
+}
+
+/// Flow logs among those read that record accepts or rejects only (CreateFlowLogs, TrafficType).
+fn partial_logs(inventory: &Inventory, egress: &Egress) -> BTreeSet<(String, String)> {
+    let read: BTreeSet<&str> = egress.inputs.iter().filter_map(|input| input.object.key.flow_log_id.as_deref()).collect();
+    let partial = inventory.flow_logs().iter().filter(|held| read.contains(&*held.item.id)).filter_map(|held| {
+        let kind = held.item.traffic_type.as_deref().filter(|kind| *kind != "ALL")?;
+        Some((held.item.id.to_string(), kind.to_owned()))
+    });
+    partial.collect()
+}
+
+/// The egress modes of a cluster in the period, in order; more than one where it changed.
+fn modes(cluster: &Cluster, period: TimeRange) -> Vec<EgressMode> {
+    let seen = cluster.mode_seen.iter().filter(|(t, _)| period.contains(*t)).map(|(_, mode)| mode.clone());
+    let at = |t: Option<i64>| t.map(|t| cluster.mode_at(t));
+    let mut modes: Vec<EgressMode> = at(period.from).into_iter().chain(seen).chain(at(period.to)).collect();
+    modes.dedup();
+    if modes.is_empty() { vec![cluster.egress_mode.clone()] } else { modes }
+}
+
+/// The modes in words: `CUSTOMER_ROUTED`, or `AWS_MANAGED, then CUSTOMER_ROUTED`.
+fn mode_names(modes: &[EgressMode]) -> String {
+    modes.iter().map(|mode| mode.as_deref().unwrap_or("mode unknown")).collect::<Vec<_>>().join(", then ")
 }
 
 /// What the egress mode means for what can be seen (EKS user guide, "Control plane egress").
-fn visibility(mode: &EgressMode) -> &'static str {
-    match mode.as_deref() {
-        Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
-        Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
-        Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
-        None => "the inventory does not say the mode: nothing follows from destinations not seen",
+fn visibility(modes: &[EgressMode]) -> &'static str {
+    match modes {
+        [mode] => match mode.as_deref() {
+            Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
+            Some("AWS_MANAGED") => "destinations outside the VPC leave through AWS: none seen here does not mean none contacted",
+            Some(_) => "AWS does not say what this mode routes through the VPC: nothing follows from destinations not seen",
+            None => "the inventory does not say the mode: nothing follows from destinations not seen",
+        },
+        _ => "the mode changed in the period: destinations outside the VPC are visible only while it is CUSTOMER_ROUTED",
     }
 }
 
-fn mode_name(mode: &EgressMode) -> &str {
-    mode.as_deref().unwrap_or("mode unknown")
+fn is_customer_routed(modes: &[EgressMode]) -> bool {
+    matches!(modes, [mode] if mode.as_deref() == Some("CUSTOMER_ROUTED"))
 }
 
 /// Clusters that matter to a run: all of the inventory, by ARN.
@@ -160,7 +196,7 @@ impl Hours {
     /// `logged 4 of 4 interface-hours, SKIPDATA in 1 (eni-… 2026-…)`.
     fn line(&self) -> String {
         if self.total() == 0 {
-            return "no interface-hour in the period".to_owned();
+            return "coverage unknown: the logs do not show that this cluster was logged in the period at all".to_owned();
         }
         let mut line = format!("logged {} of {} interface-hours", self.logged(), self.total());
         for (name, places) in [("gaps", &self.gaps), ("SKIPDATA", &self.skipped)] {
@@ -178,15 +214,16 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &findings.facts;
     for (arn, clusters) in clusters(inventory) {
-        for cluster in clusters.iter().filter(|cluster| cluster.egress_mode.as_deref() != Some("CUSTOMER_ROUTED")) {
-            notes.push(format!("{arn}: {}: {}", mode_name(&cluster.egress_mode), visibility(&cluster.egress_mode)));
+        for modes in clusters.iter().map(|cluster| modes(cluster, findings.period)).filter(|modes| !is_customer_routed(modes)) {
+            notes.push(format!("{arn}: {}: {}", mode_names(&modes), visibility(&modes)));
         }
         let hours = hours_of(inventory, arn, &findings.coverage);
         if !hours.gaps.is_empty() || !hours.skipped.is_empty() {
             notes.push(format!("{arn}: {}", hours.line()));
         }
         let without_eni = !inventory.enis().iter().any(|eni| {
-            eni.kind == InterfaceKind::EksControlPlane && eni.cluster.and_then(|at| inventory.clusters().get(at as usize)).is_some_and(|cluster| &*cluster.arn == arn)
+            eni.kind == InterfaceKind::EksControlPlane
+                && eni.cluster.and_then(|at| inventory.clusters().get(at as usize)).is_some_and(|cluster| &*cluster.arn == arn)
         });
         if without_eni {
             notes.push(format!("{arn}: the inventory has no control-plane interface of this cluster, so nothing of it can be shown"));
@@ -196,7 +233,10 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
         notes.push(format!("{status}: {uri}: {reason}"));
     }
     if findings.inputs.records.rejected > 0 {
-        notes.push(format!("{} lines are not records; the table rejects holds each with its place and reason", findings.inputs.records.rejected));
+        notes.push(format!(
+            "{} lines are not records; the table rejects holds each with its place and reason",
+            findings.inputs.records.rejected
+        ));
     }
     if facts.duplicate_records > 0 {
         let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
@@ -208,6 +248,12 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             facts.in_doubt_bytes
         ));
     }
+    if facts.unattributed_records > 0 {
+        notes.push(format!(
+            "{} records name no interface, so nobody can tell whose they are; a format without interface-id shows no control plane",
+            facts.unattributed_records
+        ));
+    }
     if facts.undirected_records > 0 {
         notes.push(format!(
             "{} records of control-plane interfaces have neither flow-direction nor an address that the inventory knows as the interface's; they are in no row",
@@ -215,14 +261,20 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
         ));
     }
     if !facts.suspects.is_empty() {
-        notes.push(format!("interfaces that behave like a control plane's but are not in the inventory, not included: {}", facts.suspects.join(", ")));
-    }
-    for suspect in inventory.suspects() {
-        notes.push(format!("{}: {}; not included", suspect.interface_id, suspect.reason));
+        notes.push(format!(
+            "interfaces that behave like a control plane's but are not in the inventory, not included: {}",
+            facts.suspects.join(", ")
+        ));
     }
     for (arn, connections) in &findings.undecided {
         notes.push(format!("{arn}: who opened {connections} connections cannot be told; they are in no row"));
     }
+    notes.extend(
+        findings
+            .partial_logs
+            .iter()
+            .map(|(id, what)| format!("flow log {id} records {what} traffic only: what it does not show may still have happened")),
+    );
     if findings.skipped.0 > 0 {
         notes.push(format!(
             "{} objects ({}) of flow logs that cover neither a control plane nor a device on its path were not read: {}",
@@ -241,11 +293,13 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
     let of_cluster = |(arn, clusters): (&str, Vec<&Cluster>)| {
         let hours = hours_of(inventory, arn, &findings.coverage);
         let last = clusters.last();
+        let modes = last.map(|cluster| modes(cluster, findings.period)).unwrap_or_default();
         json!({
             "cluster": last.map(|cluster| &*cluster.name),
             "cluster_arn": arn,
-            "egress_mode": last.and_then(|cluster| cluster.egress_mode.as_deref()),
-            "visibility": last.map(|cluster| visibility(&cluster.egress_mode)),
+            "egress_mode": modes.last().and_then(EgressMode::as_deref),
+            "egress_modes": modes.iter().map(EgressMode::as_deref).collect::<Vec<_>>(),
+            "visibility": visibility(&modes),
             "interface_hours": { "expected": hours.total(), "logged": hours.logged(), "by_state": hours.by_state },
             "gaps": hours.gaps,
             "skipdata": hours.skipped,
@@ -267,7 +321,10 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
     further.insert("suspected_interfaces".into(), json!(facts.suspects));
     let fault = |(uri, status, reason): &(String, &str, String)| json!({ "log_object": uri, "status": status, "reason": reason });
     further.insert("incomplete_objects".into(), findings.faults.iter().map(fault).collect());
-    further.insert("objects_not_needed".into(), json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }));
+    further.insert(
+        "objects_not_needed".into(),
+        json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }),
+    );
     further.insert("sql".into(), sql.into());
     further
 }
@@ -313,26 +370,39 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
     let shown: Vec<String> = problems.iter().filter(|(key, _)| of(key) > 0).map(|(key, word)| format!("{} {word}", of(key))).collect();
     let failed = problems.iter().map(|(key, _)| of(key)).sum();
     let confidence = cell(batch, "confidence", row);
-    let (out, back) = (of("bytes_accepted") + of("bytes_rejected"), of("reply_bytes"));
+    let (out, back) = (of("bytes_accepted").saturating_add(of("bytes_rejected")), of("reply_bytes"));
     let unnamed = name.is_empty();
-    let what = if unnamed { kind.clone() } else { name };
+    let what = if unnamed { kind.clone() } else { short_name(&name) };
+    let path = cell(batch, "path", row);
+    // Where the logs do not say the path, the kind of the destination does.
+    let outside =
+        if path.is_empty() { matches!(kind.as_str(), "internet" | "aws-service") } else { path.split(',').any(|path| path != "vpc") };
     let cells = vec![
         place,
         what,
-        cell(batch, "path", row),
+        path,
         of("connections").to_string(),
         if shown.is_empty() { "-".to_owned() } else { shown.join(", ") },
         format_bytes(out.max(0) as u64),
         format_bytes(back.max(0) as u64),
-        confidence,
+        if matches!(confidence.as_str(), "certain" | "high") { String::new() } else { confidence },
     ];
-    let outside = matches!(kind.as_str(), "internet" | "aws-service" | "oidc-issuer" | "prefix-list");
-    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out + back })
+    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out.saturating_add(back) })
+}
+
+/// Kubernetes kinds are long; the other formats have them in full.
+fn short_name(name: &str) -> String {
+    const SHORT: [(&str, &str); 3] = [
+        ("validatingwebhookconfiguration/", "webhook/"),
+        ("mutatingwebhookconfiguration/", "webhook/"),
+        ("customresourcedefinition/", "crd/"),
+    ];
+    let names = name.split(',').map(|name| SHORT.iter().fold(name.to_owned(), |name, (long, short)| name.replacen(long, short, 1)));
+    names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The page for a terminal: readable at 100 columns, what matters on top.
 fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes: &[String]) -> String {
-    const WIDTH: usize = 100;
     let mut by_cluster: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     for batch in rows {
         for row in 0..batch.num_rows() {
@@ -346,7 +416,10 @@ fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes:
         page.push('\n');
         page.push_str(&cluster_block(inventory, findings, arn, &clusters, lines, WIDTH));
     }
-    let shown: Vec<&String> = notes.iter().filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane")).collect();
+    let shown: Vec<&String> = notes
+        .iter()
+        .filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane"))
+        .collect();
     if !shown.is_empty() {
         page.push_str("\nnotes\n");
         for note in shown {
@@ -364,15 +437,21 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     let failing = by_cluster.values().flatten().filter(|line| line.failed > 0).count();
     let outside = by_cluster.values().flatten().filter(|line| line.outside).count();
     let certainty = &findings.certainty;
-    let share = if certainty.bytes > 0 { format!("; handshake seen for {} % of bytes", percent(certainty.bytes_certain, certainty.bytes)) } else { String::new() };
+    let share = if certainty.bytes > 0 {
+        format!("; handshake seen for {} % of bytes", percent(certainty.bytes_certain, certainty.bytes))
+    } else {
+        String::new()
+    };
     let mut head = format!("EKS API server egress, {} to {}\n", instant(findings.period.from), instant(findings.period.to));
-    head += &format!("{destinations} destinations: {outside} outside the VPC, {failing} with failed connections{share}\n");
-    head += &format!(
-        "{} objects ({}), records: {} ok, {} nodata, {} skipdata, {} rejected, {} duplicate, {} outside the period\n",
-        inputs.objects, format_bytes(inputs.bytes), records.ok, records.nodata, records.skipdata, records.rejected, records.duplicate, records.outside_window
-    );
+    let counted = plural(destinations as u64, "destination");
+    head += &format!("{counted}: {outside} outside the VPC, {failing} with failed connections{share}\n");
+    let mut of_records = vec![format!("{} ok", records.ok), format!("{} nodata", records.nodata), format!("{} skipdata", records.skipdata)];
+    let unusual = [(records.rejected, "rejected"), (records.duplicate, "duplicate"), (records.outside_window, "outside the period")];
+    of_records.extend(unusual.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    let objects = plural(inputs.objects, "object");
+    head += &wrap_plain(&format!("{objects} ({}), records: {}", format_bytes(inputs.bytes), of_records.join(", ")));
     if !findings.faults.is_empty() {
-        head += &format!("INCOMPLETE: {} objects could not be read whole:\n", findings.faults.len());
+        head += &format!("INCOMPLETE: {} could not be read whole:\n", plural(findings.faults.len() as u64, "object"));
         for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
             head += &format!("  {status}: {}: {}\n", printable(uri), printable(reason));
         }
@@ -380,16 +459,29 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     head
 }
 
+/// Returns a count with its noun.
+fn plural(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Whole percent, rounded down: 100 only if all.
 fn percent(part: i64, whole: i64) -> i64 {
     i64::try_from(i128::from(part) * 100 / i128::from(whole.max(1))).unwrap_or(0)
 }
 
-fn cluster_block(inventory: &Inventory, findings: &Findings, arn: &str, clusters: &[&Cluster], mut lines: Vec<Line>, width: usize) -> String {
+fn cluster_block(
+    inventory: &Inventory,
+    findings: &Findings,
+    arn: &str,
+    clusters: &[&Cluster],
+    mut lines: Vec<Line>,
+    width: usize,
+) -> String {
     let Some(cluster) = clusters.last() else { return String::new() };
+    let modes = modes(cluster, findings.period);
     let place = [cluster.region.as_deref(), cluster.account_id.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(mode_name(&cluster.egress_mode)));
-    block += &format!("  {}\n", visibility(&cluster.egress_mode));
+    let mut block = format!("{}  {}  {place}\n", printable(&cluster.name), printable(&mode_names(&modes)));
+    block += &format!("  {}\n", visibility(&modes));
     block += &wrap_indented(&hours_of(inventory, arn, &findings.coverage).line(), width);
     if lines.is_empty() {
         block += "  no destination in the period\n";
@@ -402,23 +494,31 @@ fn cluster_block(inventory: &Inventory, findings: &Findings, arn: &str, clusters
     let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
     let columns = [
         column("destination", false, Some(21)),
-        column("what", false, Some(12)),
-        column("path", false, Some(10)),
+        column("what", false, Some(24)),
+        column("path", false, Some(16)),
         column("conns", true, None),
         column("failed", false, Some(12)),
         column("out", true, None),
         column("replies", true, None),
-        column("sure", false, None),
+        column("unsure", false, None),
     ];
+    // Most pages need no word about certainty: what is not certain or highly so is marked, and only then.
+    let marked = lines.iter().any(|line| line.cells.last().is_some_and(|mark| !mark.is_empty()));
+    let columns = if marked { &columns[..] } else { &columns[..columns.len() - 1] };
     let all = lines.len();
     let rows: Vec<Vec<String>> = lines.into_iter().take(DESTINATIONS_SHOWN_MAX).map(|line| line.cells).collect();
-    for text in align(&columns, &rows, Some(width - 2)).lines() {
+    for text in align(columns, &rows, Some(width - 2)).lines() {
         block += &format!("  {text}\n");
     }
     if all > rows.len() {
         block += &format!("  … {} more destinations; -o csv writes all\n", all - rows.len());
     }
     block
+}
+
+/// Wraps a line of the head.
+fn wrap_plain(text: &str) -> String {
+    wrap(text, WIDTH).lines().map(|line| format!("{}\n", line.strip_prefix("  * ").unwrap_or(line))).collect()
 }
 
 fn wrap_indented(text: &str, width: usize) -> String {
@@ -441,7 +541,7 @@ fn wrap(text: &str, width: usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Returns whether any hour that should have been logged was not.
+/// Returns whether any hour that should have been logged was not, or a cluster's hours cannot be judged at all.
 pub fn has_gaps(report: &Report) -> bool {
     let clusters = report.further.get("clusters").and_then(Value::as_array);
     clusters.into_iter().flatten().any(|cluster| cluster.get("gaps").and_then(Value::as_array).is_some_and(|gaps| !gaps.is_empty()))

@@ -64,5 +64,5 @@ impl Renderer for Lines<'_> {
 }
 
 fn write_row(out: &mut (dyn Write + Send), batch: &RecordBatch, row: usize) -> Result<()> {
-    serde_json::to_writer(out, &value::object(batch, row)).map_err(|error| Error::from(std::io::Error::from(error)))
+    serde_json::to_writer(out, &value::Row { batch, row }).map_err(|error| Error::from(std::io::Error::from(error)))
 }

@@ -19,7 +19,8 @@ impl<'a> Table<'a> {
     /// If the output cannot be written.
     pub fn new(schema: &SchemaRef, out: &'a mut (dyn Write + Send)) -> Result<Table<'a>> {
         let names: Vec<String> = schema.fields().iter().map(|field| inert(field.name())).collect();
-        let rules: Vec<&str> = schema.fields().iter().map(|field| if value::is_number(field.data_type()) { "---:" } else { "---" }).collect();
+        let rules: Vec<&str> =
+            schema.fields().iter().map(|field| if value::is_number(field.data_type()) { "---:" } else { "---" }).collect();
         writeln!(out, "| {} |\n| {} |", names.join(" | "), rules.join(" | "))?;
         Ok(Table { out })
     }
@@ -48,7 +49,11 @@ pub fn head(report: &Report, out: &mut (dyn Write + Send)) -> Result<()> {
     let records = &report.inputs.records;
     writeln!(out, "# {}\n", report.name)?;
     writeln!(out, "* period: {} to {} (UTC, half-open)", instant(report.period.from), instant(report.period.to))?;
-    writeln!(out, "* inputs: {} objects, {} stored bytes, validation {}", report.inputs.objects, report.inputs.bytes, report.inputs.validation)?;
+    writeln!(
+        out,
+        "* inputs: {} objects, {} stored bytes, validation {}",
+        report.inputs.objects, report.inputs.bytes, report.inputs.validation
+    )?;
     writeln!(
         out,
         "* records: {} ok, {} nodata, {} skipdata, {} rejected, {} outside the window, {} duplicate\n",

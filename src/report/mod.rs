@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::time::{TimeRange, rfc3339};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use std::io::Write;
 
 /// Version of the result JSON (design §5).
@@ -55,7 +56,8 @@ impl Format {
             "parquet" => Ok(Format::Parquet),
             "arrow" => Ok(Format::Arrow),
             "txt" => Ok(Format::Table),
-            _ => Err(Error::usage(format!("the suffix of {path:?} names no format")).with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
+            _ => Err(Error::usage(format!("the suffix of {path:?} names no format"))
+                .with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
         }
     }
 }
@@ -143,35 +145,68 @@ pub struct Report {
     pub page: String,
 }
 
+/// The result JSON, keys in the order in which a reader wants them. Counts are numbers up to 2^53, else text.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    report: &'static str,
+    schema_version: u32,
+    period: Period,
+    inputs: InputsDocument,
+    rows: Vec<value::Row<'a>>,
+    notes: &'a [String],
+    #[serde(flatten)]
+    further: &'a Map<String, Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Period {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct InputsDocument {
+    objects: Value,
+    bytes: Value,
+    records: RecordsDocument,
+    validation: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RecordsDocument {
+    ok: Value,
+    nodata: Value,
+    skipdata: Value,
+    rejected: Value,
+    outside_window: Value,
+    duplicate: Value,
+}
+
 impl Report {
     /// Returns the result JSON (design §5).
-    pub fn json(&self) -> Value {
+    pub fn document(&self) -> Document<'_> {
         let records = &self.inputs.records;
-        let mut document = Map::new();
-        document.insert("report".into(), self.name.into());
-        document.insert("schema_version".into(), SCHEMA_VERSION.into());
-        document.insert("period".into(), json!({ "from": self.period.from.map(rfc3339), "to": self.period.to.map(rfc3339) }));
-        document.insert(
-            "inputs".into(),
-            json!({
-                "objects": value::count(self.inputs.objects),
-                "bytes": value::count(self.inputs.bytes),
-                "records": {
-                    "ok": value::count(records.ok),
-                    "nodata": value::count(records.nodata),
-                    "skipdata": value::count(records.skipdata),
-                    "rejected": value::count(records.rejected),
-                    "outside_window": value::count(records.outside_window),
-                    "duplicate": value::count(records.duplicate),
+        Document {
+            report: self.name,
+            schema_version: SCHEMA_VERSION,
+            period: Period { from: self.period.from.map(rfc3339), to: self.period.to.map(rfc3339) },
+            inputs: InputsDocument {
+                objects: value::count(self.inputs.objects),
+                bytes: value::count(self.inputs.bytes),
+                records: RecordsDocument {
+                    ok: value::count(records.ok),
+                    nodata: value::count(records.nodata),
+                    skipdata: value::count(records.skipdata),
+                    rejected: value::count(records.rejected),
+                    outside_window: value::count(records.outside_window),
+                    duplicate: value::count(records.duplicate),
                 },
-                "validation": self.inputs.validation,
-            }),
-        );
-        let rows = self.rows.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| Value::Object(value::object(batch, row))));
-        document.insert("rows".into(), rows.collect());
-        document.insert("notes".into(), self.notes.clone().into());
-        document.extend(self.further.clone());
-        Value::Object(document)
+                validation: self.inputs.validation,
+            },
+            rows: value::rows(&self.rows),
+            notes: &self.notes,
+            further: &self.further,
+        }
     }
 
     /// Writes the report in a format.
@@ -182,7 +217,7 @@ impl Report {
         match format {
             Format::Table => out.write_all(self.page.as_bytes())?,
             Format::Json => {
-                serde_json::to_writer_pretty(&mut *out, &self.json()).map_err(|error| Error::from(std::io::Error::from(error)))?;
+                serde_json::to_writer_pretty(&mut *out, &self.document()).map_err(|error| Error::from(std::io::Error::from(error)))?;
                 out.write_all(b"\n")?;
             }
             Format::Markdown => {

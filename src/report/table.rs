@@ -46,11 +46,21 @@ pub fn align(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> 
     text
 }
 
+/// A row of a query plan as several rows: its cells have line breaks, which elsewhere are escaped like all control characters,
+/// because a name in a log could forge a row with them.
+fn plan_lines(row: &[String]) -> Vec<Vec<String>> {
+    let count = row.iter().map(|cell| cell.lines().count()).max().unwrap_or(0).max(1);
+    (0..count).map(|at| row.iter().map(|cell| cell.lines().nth(at).unwrap_or_default().to_owned()).collect()).collect()
+}
+
 /// Takes a character at a time from the widest column that may still be cut.
 fn shrink(columns: &[Column], widths: &mut [usize], available: usize) {
     while widths.iter().sum::<usize>() > available {
-        let spare = |(at, width): (usize, &usize)| columns.get(at).and_then(|column| column.shrink_to).map_or(0, |least| width.saturating_sub(least));
-        let widest = widths.iter().enumerate().filter(|(at, width)| spare((*at, width)) > 0).max_by_key(|(_, width)| **width).map(|(at, _)| at);
+        let spare = |(at, width): (usize, &usize)| {
+            columns.get(at).and_then(|column| column.shrink_to).map_or(0, |least| width.saturating_sub(least))
+        };
+        let widest =
+            widths.iter().enumerate().filter(|(at, width)| spare((*at, width)) > 0).max_by_key(|(_, width)| **width).map(|(at, _)| at);
         match widest.and_then(|at| widths.get_mut(at)) {
             Some(width) => *width -= 1,
             None => return,
@@ -87,6 +97,7 @@ pub struct Table<'a> {
     columns: Vec<Column>,
     rows: Vec<Vec<String>>,
     more: usize,
+    is_plan: bool,
 }
 
 impl<'a> Table<'a> {
@@ -97,7 +108,8 @@ impl<'a> Table<'a> {
             right: value::is_number(field.data_type()),
             shrink_to: None,
         };
-        Table { out, columns: schema.fields().iter().map(column).collect(), rows: Vec::new(), more: 0 }
+        let is_plan = schema.fields().iter().map(|field| field.name().as_str()).eq(["plan_type", "plan"]);
+        Table { out, columns: schema.fields().iter().map(column).collect(), rows: Vec::new(), more: 0, is_plan }
     }
 }
 
@@ -106,7 +118,11 @@ impl Renderer for Table<'_> {
         let room = ROWS_SHOWN_MAX.saturating_sub(self.rows.len()).min(batch.num_rows());
         self.more += batch.num_rows() - room;
         let cells = |row| batch.columns().iter().map(|column| value::text(column, row).unwrap_or_else(|| "NULL".to_owned())).collect();
-        self.rows.extend((0..room).map(cells));
+        let rows = (0..room).map(cells);
+        match self.is_plan {
+            true => self.rows.extend(rows.flat_map(|row: Vec<String>| plan_lines(&row))),
+            false => self.rows.extend(rows),
+        }
         Ok(())
     }
 

@@ -1,8 +1,12 @@
 //! One cell of a batch, as text and as JSON: the same in every format.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
 /// Largest integer that every JSON reader keeps exact (RFC 8259 §6): 2^53.
@@ -33,7 +37,10 @@ pub fn text(array: &ArrayRef, row: usize) -> Option<String> {
         DataType::Utf8 => Some(array.as_string::<i32>().value(row).to_owned()),
         DataType::Utf8View => Some(array.as_string_view().value(row).to_owned()),
         DataType::Map(..) | DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) => Some(json(array, row).to_string()),
-        _ => ArrayFormatter::try_new(array, &options()).ok().map(|formatter| formatter.value(row).to_string()),
+        // A timestamp beyond the calendar cannot be shown as one; SQL can compute such values.
+        _ => ArrayFormatter::try_new(array, &options())
+            .ok()
+            .map(|formatter| formatter.value(row).try_to_string().unwrap_or_else(|_| "out of range".to_owned())),
     }
 }
 
@@ -54,7 +61,9 @@ pub fn json(array: &ArrayRef, row: usize) -> Value {
         DataType::UInt64 => count(array.as_primitive::<UInt64Type>().value(row)),
         DataType::Float32 => Number::from_f64(array.as_primitive::<Float32Type>().value(row).into()).map_or(Value::Null, Value::Number),
         DataType::Float64 => Number::from_f64(array.as_primitive::<Float64Type>().value(row)).map_or(Value::Null, Value::Number),
-        DataType::Decimal128(_, scale) if *scale <= 0 => i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).map_or(Value::Null, integer),
+        DataType::Decimal128(_, scale) if *scale <= 0 => {
+            i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).map_or(Value::Null, integer)
+        }
         DataType::Map(..) => {
             let entries = array.as_map().value(row);
             let (keys, values) = (entries.column(0), entries.column(1));
@@ -74,9 +83,25 @@ fn list(values: &ArrayRef) -> Value {
     (0..values.len()).map(|at| json(values, at)).collect()
 }
 
-/// Returns a row as a JSON object, keys in the order of the columns.
-pub fn object(batch: &RecordBatch, row: usize) -> Map<String, Value> {
-    batch.schema_ref().fields().iter().zip(batch.columns()).map(|(field, column)| (field.name().clone(), json(column, row))).collect()
+/// One row of a batch, as a JSON object with its keys in the order of the columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// The batch.
+    pub batch: &'a RecordBatch,
+    /// Index of the row.
+    pub row: usize,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.batch.schema_ref().fields();
+        serializer.collect_map(fields.iter().zip(self.batch.columns()).map(|(field, column)| (field.name(), json(column, self.row))))
+    }
+}
+
+/// Returns the rows of some batches.
+pub fn rows(batches: &[RecordBatch]) -> Vec<Row<'_>> {
+    batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| Row { batch, row })).collect()
 }
 
 /// Returns whether a column is aligned to the right.

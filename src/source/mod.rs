@@ -224,7 +224,7 @@ pub fn nothing_found(sources: &[Arc<dyn Source>], counts: &ListCounts) -> Error 
     if told.is_empty() {
         told.push("the folder is empty".to_owned());
     }
-    Error::failed("no flow log objects to read").at(places.join(", ")).with_hint(told.join("; "))
+    Error::usage("no flow log objects to read").at(places.join(", ")).with_hint(told.join("; "))
 }
 
 /// Returns the names that share most of their beginning with what was asked for, nearest first.
