@@ -5,6 +5,7 @@
 
 use crate::runs::{self, Run, Setting};
 use assert_cmd::Command;
+use flowproof::decode::Validation;
 use flowproof::time::TimeRange;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,11 +95,11 @@ pub(crate) fn folders() -> impl Iterator<Item = String> {
 }
 
 /// Opens a case with the arguments that it names.
-pub(crate) fn open(folder: &str) -> Run {
+pub(crate) fn open(folder: &str, validation: Validation) -> Run {
     let args = args(&expected(folder));
     let of = |name: &str| args.iter().position(|arg| arg == name).map(|at| args[at + 1].as_str());
     let window = TimeRange::parse(of("--from"), of("--to"), 0).unwrap();
-    runs::open(Path::new(folder), Setting { window, ..Setting::default() })
+    runs::open(Path::new(folder), Setting { window, validation, ..Setting::default() })
 }
 
 fn expected(folder: &str) -> Value {
@@ -120,7 +121,7 @@ fn check(folder: &str) {
         let known = ["exit_code", "args", "records", "rows", "rejects", "undecided", "connections", "flows"];
         assert!(known.contains(&key.as_str()), "expected.json has the key {key}, which nothing compares");
     }
-    let run = open(folder);
+    let run = open(folder, Validation::ReadColumns);
     let text = run.report_text();
     check_binary(folder, &expected, &text);
     let report: Value = serde_json::from_str(&text).unwrap();

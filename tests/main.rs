@@ -14,6 +14,8 @@ mod generator_self;
 mod inventory;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.
 mod program;
+/// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.
+mod properties;
 /// Runs of the engine through the library, made in one place.
 mod runs;
 /// The same answers from S3 as from a disk, with every fault that a server may have.

@@ -131,6 +131,7 @@ impl Run {
 
     /// Returns whether connections went to disk.
     pub(crate) fn has_spilled(&self) -> bool {
-        std::fs::read_dir(self.spill_dir.path()).unwrap().next().is_some()
+        let mut entries = std::fs::read_dir(self.spill_dir.path()).unwrap();
+        entries.any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("flowproof-"))
     }
 }
