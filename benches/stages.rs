@@ -16,7 +16,7 @@
 mod generator;
 
 use bytes::Bytes;
-use flowproof::decode::decompress::whole_gzip;
+use flowproof::decode::decompress::{WholeText, whole_gzip};
 use flowproof::decode::object::{ObjectDecoder, Step};
 use flowproof::decode::{Decoded, Interfaces, Tally, Wanted};
 use flowproof::enrich::{Derived, FlowColumn, Provenance, Tagger, fields_read};
@@ -139,7 +139,7 @@ fn decode(estate: &Estate, wanted: &Wanted, columns: Option<&[FlowColumn]>) -> u
         .sum()
 }
 
-fn inflate(object: &Bytes) -> Vec<u8> {
+fn inflate(object: &Bytes) -> WholeText {
     whole_gzip(object).expect("the generator writes one member under the bound")
 }
 

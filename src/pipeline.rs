@@ -24,7 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 /// Objects being fetched at once: enough to hide 30 ms of latency behind the decoding of small objects.
 const READS_IN_FLIGHT_MAX: usize = 32;
 /// Stored bytes fetched ahead of decoding, over all objects.
-const READ_AHEAD_BYTES: u64 = 64 << 20;
+const READ_AHEAD_BYTES: u64 = 32 << 20;
 /// Tagged parts waiting for the sink.
 const PARTS_IN_FLIGHT_MAX: usize = 4;
 /// Stored bytes of a big object given to one decoding step.

@@ -2,10 +2,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
-/// The command line: exit codes, formats, help, configuration, and what must not get through.
-mod cli;
 /// `sample-logs/`: every folder against the answers worked out by hand.
 mod cases;
+/// The command line: exit codes, formats, help, configuration, and what must not get through.
+mod cli;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
@@ -16,13 +16,15 @@ mod inventory;
 mod program;
 /// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.
 mod properties;
-/// The same answers from S3 as from a disk, with every fault that a server may have.
-mod s3;
 /// Runs of the engine through the library, made in one place.
 mod runs;
+/// The same answers from S3 as from a disk, with every fault that a server may have.
+mod s3;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
 /// Listing and reading, by one contract for disks and S3.
 mod source;
+/// The house rules, read from the sources: arrows, single homes, goldens, and documents that name what exists.
+mod tidy;
 /// The generator's truth against the report, at two million records and over every way to store them.
 mod truth;

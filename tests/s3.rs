@@ -248,7 +248,12 @@ fn reading_denied_is_incomplete_for_one_object_and_access_for_all() {
     assert_eq!(answer["incomplete_objects"][0]["status"], "unreadable");
 
     estate.server.deny_get(BUCKET, "logs/");
-    estate.remote(&[]).exits(5).without_results().tells("access denied to read").tells("hint: allow s3:GetObject on arn:aws:s3:::org-flow-logs/");
+    estate
+        .remote(&[])
+        .exits(5)
+        .without_results()
+        .tells("access denied to read")
+        .tells("hint: allow s3:GetObject on arn:aws:s3:::org-flow-logs/");
 }
 
 #[test]

@@ -15,8 +15,7 @@ const SMALL: u64 = 20_000;
 
 const FORMATS: [Format; 5] = [Format::V2, Format::V5, Format::V5Alphabetical, Format::V5Random, Format::V11];
 const LAYOUTS: [Layout; 5] = [Layout::Plain, Layout::PlainHourly, Layout::Hive, Layout::HiveHourly, Layout::Loose];
-const CONTAINERS: [Container; 5] =
-    [Container::Gzip, Container::GzipMultiMember, Container::PlainText, Container::Zstd, Container::Parquet];
+const CONTAINERS: [Container; 5] = [Container::Gzip, Container::GzipMultiMember, Container::PlainText, Container::Zstd, Container::Parquet];
 
 #[test]
 fn two_million_records_seed_1_v5_plain_gzip() {

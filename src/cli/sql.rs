@@ -17,7 +17,8 @@ pub struct SqlArgs {
     #[command(flatten)]
     logs: LogsArgs,
     /// The statement
-    #[arg(short, long, value_name = "SQL", help_heading = "What to run")]
+    // A statement may begin with a comment.
+    #[arg(short, long, value_name = "SQL", allow_hyphen_values = true, help_heading = "What to run")]
     command: Option<String>,
     /// A file with the statement
     #[arg(short, long, value_name = "FILE", conflicts_with = "command", help_heading = "What to run")]

@@ -43,6 +43,8 @@ pub struct ObjectDecoder {
 enum Source {
     /// Nothing read yet.
     Empty,
+    /// The first bytes, or all of them.
+    Unopened(Bytes),
     /// The whole text, and how much of it is decoded.
     Whole { text: WholeText, taken: usize },
     /// Stored bytes not inflated yet.
@@ -56,12 +58,13 @@ impl ObjectDecoder {
         ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, damage: None, at_end: false, ended: false }
     }
 
-    /// Gives the next stored bytes, `last` with the end of the object. Call it when a step was [`Step::Hungry`].
-    pub fn push(&mut self, stored: Bytes, last: bool) {
+    /// Gives the next stored bytes, `last` with the end of the object. Call it when a step was [`Step::Hungry`]; the work is
+    /// done by the next step.
+    pub fn push(&mut self, bytes: Bytes, last: bool) {
         self.last = last;
         match &mut self.source {
-            Source::Streaming { stored: rest, .. } => *rest = stored,
-            _ => self.source = self.open(stored),
+            Source::Streaming { stored, .. } => *stored = bytes,
+            _ => self.source = Source::Unopened(bytes),
         }
     }
 
@@ -116,6 +119,10 @@ impl ObjectDecoder {
             match &mut self.source {
                 Source::Empty if self.last => self.ended = true,
                 Source::Empty => return Ok(Step::Hungry),
+                Source::Unopened(stored) => {
+                    let stored = std::mem::take(stored);
+                    self.source = self.open(stored);
+                }
                 Source::Whole { text, taken } => {
                     let block = &text[*taken..text.len().min(*taken + TEXT_BLOCK)];
                     self.text.block(block);

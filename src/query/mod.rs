@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use tokio::sync::OnceCell;
 
-/// Default of `--memory-limit`: what queries may hold before they spill, and half of it for the summary of connections.
+/// Default of `--memory-limit`: what queries may hold before they spill, and a quarter of it for the summary of connections.
 /// Decoding's own budget comes on top.
 pub const MEMORY_LIMIT_DEFAULT: usize = 192 << 20;
 /// The logs and the inventory of a run, and how to read them.
@@ -139,7 +139,7 @@ impl Logs {
         };
         let intake = self.new_intake();
         let mut collector =
-            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 2 / collect::PART_BYTES, self.spill_dir.clone());
+            Collector::new(Arc::clone(&self.inventory), self.memory_limit / 4 / collect::PART_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
@@ -184,6 +184,8 @@ impl Engine {
     pub fn new(logs: &Arc<Logs>) -> Result<Engine> {
         /// Consumers named when memory runs out.
         const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+        /// Part of a partition's memory that a sort sets aside for merging what it spilled: one in so many.
+        const SORT_RESERVATION_SHARE: usize = 8;
         let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![logs.spill_dir.clone()]));
         let runtime =
@@ -194,6 +196,9 @@ impl Engine {
             .with_information_schema(true);
         // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
         config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
+        // DataFusion sets 10 MiB aside for each sorting partition, which a small limit cannot give: every ORDER BY would fail.
+        let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+        *reserved = (*reserved).min(logs.memory_limit / (SORT_RESERVATION_SHARE * logs.threads.max(1)));
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);

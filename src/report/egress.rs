@@ -62,8 +62,7 @@ struct Hours {
 pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     let query = library::find("egress")?;
     let (schema, rows) = engine.collect(query.sql, &[]).await?;
-    let undecided = undecided(engine).await?;
-    let certainty = certainty(engine).await?;
+    let (undecided, certainty) = orientation(engine).await?;
     let egress = logs.egress().await?;
     let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
     let findings = findings(logs, &egress, undecided, certainty);
@@ -74,22 +73,24 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, page })
 }
 
-const UNDECIDED: &str = include_str!("../../queries/parts/undecided.sql");
-const CERTAINTY: &str = include_str!("../../queries/parts/certainty.sql");
+const ORIENTATION: &str = include_str!("../../queries/parts/orientation.sql");
 
-async fn undecided(engine: &Engine) -> Result<Vec<(String, i64)>> {
-    let (_, batches) = engine.collect(UNDECIDED, &[]).await?;
-    Ok(batches
-        .iter()
-        .flat_map(|batch| (0..batch.num_rows()).map(move |row| (cell(batch, "cluster_arn", row), number(batch, "connections", row))))
-        .collect())
-}
-
-async fn certainty(engine: &Engine) -> Result<Certainty> {
-    let (_, batches) = engine.collect(CERTAINTY, &[]).await?;
-    let Some(batch) = batches.first().filter(|batch| batch.num_rows() == 1) else { return Ok(Certainty::default()) };
-    let of = |name| number(batch, name, 0);
-    Ok(Certainty { bytes: of("bytes"), bytes_certain: of("bytes_certain"), with_syn: of("with_syn"), complementary: of("complementary") })
+/// Undecided connections by cluster ARN, and how much was decided by handshakes.
+async fn orientation(engine: &Engine) -> Result<(Vec<(String, i64)>, Certainty)> {
+    let (_, batches) = engine.collect(ORIENTATION, &[]).await?;
+    let mut undecided = Vec::new();
+    let mut certainty = Certainty::default();
+    for (batch, row) in batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row))) {
+        let of = |name| number(batch, name, row);
+        if of("undecided") > 0 {
+            undecided.push((cell(batch, "cluster_arn", row), of("undecided")));
+        }
+        certainty.bytes = certainty.bytes.saturating_add(of("bytes"));
+        certainty.bytes_certain = certainty.bytes_certain.saturating_add(of("bytes_certain"));
+        certainty.with_syn += of("with_syn");
+        certainty.complementary += of("complementary");
+    }
+    Ok((undecided, certainty))
 }
 
 fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certainty: Certainty) -> Findings {
@@ -453,7 +454,7 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     if !findings.faults.is_empty() {
         head += &format!("INCOMPLETE: {} could not be read whole:\n", plural(findings.faults.len() as u64, "object"));
         for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
-            head += &format!("  {status}: {}: {}\n", printable(uri), printable(reason));
+            head += &wrap(&printable(&format!("{status}: {uri}: {reason}")), WIDTH);
         }
     }
     head
@@ -494,8 +495,9 @@ fn cluster_block(
     let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
     let columns = [
         column("destination", false, Some(21)),
-        column("what", false, Some(24)),
-        column("path", false, Some(16)),
+        // The widest is cut first; these least widths let every page fit.
+        column("what", false, Some(12)),
+        column("path", false, Some(10)),
         column("conns", true, None),
         column("failed", false, Some(12)),
         column("out", true, None),
