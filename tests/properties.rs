@@ -108,7 +108,12 @@ fn put_before(puts: Vec<Put>, seed: u64, setting: Setting) -> Run {
 
 /// The estate as it was generated.
 fn plain() -> Vec<Put> {
-    let put = |(key, text): &(String, String)| Put { uri: key.clone(), key: key.clone(), size: text.len() as u64, stored: text.clone().into_bytes() };
+    let put = |(key, text): &(String, String)| Put {
+        uri: key.clone(),
+        key: key.clone(),
+        size: text.len() as u64,
+        stored: text.clone().into_bytes(),
+    };
     ESTATE.texts.iter().map(put).collect()
 }
 
@@ -304,7 +309,8 @@ fn names_a_record_of_the_row(row: &Value, name: &str, texts: &BTreeMap<String, S
 
 /// A text with everything that a line can be: records, headers in two orders, blanks, and what is none of these.
 fn odd_text(rng: &mut Rng, lines: u64) -> Vec<u8> {
-    const HEADER: &str = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+    const HEADER: &str =
+        "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
     const OTHER: &str = "log-status action end start bytes packets protocol dstport srcport dstaddr srcaddr interface-id hops";
     let mut text: Vec<u8> = if rng.below(4) == 0 { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
     text.extend_from_slice(HEADER.as_bytes());
@@ -604,9 +610,16 @@ fn checking_every_column_changes_nothing_but_finds_more() {
     // `version` is a number that the report does not read.
     let mut puts = plain();
     let text = String::from_utf8(puts[0].stored.clone()).unwrap();
-    puts[0].stored = text.lines().enumerate().map(|(at, line)| if at == 3 { format!("5x{}\n", &line[1..]) } else { format!("{line}\n") }).collect::<String>().into();
+    puts[0].stored = text
+        .lines()
+        .enumerate()
+        .map(|(at, line)| if at == 3 { format!("5x{}\n", &line[1..]) } else { format!("{line}\n") })
+        .collect::<String>()
+        .into();
     let uri = puts[0].uri.clone();
-    let again = |puts: &[Put]| puts.iter().map(|put| Put { uri: put.uri.clone(), key: put.key.clone(), size: put.size, stored: put.stored.clone() }).collect();
+    let again = |puts: &[Put]| {
+        puts.iter().map(|put| Put { uri: put.uri.clone(), key: put.key.clone(), size: put.size, stored: put.stored.clone() }).collect()
+    };
     let lax = put_before(again(&puts), 8, Setting::default());
     let strict = put_before(again(&puts), 8, full);
     let rejected = |run: &Run| run.report()["inputs"]["records"]["rejected"].clone();
@@ -639,7 +652,10 @@ fn assert_accounts(what: &str, run: &Run) {
     assert_eq!(run.number("SELECT count(bytes) + count(*) - count(bytes) FROM flows"), records, "{what}");
     let counted = run.sql("SELECT log_object, records_rejected AS n FROM objects WHERE records_rejected > 0 ORDER BY log_object");
     assert_eq!(run.sql("SELECT log_object, count(*) AS n FROM rejects GROUP BY log_object ORDER BY log_object"), counted, "{what}");
-    assert_eq!(run.number("SELECT count(*) FROM (SELECT DISTINCT log_object, log_line FROM rejects)"), run.number("SELECT count(*) FROM rejects"));
+    assert_eq!(
+        run.number("SELECT count(*) FROM (SELECT DISTINCT log_object, log_line FROM rejects)"),
+        run.number("SELECT count(*) FROM rejects")
+    );
 }
 
 #[test]
