@@ -165,33 +165,35 @@ fn thousands_of_objects_hive() {
 
 #[test]
 fn a_server_that_asks_to_slow_down_changes_nothing() {
-    let twice = MANY.twice();
-    twice.server.slow_down_every(7);
-    twice.agrees(&[]);
-    assert!(twice.server.requests().len() > 2_600 * 8 / 7, "requests were refused and repeated");
+    let estate = Twice::estate();
+    estate.server.slow_down_every(3);
+    estate.agrees(&[]);
+    let gets = estate.server.requests().iter().filter(|request| request.method == "GET").count();
+    assert!(gets > estate.paths().len(), "requests were refused and repeated");
 }
 
 #[test]
 fn bodies_cut_at_random_bytes_change_nothing() {
     let estate = Twice::estate();
     for seed in 1..=4 {
+        estate.server.clear_requests();
         estate.server.cut_bodies(2, seed);
         estate.agrees(&[]);
+        let resumed = estate.server.requests().iter().filter(|request| request.range.is_some()).count();
+        assert!(resumed > 10, "{resumed} bodies were resumed");
     }
-    let twice = MANY.twice();
-    twice.server.cut_bodies(20, 5);
-    twice.agrees(&[]);
-    let resumed = twice.server.requests().iter().filter(|request| request.range.is_some()).count();
-    assert!(resumed > 100, "{resumed} bodies were resumed");
 }
 
 #[test]
-fn both_faults_at_once_change_nothing() {
-    let twice = Twice::estate();
-    twice.server.slow_down_every(5);
-    twice.server.cut_bodies(2, 3);
+fn both_faults_at_once_change_nothing_over_thousands_of_objects() {
+    let twice = MANY.twice();
+    twice.server.slow_down_every(7);
+    twice.server.cut_bodies(10, 5);
     twice.agrees(&[]);
-    assert!(twice.server.requests().iter().any(|request| request.range.is_some()));
+    let requests = twice.server.requests();
+    assert!(requests.len() > 2_600 * 8 / 7, "requests were refused and repeated");
+    let resumed = requests.iter().filter(|request| request.range.is_some()).count();
+    assert!(resumed > 200, "{resumed} bodies were resumed");
 }
 
 #[test]
