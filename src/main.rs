@@ -8,8 +8,8 @@ fn main() -> ExitCode {
 }
 
 /// Lets glibc's allocator keep two arenas instead of eight per processor: batches are made on one thread and freed on another,
-/// which fragments them. Measured with `report egress` over 10 million records: 332 MB at the peak instead of 430 MB, in the
-/// same time.
+/// which fragments them. By environment variables, `report egress` over 10 million records peaked at 335 MB with one
+/// arena and at 332 MB with two and a trim threshold of 1 MB, instead of 431 MB; two alone were not measured (benches/README.md).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn limit_arenas() {
     // SAFETY: mallopt takes two integers and is called before any other thread exists.
