@@ -17,6 +17,7 @@ mod generator;
 
 use bytes::Bytes;
 use flowproof::decode::decompress::{WholeText, whole_gzip};
+use flowproof::decode::headerless::Headerless;
 use flowproof::decode::object::{ObjectDecoder, Step};
 use flowproof::decode::{Decoded, Interfaces, Tally, Wanted};
 use flowproof::enrich::{Derived, FlowColumn, Provenance, Tagger, fields_read};
@@ -114,7 +115,7 @@ fn decode(estate: &Estate, wanted: &Wanted, columns: Option<&[FlowColumn]>) -> u
     let tagger = columns.map(|columns| Tagger::new(Arc::clone(&estate.inventory), columns.to_vec()));
     let from = Provenance { log_object: "object".into(), flow_log_id: None };
     let tallies = estate.objects.iter().map(|object| {
-        let mut decoder = ObjectDecoder::new(Arc::clone(&wanted), None);
+        let mut decoder = ObjectDecoder::new(Arc::clone(&wanted), Headerless::default());
         loop {
             match decoder.step().unwrap() {
                 Step::Hungry => decoder.push(object.clone(), true),

@@ -5,10 +5,12 @@
 //! semaphore, decoded parts by the channel, and an object is decoded in bounded steps.
 
 use crate::decode::decompress::{Encoding, WHOLE_STORED_MAX};
+use crate::decode::headerless::{Headerless, LogGroups};
 use crate::decode::object::{ObjectDecoder, Step};
 use crate::decode::parquet::ParquetDecoder;
 use crate::decode::reject::Reject;
-use crate::decode::{Decoded, Tally, Wanted};
+use crate::decode::shape::Shape;
+use crate::decode::{Decoded, LayoutSeen, Tally, Wanted};
 use crate::enrich::{Provenance, Tagger};
 use crate::error::{Error, Kind, Result};
 use crate::flow::Layout;
@@ -16,6 +18,7 @@ use crate::source::{Bytestream, Object, Source};
 use arrow::array::RecordBatch;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, stream};
+use hashbrown::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,7 +51,7 @@ pub struct Scan {
     pub wanted: Arc<Wanted>,
     /// What the columns become.
     pub tagger: Arc<Tagger>,
-    /// Layout of objects without a header (`--log-format`).
+    /// Layout of records without a header (`--log-format`); it goes before what the inventory says.
     pub log_format: Option<Arc<Layout>>,
     /// Objects decoded at once.
     pub threads: usize,
@@ -71,12 +74,13 @@ pub struct Part {
 pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
     let (sink, parts) = mpsc::channel(PARTS_IN_FLIGHT_MAX);
     let budget = Arc::new(Semaphore::new(permits(READ_AHEAD_BYTES) as usize));
+    let log_groups = Arc::new(scan.tagger.inventory().layouts_by_log_group());
     tokio::spawn(async move {
         let scan = Arc::new(scan);
         stream::iter(0..scan.inputs.len())
             .map(|at| fetch(Arc::clone(&scan), at, Arc::clone(&budget)))
             .buffer_unordered(READS_IN_FLIGHT_MAX)
-            .map(|fetched| decode(Arc::clone(&scan), fetched, &sink, &intake))
+            .map(|fetched| decode(Arc::clone(&scan), Arc::clone(&log_groups), fetched, &sink, &intake))
             .buffer_unordered(scan.threads.max(1))
             .take_while(|outcome| std::future::ready(!matches!(outcome, Outcome::SinkGone)))
             .for_each(|outcome| intake.object_done(outcome, &sink))
@@ -150,7 +154,13 @@ async fn next_chunk(rest: &mut Bytestream) -> Result<Bytes> {
     Ok(chunk)
 }
 
-async fn decode(scan: Arc<Scan>, fetched: Fetched, sink: &mpsc::Sender<Result<Part>>, intake: &Intake) -> Outcome {
+async fn decode(
+    scan: Arc<Scan>,
+    log_groups: Arc<LogGroups>,
+    fetched: Fetched,
+    sink: &mpsc::Sender<Result<Part>>,
+    intake: &Intake,
+) -> Outcome {
     let at = fetched.at;
     let Some(Input { source, object }) = scan.inputs.get(at) else {
         return Outcome::Broken(Error::failed("no such object"));
@@ -171,7 +181,11 @@ async fn decode(scan: Arc<Scan>, fetched: Fetched, sink: &mpsc::Sender<Result<Pa
     };
     let decoder = match feed {
         Feed::Ranges { .. } => Decoder::Parquet(Box::new(ParquetDecoder::new(Arc::clone(&scan.wanted), object.size))),
-        Feed::Stored { .. } => Decoder::Text(Box::new(ObjectDecoder::new(Arc::clone(&scan.wanted), scan.log_format.as_deref()))),
+        Feed::Stored { .. } => {
+            let of_flow_log = || scan.tagger.inventory().layout_of_flow_log(object.key.flow_log_id.as_deref()?);
+            let layout = scan.log_format.clone().or_else(of_flow_log);
+            Decoder::Text(Box::new(ObjectDecoder::new(Arc::clone(&scan.wanted), Headerless { layout, log_groups })))
+        }
     };
     let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
     drive(&scan.tagger, Job { at, encoding, from, object }, decoder, feed, sink, intake).await
@@ -210,7 +224,7 @@ async fn drive(
         match step {
             Tagged::Part { batch, rejects } => {
                 intake.progress.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-                let part = Part { object: at, batch, rejects, fields: decoder.tally().fields_max };
+                let part = Part { object: at, batch, rejects, fields: decoder.tally().fields_max() };
                 if sink.send(Ok(part)).await.is_err() {
                     return Outcome::SinkGone;
                 }
@@ -418,12 +432,25 @@ pub struct Totals {
     pub rejected: u64,
     /// Records that start outside the window.
     pub outside_window: u64,
+    /// Records in the window of the kind that was not asked for.
+    pub passed_over: u64,
     /// Objects that could not be read whole: URI, status, reason; sorted.
     pub faults: Vec<(String, &'static str, String)>,
+    /// The layouts that appeared, by first record.
+    pub layouts: Vec<LayoutTotal>,
     /// Least `start` in the window.
     pub start_min: Option<i64>,
     /// Greatest `end` in the window.
     pub end_max: Option<i64>,
+}
+
+/// A layout, and what stood in it over all objects of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutTotal {
+    /// The sums over objects.
+    pub seen: LayoutSeen,
+    /// Objects that it appeared in.
+    pub objects: u64,
 }
 
 impl Intake {
@@ -467,11 +494,30 @@ impl Intake {
             totals.add(read);
             denied = denied.or_else(|| read.access.clone().zip(read.fault.clone()));
         }
+        totals.layouts = layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts));
         match denied {
             Some((hint, fault)) if totals.objects == 0 => Err(Error::access(fault).with_hint(hint)),
             _ => Ok(totals),
         }
     }
+}
+
+/// Sums layouts up over objects.
+pub fn layouts<'a>(seen: impl Iterator<Item = &'a LayoutSeen>) -> Vec<LayoutTotal> {
+    let mut totals: HashMap<(Shape, &Layout), LayoutTotal> = HashMap::new();
+    for one in seen {
+        let new = || LayoutTotal { seen: LayoutSeen { records: 0, ..one.clone() }, objects: 0 };
+        let total = totals.entry((one.shape, &*one.layout)).or_insert_with(new);
+        total.objects += 1;
+        total.seen.records += one.records;
+        total.seen.start_min = total.seen.start_min.into_iter().chain(one.start_min).min();
+        total.seen.end_max = total.seen.end_max.into_iter().chain(one.end_max).max();
+    }
+    let mut totals: Vec<LayoutTotal> = totals.into_values().collect();
+    totals.sort_by_cached_key(|total| {
+        (total.seen.start_min.is_none(), total.seen.start_min, total.seen.shape, total.seen.layout.to_string())
+    });
+    totals
 }
 
 impl Totals {
@@ -487,8 +533,9 @@ impl Totals {
         self.skipdata += tally.skipdata;
         self.rejected += tally.rejects;
         self.outside_window += tally.outside_window;
-        self.start_min = self.start_min.into_iter().chain(tally.start_min).min();
-        self.end_max = self.end_max.into_iter().chain(tally.end_max).max();
+        self.passed_over += tally.passed_over;
+        self.start_min = self.start_min.into_iter().chain(tally.start_min()).min();
+        self.end_max = self.end_max.into_iter().chain(tally.end_max()).max();
         if let Some(fault) = &read.fault {
             self.faults.push((read.uri.to_string(), read.status(), fault.clone()));
         }

@@ -10,9 +10,11 @@ use crate::runs::{self, Run, Setting};
 use async_trait::async_trait;
 use bytes::Bytes;
 use flowproof::decode::decompress::WHOLE_STORED_MAX;
+use flowproof::decode::headerless::Headerless;
 use flowproof::decode::object::{ObjectDecoder, Step};
+use flowproof::decode::records::LINE_LEN_MAX;
 use flowproof::decode::reject::Reject;
-use flowproof::decode::text::{LINE_LEN_MAX, TextDecoder};
+use flowproof::decode::text::TextDecoder;
 use flowproof::decode::{Decoded, Tally, Validation, Wanted, schema};
 use flowproof::enrich::{FlowColumn, fields_read};
 use flowproof::inventory::Inventory;
@@ -366,7 +368,7 @@ fn join(decoded: Vec<Decoded>, tally: &Tally) -> Joined {
 }
 
 fn decode_blocks(blocks: &[&[u8]]) -> Joined {
-    let mut decoder = TextDecoder::new(all_wanted(), None);
+    let mut decoder = TextDecoder::new(all_wanted(), Headerless::default());
     let mut decoded = Vec::new();
     for block in blocks {
         decoder.block(block);
@@ -381,7 +383,7 @@ fn decode_blocks(blocks: &[&[u8]]) -> Joined {
 }
 
 fn decode_stored(stored: &[Bytes]) -> Joined {
-    let mut decoder = ObjectDecoder::new(all_wanted(), None);
+    let mut decoder = ObjectDecoder::new(all_wanted(), Headerless::default());
     let (mut decoded, mut next) = (Vec::new(), 0);
     loop {
         match decoder.step().unwrap() {

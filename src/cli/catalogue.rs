@@ -2,9 +2,8 @@
 
 use super::Status;
 use super::output::{self, OutputArgs};
-use crate::enrich::DERIVED;
+use crate::enrich::FlowColumn;
 use crate::error::Result;
-use crate::flow::field::{FIELDS, FieldType};
 use crate::query::{connections, functions, library, log_tables};
 use crate::report::renderer;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
@@ -96,37 +95,8 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let aws = FIELDS.iter().map(|field| Row {
-        table: "flows",
-        column: field.column.to_owned(),
-        kind: match field.kind {
-            FieldType::Int32 => "INTEGER",
-            FieldType::Int64 => "BIGINT",
-            FieldType::Text => "VARCHAR",
-        }
-        .to_owned(),
-        version: Some(field.version.into()),
-        meaning: field.meaning,
-        null_when: Some(field.null_when),
-    });
-    let extra = Row {
-        table: "flows",
-        column: "extra".to_owned(),
-        kind: "MAP".to_owned(),
-        version: None,
-        meaning: "Fields of versions that are not known yet, by header token",
-        null_when: Some("none in the record"),
-    };
-    let made = |table, name: &str, kind: &DataType, meaning| Row {
-        table,
-        column: name.to_owned(),
-        kind: sql_type(kind),
-        version: None,
-        meaning,
-        null_when: None,
-    };
-    let derived =
-        DERIVED.iter().map(|row| made("flows", row.name, crate::enrich::FlowColumn::Derived(row.column).field().data_type(), row.meaning));
+    let flows = FlowColumn::all().into_iter().map(|column| flow_row("flows", column));
+    let gateways = FlowColumn::all_of_transit_gateways().into_iter().map(|column| flow_row("tgw_flows", column));
     let connections = connections::COLUMNS.iter().map(|(name, kind, meaning)| made("connections", name, kind, meaning));
     let functions = functions::FUNCTIONS.iter().map(|(signature, meaning)| Row {
         table: "function",
@@ -141,7 +111,26 @@ fn rows() -> Vec<Row> {
         let fields = schema.fields().clone();
         (0..fields.len()).filter_map(move |at| fields.get(at).map(|field| made(table, field.name(), field.data_type(), "")))
     });
-    aws.chain([extra]).chain(derived).chain(connections).chain(whole).chain(functions).collect()
+    flows.chain(gateways).chain(connections).chain(whole).chain(functions).collect()
+}
+
+fn made(table: &'static str, name: &str, kind: &DataType, meaning: &'static str) -> Row {
+    Row { table, column: name.to_owned(), kind: sql_type(kind), version: None, meaning, null_when: None }
+}
+
+fn flow_row(table: &'static str, column: FlowColumn) -> Row {
+    let kind = column.field();
+    let row = |meaning| made(table, column.name(), kind.data_type(), meaning);
+    match column {
+        FlowColumn::Aws(id) => {
+            let field = id.field();
+            Row { version: Some(field.version.into()), null_when: Some(field.null_when), ..row(field.meaning) }
+        }
+        FlowColumn::Extra => {
+            Row { null_when: Some("none in the record"), ..row("Fields of versions that are not known yet, by header token") }
+        }
+        FlowColumn::Derived(derived) => row(derived.row().meaning),
+    }
 }
 
 fn sql_type(kind: &DataType) -> String {

@@ -4,10 +4,10 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
-use super::{Decoded, Tally, Validation, Wanted, schema};
+use super::{Decoded, Kinds, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
-use crate::flow::{Column, Layout};
+use crate::flow::{Column, Layout, RecordKind};
 use crate::time::UnixSeconds;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewBuilder};
 use arrow::buffer::NullBuffer;
@@ -59,6 +59,8 @@ pub type Fault = (Reason, String);
 /// Where the columns of a layout stand, resolved once per layout.
 #[derive(Debug)]
 struct Slots {
+    kind: RecordKind,
+    is_wanted: bool,
     status: Option<usize>,
     interface: Option<usize>,
     start: Option<usize>,
@@ -73,7 +75,7 @@ struct Slots {
 }
 
 impl Slots {
-    fn new(layout: &Layout, wanted: &Wanted) -> Slots {
+    fn new(layout: &Layout, kind: RecordKind, wanted: &Wanted) -> Slots {
         let position = |field| layout.position(field);
         let read = |field: &FieldId| wanted.validation == Validation::Full || wanted.fields.contains(field);
         let known = layout.columns.iter().enumerate().filter_map(|(at, column)| match column {
@@ -81,6 +83,8 @@ impl Slots {
             Column::Unknown(_) => None,
         });
         Slots {
+            kind,
+            is_wanted: matches!(wanted.kinds, Kinds::Both) || wanted.kinds == Kinds::Only(kind),
             status: position(id::LOG_STATUS),
             interface: position(id::INTERFACE_ID),
             start: position(id::START),
@@ -126,15 +130,15 @@ pub struct Columns {
 impl Columns {
     /// Makes columns for what is wanted, for objects of this layout.
     pub fn new(wanted: Arc<Wanted>, layout: &Layout) -> Columns {
-        let slots = Slots::new(layout, &wanted);
+        let slots = Slots::new(layout, layout.kind(), &wanted);
         let builders = wanted.fields.iter().map(|field| builder(field.field().kind)).collect();
         let extra = wanted.extra.then(|| MapBuilder::new(None, StringBuilder::new(), StringBuilder::new()));
         Columns { wanted, slots, builders, extra, lines: Vec::new(), numbers: [None; FIELD_COUNT] }
     }
 
-    /// Changes the layout of the records to come.
-    pub fn set_layout(&mut self, layout: &Layout) {
-        self.slots = Slots::new(layout, &self.wanted);
+    /// Changes the layout of the records to come; `kind` is that of the whole object, of which these may be some columns.
+    pub fn set_layout(&mut self, layout: &Layout, kind: RecordKind) {
+        self.slots = Slots::new(layout, kind, &self.wanted);
     }
 
     /// Returns the number of records collected.
@@ -163,7 +167,7 @@ impl Columns {
         }
         let in_window = start.is_none_or(|start| self.wanted.time.contains(start));
         let interface = self.slots.interface.and_then(|at| cells.cell(at).text());
-        let wanted = in_window && self.wanted.interfaces.wants(interface);
+        let wanted = in_window && self.slots.is_wanted && self.wanted.interfaces.wants(interface);
         if wanted || self.wanted.validation == Validation::Full {
             self.check(cells)?;
         }
@@ -172,6 +176,12 @@ impl Columns {
             return Ok(());
         }
         tally.saw(start, end);
+        tally.inversions += u64::from(start.zip(end).is_some_and(|(start, end)| end < start));
+        tally.transit_gateway += u64::from(self.slots.kind == RecordKind::TransitGateway);
+        if !self.slots.is_wanted {
+            tally.passed_over += 1;
+            return Ok(());
+        }
         match status {
             Status::Ok => tally.ok += 1,
             Status::NoData => tally.nodata += 1,
@@ -248,6 +258,13 @@ impl Columns {
         self.lines.push(line as i64);
     }
 
+    /// Forgets the records collected.
+    pub fn clear(&mut self) {
+        self.builders = self.wanted.fields.iter().map(|field| builder(field.field().kind)).collect();
+        self.extra = self.wanted.extra.then(|| MapBuilder::new(None, StringBuilder::new(), StringBuilder::new()));
+        self.lines.clear();
+    }
+
     /// Hands on the records collected.
     ///
     /// # Errors
@@ -311,9 +328,9 @@ fn number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
     let fits = |value: &i64| match field {
         id::SRCPORT | id::DSTPORT => (0..=65_535).contains(value),
         id::PROTOCOL | id::TCP_FLAGS => (0..=255).contains(value),
-        id::PACKETS | id::BYTES => (0..VOLUME_MAX).contains(value),
+        id::START | id::END => *value >= 0,
         _ if field.field().kind == FieldType::Int32 => (0..=i64::from(i32::MAX)).contains(value),
-        _ => *value >= 0,
+        _ => (0..VOLUME_MAX).contains(value),
     };
     let seconds = |value: i64| if matches!(field, id::START | id::END) && value >= MILLISECONDS_FROM { value / 1_000 } else { value };
     let plausible = |value: &i64| !matches!(field, id::START | id::END) || *value < INSTANT_MAX;
@@ -321,6 +338,12 @@ fn number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
         Some(value) => Ok(Some(value)),
         None => Err((Reason::BadNumber, format!("{} {}", field.field().name, shown(cell)))),
     }
+}
+
+/// Returns a number without fraction that is exact in both types.
+pub fn whole(value: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    (value.fract() == 0.0 && value.abs() <= EXACT_MAX).then_some(value as i64)
 }
 
 /// Reads a decimal number without sign; at most 18 digits, so that it cannot overflow.

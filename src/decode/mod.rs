@@ -1,22 +1,31 @@
-//! Bytes in, Arrow batches and rejects out: text (gzip, zstd, plain) and AWS-written Parquet.
+//! Bytes in, Arrow batches and rejects out: text, CSV and JSON (gzip, zstd, plain), and Parquet.
 //!
-//! Decoding does no I/O, cannot fail on content and never panics on it: a line that is not a record becomes a
+//! Stored bytes become text in `decompress`, text becomes lines and JSON documents in `text`, those become records in
+//! `records`; `parquet` has its own way; all records become rows in `columns`. Decoding does no I/O, cannot fail on content and never panics on it: a line that is not a record becomes a
 //! counted [`Reject`], an object whose compression is damaged yields the rows before the damage. What to produce comes as
 //! [`Wanted`], so that unasked-for columns cost nothing and unwanted interfaces are dropped early.
 
 pub mod columns;
 pub mod decompress;
+pub mod headerless;
+pub mod json;
 pub mod object;
+pub mod ocsf;
 pub mod parquet;
+pub mod records;
 pub mod reject;
+pub mod shape;
 pub mod text;
+pub mod values;
 
 use crate::flow::field::FieldId;
+use crate::flow::{Layout, RecordKind};
 use crate::time::{TimeRange, UnixSeconds};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use hashbrown::HashSet;
 use reject::Reject;
+use shape::Shape;
 use std::sync::Arc;
 
 /// Rows after which a batch is handed on: DataFusion's own batch size.
@@ -25,6 +34,8 @@ pub const BATCH_ROWS: usize = 8_192;
 /// What decoding must produce.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
+    /// Whose records; those of the other kind are counted and passed over.
+    pub kinds: Kinds,
     /// AWS fields, ascending; the batch's columns stand in this order.
     pub fields: Vec<FieldId>,
     /// Whether `extra` (fields of later versions) follows them.
@@ -35,6 +46,21 @@ pub struct Wanted {
     pub time: TimeRange,
     /// Which columns must hold values of their type.
     pub validation: Validation,
+}
+
+/// Whose records are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kinds {
+    /// Those of one kind.
+    Only(RecordKind),
+    /// All.
+    Both,
+}
+
+impl Default for Kinds {
+    fn default() -> Kinds {
+        Kinds::Only(RecordKind::Vpc)
+    }
 }
 
 /// Which columns must hold values of their type (`--validate`).
@@ -92,16 +118,18 @@ pub struct Decoded {
     pub rejects: Vec<Reject>,
 }
 
-/// Accounting of an object: `lines = headers + blanks + rejects + ok + nodata + skipdata + outside_window`, and
-/// `ok + nodata + skipdata = rows + dropped`.
+/// Accounting of an object: `lines = headers + blanks + control + rejects + ok + nodata + skipdata + outside_window +
+/// passed_over`, and `ok + nodata + skipdata = rows + dropped`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Lines of decompressed text, or rows of a Parquet file.
+    /// Lines of decompressed text, log events of JSON documents, or rows of a Parquet file.
     pub lines: u64,
     /// Lines that name the columns.
     pub headers: u64,
     /// Empty lines.
     pub blanks: u64,
+    /// Control messages of CloudWatch Logs.
+    pub control: u64,
     /// Lines that are not records.
     pub rejects: u64,
     /// Records of traffic in the window.
@@ -112,45 +140,89 @@ pub struct Tally {
     pub skipdata: u64,
     /// Records that start outside the window.
     pub outside_window: u64,
+    /// Records in the window of the kind that is not wanted.
+    pub passed_over: u64,
+    /// Of all records in the window, those of transit gateways.
+    pub transit_gateway: u64,
+    /// Records that end before they start.
+    pub inversions: u64,
     /// Records of unwanted interfaces.
     pub dropped: u64,
     /// Records handed on.
     pub rows: u64,
     /// Bytes of decompressed text (0 for Parquet).
     pub text_bytes: u64,
-    /// Least `start` of records in the window.
+    /// Layouts in the order in which they appeared, without repetition, with what stood in them.
+    pub layouts: Vec<LayoutSeen>,
+    /// Position in `layouts` of the one in use.
+    layout: usize,
+}
+
+/// A layout of an object, and the records in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayoutSeen {
+    /// How records stand in the object.
+    pub shape: Shape,
+    /// Their columns; empty where an object has more than [`LAYOUTS_KEPT_MAX`] and these are the rest.
+    pub layout: Arc<Layout>,
+    /// Records in the window.
+    pub records: u64,
+    /// Least `start` of those.
     pub start_min: Option<UnixSeconds>,
-    /// Greatest `end` of records in the window.
+    /// Greatest `end` of those.
     pub end_max: Option<UnixSeconds>,
-    /// Layouts in the order in which they appeared; more than one after a change of header.
-    pub layouts: Vec<String>,
-    /// Most fields of any layout: how rich the format is.
-    pub fields_max: u32,
 }
 
 impl Tally {
     /// Returns whether every line has been accounted for exactly once.
     pub fn adds_up(&self) -> bool {
         let records = self.ok + self.nodata + self.skipdata;
-        self.lines == self.headers + self.blanks + self.rejects + records + self.outside_window && records == self.rows + self.dropped
+        let other = self.headers + self.blanks + self.control + self.rejects;
+        self.lines == other + records + self.outside_window + self.passed_over && records == self.rows + self.dropped
     }
 
+    /// Returns the least `start` of records in the window.
+    pub fn start_min(&self) -> Option<UnixSeconds> {
+        self.layouts.iter().filter_map(|seen| seen.start_min).min()
+    }
+
+    /// Returns the greatest `end` of records in the window.
+    pub fn end_max(&self) -> Option<UnixSeconds> {
+        self.layouts.iter().filter_map(|seen| seen.end_max).max()
+    }
+
+    /// Returns the most fields of any layout: how rich the format is.
+    pub fn fields_max(&self) -> u32 {
+        self.layouts.iter().map(|seen| seen.layout.columns.len() as u32).max().unwrap_or(0)
+    }
+
+    /// Counts a record in the window.
     fn saw(&mut self, start: Option<i64>, end: Option<i64>) {
-        self.start_min = self.start_min.into_iter().chain(start).min();
-        self.end_max = self.end_max.into_iter().chain(end).max();
+        if let Some(seen) = self.layouts.get_mut(self.layout) {
+            seen.records += 1;
+            seen.start_min = seen.start_min.into_iter().chain(start).min();
+            seen.end_max = seen.end_max.into_iter().chain(end).max();
+        }
     }
 
-    fn saw_layout(&mut self, layout: &crate::flow::Layout) {
-        self.fields_max = self.fields_max.max(layout.columns.len() as u32);
-        let text = layout.to_string();
-        if self.layouts.last() != Some(&text) && self.layouts.len() < LAYOUTS_KEPT_MAX {
-            self.layouts.push(text);
-        }
+    /// Takes the layout of the records to come.
+    fn use_layout(&mut self, layout: &Arc<Layout>, shape: Shape) {
+        let same = |seen: &LayoutSeen| seen.shape == shape && (Arc::ptr_eq(&seen.layout, layout) || seen.layout == *layout);
+        self.layout = match self.layouts.iter().position(same) {
+            Some(at) => at,
+            None => {
+                let layout = if self.layouts.len() < LAYOUTS_KEPT_MAX { Arc::clone(layout) } else { Arc::default() };
+                if self.layouts.len() <= LAYOUTS_KEPT_MAX {
+                    self.layouts.push(LayoutSeen { shape, layout, records: 0, start_min: None, end_max: None });
+                }
+                self.layouts.len() - 1
+            }
+        };
     }
 }
 
-/// Changes of layout remembered for one object; concatenated files have a few, hostile ones millions.
-const LAYOUTS_KEPT_MAX: usize = 16;
+/// Layouts remembered for one object; concatenated files have a few, hostile ones millions.
+pub const LAYOUTS_KEPT_MAX: usize = 16;
 
 /// Returns the schema of the batches that decoding makes: the wanted fields, `extra`, `log_line`.
 pub fn schema(wanted: &Wanted) -> SchemaRef {

@@ -1,10 +1,10 @@
 //! One object's stored bytes → batches, in bounded steps that a thread pool can run.
 
 use super::decompress::{Encoding, Inflater, WholeText, whole_gzip};
+use super::headerless::Headerless;
 use super::text::TextDecoder;
 use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
-use crate::flow::Layout;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -32,10 +32,8 @@ pub struct ObjectDecoder {
     stored_taken: u64,
     last: bool,
     fault: Option<String>,
-    /// What the inflater stumbled over; told once the text before it is decoded.
-    damage: Option<std::io::Error>,
-    /// Whether the inflater came to the end.
-    at_end: bool,
+    /// What an inflater stumbled over, and whether it was the inner one; told once the text before it is decoded.
+    damage: Option<(std::io::Error, bool)>,
     ended: bool,
 }
 
@@ -47,15 +45,60 @@ enum Source {
     Unopened(Bytes),
     /// The whole text, and how much of it is decoded.
     Whole { text: WholeText, taken: usize },
-    /// Stored bytes not inflated yet.
-    Streaming { inflater: Inflater, stored: Bytes, inflated: Vec<u8>, taken: usize },
+    /// Stored bytes not inflated yet, and what inflates them.
+    Streaming { stored: Bytes, outer: Stage, inner: Inner },
 }
 
+/// An inflater, and what came out of it.
+#[derive(Debug)]
+struct Stage {
+    inflater: Inflater,
+    inflated: Vec<u8>,
+    taken: usize,
+    at_end: bool,
+}
+
+/// What the inflated bytes are.
+#[derive(Debug)]
+enum Inner {
+    /// Too few of them are there to tell.
+    Unknown,
+    /// Text.
+    Text,
+    /// Compressed once more: Firehose compresses what CloudWatch Logs has compressed.
+    Compressed(Stage),
+}
+
+impl Stage {
+    fn new(encoding: Encoding) -> std::io::Result<Stage> {
+        Ok(Stage { inflater: Inflater::new(encoding)?, inflated: Vec::new(), taken: 0, at_end: false })
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.inflated.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Inflates a slice of the stored bytes, or their end if there are none; returns how many were taken.
+    fn inflate(&mut self, stored: &[u8]) -> std::io::Result<usize> {
+        self.inflated.drain(..self.taken);
+        self.taken = 0;
+        let inflated = &mut self.inflated;
+        if stored.is_empty() {
+            self.at_end = true;
+            return self.inflater.end(|text| inflated.extend_from_slice(text)).map(|()| 0);
+        }
+        self.inflater.step(stored, |text| inflated.extend_from_slice(text))
+    }
+}
+
+/// Bytes after which a compression is recognised.
+const MAGIC_LEN: usize = 4;
+
 impl ObjectDecoder {
-    /// Makes a decoder; `layout` is that of `--log-format`.
-    pub fn new(wanted: Arc<Wanted>, layout: Option<&Layout>) -> ObjectDecoder {
-        let text = TextDecoder::new(wanted, layout);
-        ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, damage: None, at_end: false, ended: false }
+    /// Makes a decoder; `known` says what records without a header are.
+    pub fn new(wanted: Arc<Wanted>, known: Headerless) -> ObjectDecoder {
+        let text = TextDecoder::new(wanted, known);
+        ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, damage: None, ended: false }
     }
 
     /// Gives the next stored bytes, `last` with the end of the object. Call it when a step was [`Step::Hungry`]; the work is
@@ -79,10 +122,14 @@ impl ObjectDecoder {
             && encoding == Encoding::Gzip
             && let Some(text) = whole_gzip(&stored)
         {
-            return Source::Whole { text, taken: 0 };
+            if Encoding::sniff(&text) == Encoding::Plain {
+                return Source::Whole { text, taken: 0 };
+            }
+            // Not text yet: from here it goes the way of everything that streams.
+            drop(text);
         }
-        match Inflater::new(encoding) {
-            Ok(inflater) => Source::Streaming { inflater, stored, inflated: Vec::new(), taken: 0 },
+        match Stage::new(encoding) {
+            Ok(outer) => Source::Streaming { stored, outer, inner: Inner::Unknown },
             Err(error) => {
                 self.fault = Some(error.to_string());
                 Source::Empty
@@ -95,27 +142,12 @@ impl ObjectDecoder {
         self.text.tally()
     }
 
-    fn is_drained(&self) -> bool {
-        !matches!(&self.source, Source::Streaming { inflated, taken, .. } if *taken < inflated.len())
-    }
-
     /// Decodes on until a batch is full, input is needed, or the object ends.
     ///
     /// # Errors
     /// Only for faults of this library; damage in the object ends it with [`Step::Done`].
     pub fn step(&mut self) -> Result<Step> {
         while !self.text.is_full() && self.fault.is_none() && !self.ended {
-            if self.is_drained() {
-                if let Some(error) = self.damage.take() {
-                    self.fault = Some(damage(&error, self.stored_taken, self.text.tally().lines));
-                    break;
-                }
-                if self.at_end {
-                    self.text.end();
-                    self.ended = true;
-                    break;
-                }
-            }
             match &mut self.source {
                 Source::Empty if self.last => self.ended = true,
                 Source::Empty => return Ok(Step::Hungry),
@@ -132,37 +164,98 @@ impl ObjectDecoder {
                         self.ended = true;
                     }
                 }
-                // A hostile slice inflates to millions of lines, so text goes on in pieces whatever it came from.
-                Source::Streaming { inflated, taken, .. } if *taken < inflated.len() => {
-                    let block = &inflated[*taken..inflated.len().min(*taken + TEXT_BLOCK)];
-                    self.text.block(block);
-                    *taken += block.len();
-                }
-                Source::Streaming { stored, .. } if stored.is_empty() && !self.last => return Ok(Step::Hungry),
-                Source::Streaming { inflater, stored, inflated, taken } => {
-                    inflated.clear();
-                    *taken = 0;
-                    let at_end = stored.is_empty();
-                    let outcome = match at_end {
-                        true => inflater.end(|text| inflated.extend_from_slice(text)).map(|()| 0),
-                        false => inflater.step(stored, |text| inflated.extend_from_slice(text)),
-                    };
-                    match outcome {
-                        // The piece of a line before the damage is not a record, even where it looks like one.
-                        Err(error) => self.damage = Some(error),
-                        Ok(_) if at_end => self.at_end = true,
-                        Ok(count) => {
-                            *stored = stored.slice(count..);
-                            self.stored_taken += count as u64;
-                        }
+                Source::Streaming { .. } => {
+                    if self.stream() == Flow::Hungry {
+                        return Ok(Step::Hungry);
                     }
                 }
+            }
+            if let Some(fault) = self.text.fault() {
+                self.fault = Some(fault);
             }
         }
         match self.text.take()? {
             Some(decoded) => Ok(Step::Decoded(decoded)),
             None => Ok(Step::Done(self.fault.take())),
         }
+    }
+
+    /// Takes one small step: text to lines if there is any, else stored bytes to text.
+    fn stream(&mut self) -> Flow {
+        let Source::Streaming { stored, outer, inner } = &mut self.source else { return Flow::On };
+        if matches!(inner, Inner::Unknown) && (outer.rest().len() >= MAGIC_LEN || outer.at_end || self.damage.is_some()) {
+            match inner_of(outer) {
+                Ok(found) => *inner = found,
+                Err(fault) => self.fault = Some(fault),
+            }
+            return Flow::On;
+        }
+        let text = match inner {
+            Inner::Unknown => None,
+            Inner::Text => Some(&mut *outer),
+            Inner::Compressed(stage) => Some(stage),
+        };
+        // A hostile slice inflates to millions of lines, so text goes on in pieces whatever it came from.
+        if let Some(stage) = text
+            && !stage.rest().is_empty()
+        {
+            let rest = stage.rest();
+            let block = &rest[..rest.len().min(TEXT_BLOCK)];
+            self.text.block(block);
+            stage.taken += block.len();
+            return Flow::On;
+        }
+        // The piece of a line before the damage is not a record, even where it looks like one.
+        let goes_on = matches!(inner, Inner::Compressed(_)) && !outer.rest().is_empty();
+        if let Some((error, _)) = self.damage.take_if(|(_, of_inner)| *of_inner || !goes_on) {
+            self.fault = Some(damage(&error, self.stored_taken, self.text.tally().lines));
+            return Flow::On;
+        }
+        let (outcome, of_inner) = match inner {
+            Inner::Compressed(stage) if stage.at_end => {
+                self.text.end();
+                self.ended = true;
+                return Flow::On;
+            }
+            Inner::Compressed(stage) if !outer.rest().is_empty() || outer.at_end => {
+                let outcome = stage.inflate(outer.rest());
+                outer.taken += outcome.as_ref().copied().unwrap_or(0);
+                (outcome, true)
+            }
+            Inner::Text if outer.at_end => {
+                self.text.end();
+                self.ended = true;
+                return Flow::On;
+            }
+            _ if stored.is_empty() && !self.last => return Flow::Hungry,
+            _ => {
+                let outcome = outer.inflate(stored);
+                let taken = outcome.as_ref().copied().unwrap_or(0);
+                *stored = stored.slice(taken..);
+                self.stored_taken += taken as u64;
+                (outcome, false)
+            }
+        };
+        if let Err(error) = outcome {
+            self.damage = Some((error, of_inner));
+        }
+        Flow::On
+    }
+}
+
+/// Whether a step can be taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Flow {
+    On,
+    Hungry,
+}
+
+/// Says what inflated bytes are, by their first ones.
+fn inner_of(outer: &Stage) -> Result<Inner, String> {
+    match Encoding::sniff(outer.rest()) {
+        Encoding::Plain => Ok(Inner::Text),
+        Encoding::Parquet => Err("Parquet within gzip or zstd: its footer cannot be reached; decompress the object once".to_owned()),
+        encoding => Stage::new(encoding).map(Inner::Compressed).map_err(|error| error.to_string()),
     }
 }
 
@@ -186,7 +279,7 @@ mod tests {
     }
 
     fn run(parts: &[&[u8]]) -> (usize, Tally, Option<String>) {
-        let mut decoder = ObjectDecoder::new(wanted(), None);
+        let mut decoder = ObjectDecoder::new(wanted(), Headerless::default());
         let (mut rows, mut next) = (0, 0);
         loop {
             match decoder.step().unwrap() {
@@ -215,7 +308,16 @@ mod tests {
         let whole = run(&[TEXT]);
         assert_eq!(whole.0, 2);
         assert!(whole.1.adds_up());
-        for parts in [vec![&stored[..]], vec![half, rest], vec![&members[..]], vec![&TEXT[..7], &TEXT[7..]]] {
+        let (twice, of_members) = (gzip(&members), [gzip(&stored[..20]), gzip(&stored[20..])].concat());
+        let parts = [
+            vec![&stored[..]],
+            vec![half, rest],
+            vec![&members[..]],
+            vec![&TEXT[..7], &TEXT[7..]],
+            vec![&twice[..]],
+            vec![&of_members[..]],
+        ];
+        for parts in parts {
             assert_eq!(run(&parts), whole);
         }
     }

@@ -1,19 +1,20 @@
-//! AWS-written Parquet → batches: columns by name, coerced to the types of [`flow::field`](crate::flow::field).
+//! Parquet → batches: columns by name, coerced to the types of [`flow::field`](crate::flow::field).
 //!
-//! Files of different subscriptions have different columns in different orders, and re-written ones other types, so
-//! nothing is taken by position. Integers may come as text, missing values as NULL or `-`
-//! (`start` and `end` are plain seconds, never Parquet timestamps). The decoder asks for byte ranges and reads nothing itself.
+//! Files of different subscriptions have different columns in different orders, and re-written ones other names and types
+//! (`values`), so nothing is taken by position; Security Lake's have a schema of their own (`ocsf`). The decoder asks for byte
+//! ranges and reads nothing itself.
 
-use super::columns::{Cell, Cells, Columns};
+use super::columns::{Cell, Cells, Columns, Fault};
 use super::object::Step;
+use super::ocsf;
 use super::reject::{Reason, Reject};
+use super::shape::Shape;
+use super::values::Values;
 use super::{BATCH_ROWS, Tally, Validation, Wanted};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
 use crate::flow::{Column, Layout};
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
@@ -35,7 +36,9 @@ pub struct ParquetDecoder {
     tally: Tally,
     rejects: Vec<Reject>,
     size: u64,
-    is_transit_gateway: bool,
+    /// What the columns read hold.
+    layout: Layout,
+    is_ocsf: bool,
 }
 
 #[derive(Debug)]
@@ -53,7 +56,16 @@ impl ParquetDecoder {
             Err(error) => State::Done(Some(error.to_string())),
         };
         let columns = Columns::new(Arc::clone(&wanted), &Layout::default());
-        ParquetDecoder { wanted, state, columns, tally: Tally::default(), rejects: Vec::new(), size, is_transit_gateway: false }
+        ParquetDecoder {
+            wanted,
+            state,
+            columns,
+            tally: Tally::default(),
+            rejects: Vec::new(),
+            size,
+            layout: Layout::default(),
+            is_ocsf: false,
+        }
     }
 
     /// Returns the accounting so far.
@@ -128,17 +140,25 @@ impl ParquetDecoder {
 
     fn open(&mut self, metadata: ParquetMetaData) -> Result<(), String> {
         let schema = metadata.file_metadata().schema_descr();
-        let names: Vec<String> = schema.root_schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
-        let layout = Layout { columns: names.iter().map(|name| column(name)).collect() };
+        let names: Vec<&str> = schema.root_schema().get_fields().iter().map(|field| field.name()).collect();
+        self.is_ocsf = ocsf::is_ocsf(&names);
+        let layout = if self.is_ocsf { ocsf::layout() } else { Layout::of_any_names(&names) };
         if !layout.columns.iter().any(|column| matches!(column, Column::Known(_))) {
             return Err(format!("no column of a flow log among: {}", names.join(" ").chars().take(200).collect::<String>()));
         }
-        self.tally.saw_layout(&layout);
-        self.is_transit_gateway = layout.is_transit_gateway();
-        let keep: Vec<usize> = (0..layout.columns.len()).filter(|at| self.reads(&layout, *at)).collect();
+        let keep: Vec<usize> = match self.is_ocsf {
+            true => (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| ocsf::reads(name))).collect(),
+            false => (0..names.len()).filter(|at| self.reads(&layout, *at)).collect(),
+        };
         let mask = ProjectionMask::roots(schema, keep.iter().copied());
-        let projected = Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect() };
-        self.columns.set_layout(&projected);
+        let shape = if self.is_ocsf { Shape::SecurityLake } else { Shape::Parquet };
+        let kind = layout.kind();
+        self.tally.use_layout(&Arc::new(layout.clone()), shape);
+        self.layout = match self.is_ocsf {
+            true => layout,
+            false => Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect(), ..layout },
+        };
+        self.columns.set_layout(&self.layout, kind);
         let rows = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))
             .and_then(|builder| builder.with_projection(mask).with_batch_size(BATCH_ROWS).build())
             .map_err(|error: ParquetError| error.to_string())?;
@@ -162,41 +182,51 @@ impl ParquetDecoder {
     }
 
     fn rows(&mut self, batch: &RecordBatch) -> Result<(), String> {
-        let columns = batch.columns().iter().map(Values::new).collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?;
-        for row in 0..batch.num_rows() {
-            self.tally.lines += 1;
-            let cells = Row { columns: &columns, row };
-            let taken = match self.is_transit_gateway {
-                true => Err((Reason::TransitGateway, String::new())),
-                false => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+        let at = self.tally.lines;
+        let unreadable = |error: arrow::error::ArrowError| format!("after row {at}: {error}");
+        if self.is_ocsf {
+            let mapped = ocsf::map(batch).map_err(unreadable)?;
+            let class = |row| mapped.other_class(row);
+            self.take(&mapped.columns, batch.num_rows(), class);
+        } else {
+            let field = |at: usize| match self.layout.columns.get(at) {
+                Some(Column::Known(field)) => Some(*field),
+                _ => None,
             };
-            if let Err((reason, detail)) = taken {
-                self.tally.rejects += 1;
-                self.rejects.push(Reject::new(self.tally.lines, reason, detail, row_text(batch, &cells).as_bytes()));
-            }
+            let columns = batch.columns().iter().enumerate().map(|(at, array)| Values::new(array, field(at)));
+            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+            self.take(&columns, batch.num_rows(), |_| None);
         }
         Ok(())
     }
-}
 
-/// Parquet columns are AWS's names with underscores; re-written files may keep the hyphens.
-fn column(name: &str) -> Column {
-    let underscored = name.replace('-', "_");
-    FieldId::by_column(&underscored).map_or_else(|| Column::Unknown(name.into()), Column::Known)
-}
-
-enum Values {
-    Numbers(Int64Array),
-    Texts(StringViewArray),
-}
-
-impl Values {
-    fn new(array: &ArrayRef) -> Result<Values, arrow::error::ArrowError> {
-        if array.data_type().is_integer() {
-            Ok(Values::Numbers(cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone()))
-        } else {
-            Ok(Values::Texts(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
+    fn take(&mut self, columns: &[Values], rows: usize, other_class: impl Fn(usize) -> Option<i64>) {
+        for row in 0..rows {
+            self.tally.lines += 1;
+            let cells = Row { columns, row };
+            let taken: Result<(), Fault> = match other_class(row) {
+                Some(class) => Err((Reason::NotARecord, format!("OCSF class {class}"))),
+                None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+            };
+            if let Err((reason, detail)) = taken {
+                self.tally.rejects += 1;
+                self.rejects.push(Reject::new(self.tally.lines, reason, detail, self.row_text(&cells).as_bytes()));
+            }
         }
+    }
+
+    fn row_text(&self, cells: &Row<'_>) -> String {
+        let value = |at| match cells.cell(at) {
+            Cell::Null => "-".to_owned(),
+            Cell::Text(text) => text.to_owned(),
+            Cell::Number(number) => number.to_string(),
+        };
+        let name = |column: &Column| match column {
+            Column::Known(field) => field.field().column.to_owned(),
+            Column::Unknown(name) => name.to_string(),
+        };
+        let pairs = self.layout.columns.iter().enumerate().map(|(at, column)| format!("{}={}", name(column), value(at)));
+        pairs.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -206,23 +236,8 @@ struct Row<'a> {
 }
 
 impl Cells for Row<'_> {
+    #[inline]
     fn cell(&self, at: usize) -> Cell<'_> {
-        match self.columns.get(at) {
-            Some(Values::Numbers(values)) if values.is_valid(self.row) => Cell::Number(values.value(self.row)),
-            Some(Values::Texts(values)) if values.is_valid(self.row) && !values.value(self.row).is_empty() => {
-                Cell::Text(values.value(self.row))
-            }
-            _ => Cell::Null,
-        }
+        self.columns.get(at).map_or(Cell::Null, |values| values.cell(self.row))
     }
-}
-
-fn row_text(batch: &RecordBatch, cells: &Row<'_>) -> String {
-    let value = |at| match cells.cell(at) {
-        Cell::Null => "-".to_owned(),
-        Cell::Text(text) => text.to_owned(),
-        Cell::Number(number) => number.to_string(),
-    };
-    let pairs = batch.schema_ref().fields().iter().enumerate().map(|(at, field)| format!("{}={}", field.name(), value(at)));
-    pairs.collect::<Vec<_>>().join(" ")
 }

@@ -35,10 +35,12 @@ pub enum Reason {
     NotText,
     /// Longer than any record.
     LineTooLong,
-    /// No header, and no `--log-format` says what the columns are.
+    /// Nothing says what the columns are: no header, no `--log-format`, no `describe-flow-logs`.
     NoHeader,
-    /// The layout is a transit gateway's, whose records are not VPC records.
-    TransitGateway,
+    /// A JSON document that does not parse, or that the object cuts off.
+    BadJson,
+    /// JSON or Parquet that holds something else than flow records.
+    NotARecord,
 }
 
 impl Reason {
@@ -54,7 +56,8 @@ impl Reason {
             Reason::NotText => "not-text",
             Reason::LineTooLong => "line-too-long",
             Reason::NoHeader => "no-header",
-            Reason::TransitGateway => "transit-gateway-record",
+            Reason::BadJson => "bad-json",
+            Reason::NotARecord => "not-a-record",
         }
     }
 }

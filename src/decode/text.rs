@@ -1,16 +1,14 @@
-//! Blocks of text → records, across block edges: lines, headers, blanks, rejects.
+//! Blocks of text → lines and JSON documents, across block edges.
 //!
 //! A block may end anywhere; the result does not depend on where (a property test holds it to that).
 
-use super::columns::{Cell, Cells, Columns};
-use super::reject::{Reason, Reject};
+use super::headerless::Headerless;
+use super::json::{DOCUMENT_LEN_MAX, Scanned, Scanner};
+use super::records::{LINE_LEN_MAX, Records};
+use super::reject::{Reason, TEXT_LEN_MAX};
 use super::{BATCH_ROWS, Decoded, Tally, Wanted};
 use crate::error::Result;
-use crate::flow::Layout;
 use std::sync::Arc;
-
-/// Longest line taken for a record. The longest real one (54 fields with ARNs and tags) is under 4 KiB.
-pub const LINE_LEN_MAX: usize = 64 << 10;
 
 /// Rejects handed on with one batch at most; an endless stream of bad lines must not pile up in memory.
 const REJECTS_PENDING_MAX: usize = 1_024;
@@ -18,97 +16,72 @@ const REJECTS_PENDING_MAX: usize = 1_024;
 /// Decodes the text of one object.
 #[derive(Debug)]
 pub struct TextDecoder {
-    layout: LayoutState,
-    columns: Columns,
-    tally: Tally,
-    rejects: Vec<Reject>,
-    /// Start of a line whose end is in the next block.
+    records: Records,
+    at: At,
+    /// Start of a line or document whose end is in the next block.
     carry: Vec<u8>,
-    /// Whether the line in `carry` is already too long, so that its rest is skipped.
-    overlong: bool,
-    tokens: Vec<(u32, u32)>,
+    fault: Option<String>,
 }
 
-/// Where the layout of the records comes from.
+/// Where in the text the decoder stands.
 #[derive(Debug)]
-enum LayoutState {
-    /// Nothing seen yet, and no option.
-    Unseen,
-    /// From a header, the option, or the default format.
-    Known { columns: usize },
-    /// The object has no header and its first line is not of the default format.
-    Missing,
-    /// A transit gateway's.
-    TransitGateway,
-}
-
-struct Tokens<'a> {
-    line: &'a str,
-    spans: &'a [(u32, u32)],
-}
-
-impl Cells for Tokens<'_> {
-    #[inline]
-    fn cell(&self, at: usize) -> Cell<'_> {
-        let text = self.spans.get(at).and_then(|(from, to)| self.line.get(*from as usize..*to as usize));
-        text.map_or(Cell::Null, Cell::Text)
-    }
+enum At {
+    /// At the start of a line.
+    Line,
+    /// In a line whose start is carried.
+    InLine,
+    /// In a line of which enough is carried to know that it is too long.
+    InOverlong,
+    /// Behind a document or in an array of them: what may stand between documents is skipped.
+    Between,
+    /// In a document whose start is carried.
+    InDocument(Scanner),
 }
 
 impl TextDecoder {
-    /// Makes a decoder; `layout` is that of `--log-format`, for objects without a header.
-    pub fn new(wanted: Arc<Wanted>, layout: Option<&Layout>) -> TextDecoder {
-        let first = layout.cloned().unwrap_or_else(Layout::default_format);
-        let columns = Columns::new(wanted, &first);
-        let mut decoder = TextDecoder {
-            layout: LayoutState::Unseen,
-            columns,
-            tally: Tally::default(),
-            rejects: Vec::new(),
-            carry: Vec::new(),
-            overlong: false,
-            tokens: Vec::new(),
-        };
-        if let Some(layout) = layout {
-            decoder.use_layout(layout);
-        }
-        decoder
+    /// Makes a decoder; `known` says what records without a header are.
+    pub fn new(wanted: Arc<Wanted>, known: Headerless) -> TextDecoder {
+        TextDecoder { records: Records::new(wanted, known), at: At::Line, carry: Vec::new(), fault: None }
     }
 
     /// Returns the accounting so far; a line that has not ended yet is not in it.
     pub fn tally(&self) -> &Tally {
-        &self.tally
+        self.records.tally()
     }
 
     /// Takes the next block of text, cut anywhere.
     pub fn block(&mut self, block: &[u8]) {
-        self.tally.text_bytes += block.len() as u64;
+        self.records.text_bytes(block.len());
         let mut rest = block;
-        if !self.carry.is_empty() || self.overlong {
-            let Some(end) = memchr::memchr(b'\n', rest) else {
-                return self.keep(rest);
+        while !rest.is_empty() && self.fault.is_none() {
+            let taken = match &mut self.at {
+                At::Line => self.lines(rest),
+                At::InLine | At::InOverlong => self.on_line(rest),
+                At::Between => self.between(rest),
+                At::InDocument(_) => self.on_document(rest),
             };
-            self.keep(&rest[..end]);
-            rest = &rest[end + 1..];
-            self.end_carried_line();
+            rest = rest.get(taken..).unwrap_or_default();
         }
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            self.line(&rest[..end]);
-            rest = &rest[end + 1..];
-        }
-        self.keep(rest);
     }
 
     /// Takes the end of the text: a last line without a line break counts.
     pub fn end(&mut self) {
-        if !self.carry.is_empty() || self.overlong {
-            self.end_carried_line();
+        match std::mem::replace(&mut self.at, At::Line) {
+            At::Line | At::Between => {}
+            At::InLine | At::InOverlong => self.records.line(&self.carry),
+            At::InDocument(_) => self.records.unreadable(&self.carry, Reason::BadJson, "the text ends within the document".to_owned()),
         }
+        self.carry.clear();
+    }
+
+    /// Returns why the text cannot be read on, once.
+    pub fn fault(&mut self) -> Option<String> {
+        self.fault.take()
     }
 
     /// Returns whether enough is collected to be handed on.
     pub fn is_full(&self) -> bool {
-        self.columns.len() >= BATCH_ROWS || self.rejects.len() >= REJECTS_PENDING_MAX
+        self.records.len() >= BATCH_ROWS || self.records.rejects() >= REJECTS_PENDING_MAX
     }
 
     /// Hands on what is collected, if anything.
@@ -116,121 +89,99 @@ impl TextDecoder {
     /// # Errors
     /// Only if columns and schema disagree, which is a fault of this library.
     pub fn take(&mut self) -> Result<Option<Decoded>> {
-        if self.columns.is_empty() && self.rejects.is_empty() {
-            return Ok(None);
-        }
-        let mut decoded = self.columns.finish()?;
-        decoded.rejects = std::mem::take(&mut self.rejects);
-        Ok(Some(decoded))
+        self.records.take()
     }
 
-    fn keep(&mut self, part: &[u8]) {
-        if self.overlong {
-            return;
+    /// Takes whole lines, up to a document or a line that goes on in the next block.
+    fn lines(&mut self, block: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
+            if matches!(rest.first(), Some(b'{' | b'[')) {
+                self.at = At::Between;
+                return at;
+            }
+            let Some(end) = memchr::memchr(b'\n', rest) else {
+                self.at = At::InLine;
+                return at + self.keep_line(rest);
+            };
+            self.records.line(rest.get(..end).unwrap_or_default());
+            at += end + 1;
         }
-        let room = (LINE_LEN_MAX + 1).saturating_sub(self.carry.len());
-        self.carry.extend_from_slice(&part[..part.len().min(room)]);
-        self.overlong = self.carry.len() > LINE_LEN_MAX;
+        at
     }
 
-    fn end_carried_line(&mut self) {
-        let carry = std::mem::take(&mut self.carry);
-        self.overlong = false;
-        self.line(&carry);
-        self.carry = carry;
+    fn on_line(&mut self, block: &[u8]) -> usize {
+        let Some(end) = memchr::memchr(b'\n', block) else { return self.keep_line(block) };
+        self.keep_line(block.get(..end).unwrap_or_default());
+        self.records.line(&self.carry);
         self.carry.clear();
+        self.at = At::Line;
+        end + 1
     }
 
-    fn line(&mut self, raw: &[u8]) {
-        self.tally.lines += 1;
-        if let Err((reason, detail)) = self.try_line(raw) {
-            self.tally.rejects += 1;
-            self.rejects.push(Reject::new(self.tally.lines, reason, detail, raw));
+    fn keep_line(&mut self, part: &[u8]) -> usize {
+        if matches!(self.at, At::InLine) {
+            let room = (LINE_LEN_MAX + 1).saturating_sub(self.carry.len());
+            self.carry.extend_from_slice(&part[..part.len().min(room)]);
+            if self.carry.len() > LINE_LEN_MAX {
+                self.at = At::InOverlong;
+            }
         }
+        part.len()
     }
 
-    fn try_line(&mut self, raw: &[u8]) -> Result<(), (Reason, String)> {
-        if raw.len() > LINE_LEN_MAX {
-            return Err((Reason::LineTooLong, String::new()));
+    fn between(&mut self, block: &[u8]) -> usize {
+        let skipped = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']');
+        let start = block.iter().position(|byte| !skipped(byte)).unwrap_or(block.len());
+        match block.get(start) {
+            None => {}
+            Some(b'{') => self.at = At::InDocument(Scanner::default()),
+            Some(_) => self.at = At::Line,
         }
-        let raw = if self.tally.lines == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
-        let line = std::str::from_utf8(raw).map_err(|_| (Reason::NotText, String::new()))?;
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            self.tally.blanks += 1;
-            return Ok(());
-        }
-        let mut tokens = std::mem::take(&mut self.tokens);
-        split(line.as_bytes(), &mut tokens);
-        let outcome = self.record(line, &tokens);
-        self.tokens = tokens;
-        outcome
+        start
     }
 
-    fn record(&mut self, line: &str, spans: &[(u32, u32)]) -> Result<(), (Reason, String)> {
-        // Only a line that starts with a lower-case letter can be a header; a record may too (`eni-…` first).
-        if line.as_bytes().first().is_some_and(u8::is_ascii_lowercase)
-            && let Some(layout) = Layout::from_header(line)
-        {
-            self.tally.headers += 1;
-            self.use_layout(&layout);
-            return Ok(());
-        }
-        let cells = Tokens { line, spans };
-        if matches!(self.layout, LayoutState::Unseen) {
-            self.try_default_format(&cells);
-        }
-        let columns = match self.layout {
-            LayoutState::Known { columns } => columns,
-            LayoutState::TransitGateway => return Err((Reason::TransitGateway, String::new())),
-            LayoutState::Missing | LayoutState::Unseen => return Err((Reason::NoHeader, String::new())),
+    fn on_document(&mut self, block: &[u8]) -> usize {
+        let At::InDocument(scanner) = &mut self.at else { return 0 };
+        let (taken, ended) = match scanner.scan(block) {
+            Scanned::End(taken) => (taken, true),
+            Scanned::Broken(taken) => {
+                self.keep_document(&block[..taken]);
+                let detail = "a line ends within a string".to_owned();
+                self.records.unreadable(&self.carry, Reason::BadJson, detail);
+                self.carry.clear();
+                self.at = At::Line;
+                return taken;
+            }
+            Scanned::Open => (block.len(), false),
         };
-        if line.contains('\0') {
-            return Err((Reason::NotText, String::new()));
+        let part = &block[..taken];
+        if self.carry.len() + part.len() > DOCUMENT_LEN_MAX {
+            // One reject would hide how much is lost, so it is the object that cannot be read on.
+            let events = self.tally().lines;
+            self.fault = Some(format!("the JSON document after event {events} is longer than {} MiB", DOCUMENT_LEN_MAX >> 20));
+            self.carry.clear();
+            self.at = At::Line;
+            return taken;
         }
-        match spans.len().cmp(&columns) {
-            std::cmp::Ordering::Less => Err((Reason::TooFewFields, format!("{} of {columns} fields", spans.len()))),
-            std::cmp::Ordering::Greater => Err((Reason::TooManyFields, format!("{} instead of {columns} fields", spans.len()))),
-            std::cmp::Ordering::Equal => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+        if !ended {
+            self.carry.extend_from_slice(part);
+            return taken;
         }
-    }
-
-    fn use_layout(&mut self, layout: &Layout) {
-        self.tally.saw_layout(layout);
-        if layout.is_transit_gateway() {
-            self.layout = LayoutState::TransitGateway;
-            return;
-        }
-        self.layout = LayoutState::Known { columns: layout.columns.len() };
-        self.columns.set_layout(layout);
-    }
-
-    /// An object without a header is read in the default format only if its first line has 14 fields whose types fit.
-    fn try_default_format(&mut self, cells: &Tokens<'_>) {
-        let default = Layout::default_format();
-        let strict = Wanted { validation: super::Validation::Full, ..Wanted::default() };
-        let mut probe = Columns::new(Arc::new(strict), &default);
-        let fits = cells.spans.len() == default.columns.len() && probe.push(cells, 1, &mut Tally::default()).is_ok();
-        if fits {
-            self.use_layout(&default);
+        if self.carry.is_empty() {
+            self.records.document(part);
         } else {
-            self.layout = LayoutState::Missing;
+            self.carry.extend_from_slice(part);
+            self.records.document(&self.carry);
+            self.carry.clear();
         }
+        self.at = At::Between;
+        taken
     }
-}
 
-/// Finds the tokens of a line: runs of ASCII spaces and tabs separate (AWS's own sample has a double space).
-#[inline]
-fn split(line: &[u8], tokens: &mut Vec<(u32, u32)>) {
-    tokens.clear();
-    let mut from = 0;
-    for at in memchr::memchr2_iter(b' ', b'\t', line) {
-        if at > from {
-            tokens.push((from as u32, at as u32));
-        }
-        from = at + 1;
-    }
-    if line.len() > from {
-        tokens.push((from as u32, line.len() as u32));
+    /// Keeps as much of a document as a reject shows.
+    fn keep_document(&mut self, part: &[u8]) {
+        let room = TEXT_LEN_MAX.saturating_sub(self.carry.len());
+        self.carry.extend_from_slice(&part[..part.len().min(room)]);
     }
 }

@@ -7,7 +7,7 @@ pub mod endpoint;
 pub mod orientation;
 
 use crate::error::{Error, Result};
-use crate::flow::field::{FIELDS, FieldId, id};
+use crate::flow::field::{FieldId, id, transit_gateway_fields, vpc_fields};
 use crate::inventory::Inventory;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray, TimestampSecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
@@ -120,7 +120,7 @@ pub static DERIVED: [DerivedColumn; 24] = [
     d(Derived::StartTime, "start_time", "`start` as a UTC timestamp", &[id::START]),
     d(Derived::EndTime, "end_time", "`end` as a UTC timestamp", &[id::END]),
     d(Derived::LogObject, "log_object", "URI or path of the object that holds the record", &[]),
-    d(Derived::LogLine, "log_line", "Line in the decompressed text, or row in the Parquet file; 1-based", &[]),
+    d(Derived::LogLine, "log_line", "Line in the decompressed text, log event in JSON, or row in the Parquet file; 1-based", &[]),
     d(Derived::FlowLogId, "flow_log_id", "Flow log that wrote the record, from the object's key", &[]),
     d(Derived::Direction, "direction", "`ingress` or `egress` at the interface: `flow-direction`, else from the addresses", ENDS),
     d(Derived::LocalAddr, "local_addr", "Address of the interface's end, as in the packet", ENDS),
@@ -144,7 +144,8 @@ pub static DERIVED: [DerivedColumn; 24] = [
 ];
 
 impl Derived {
-    fn row(self) -> &'static DerivedColumn {
+    /// Returns what the column is called, holds and means.
+    pub fn row(self) -> &'static DerivedColumn {
         &DERIVED[self as usize]
     }
 }
@@ -152,8 +153,15 @@ impl Derived {
 impl FlowColumn {
     /// Returns every column of `flows`, in order.
     pub fn all() -> Vec<FlowColumn> {
-        let aws = (0..FIELDS.len()).map(|at| FlowColumn::Aws(FieldId(at as u8)));
+        let aws = vpc_fields().map(FlowColumn::Aws);
         aws.chain([FlowColumn::Extra]).chain(DERIVED.iter().map(|row| FlowColumn::Derived(row.column))).collect()
+    }
+
+    /// Returns every column of `tgw_flows`, in order: what stands in the record, and where the record stands.
+    pub fn all_of_transit_gateways() -> Vec<FlowColumn> {
+        const MADE: [Derived; 5] = [Derived::StartTime, Derived::EndTime, Derived::LogObject, Derived::LogLine, Derived::FlowLogId];
+        let aws = transit_gateway_fields().map(FlowColumn::Aws);
+        aws.chain([FlowColumn::Extra]).chain(MADE.map(FlowColumn::Derived)).collect()
     }
 
     /// Returns the SQL name.

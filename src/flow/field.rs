@@ -1,11 +1,13 @@
 //! The one table of AWS's flow-log fields: name, column, type, version, meaning, and when it is missing.
 //!
-//! Order, names, types and versions are those of the VPC user guide's page "Flow log records" (version 11,
-//! June 2026); the order is that of the default format. Parser, Arrow schema, SQL columns and
-//! `flowproof fields` derive from this table: a new AWS field is one row here. Version 6 is Transit
-//! Gateway's and has no VPC field.
+//! First the VPC fields: order, names, types and versions are those of the VPC user guide's page "Flow log records"
+//! (version 11, June 2026); the order is that of the default format. Then the fields that only transit gateway records
+//! have (Transit Gateway guide, "Transit Gateway Flow Log records"; version 6 is theirs). Parser, Arrow schema, SQL columns
+//! and `flowproof fields` derive from this table: a new AWS field is one row here.
 
 use arrow::datatypes::DataType;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// What a field's text stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +61,13 @@ const fn f(
 
 use FieldType::{Int32, Int64, Text};
 
-/// Number of fields.
-pub const FIELD_COUNT: usize = 54;
+/// Number of VPC fields; they are the first.
+pub const VPC_FIELD_COUNT: usize = 54;
 
-/// Every field, in AWS's order.
+/// Number of fields.
+pub const FIELD_COUNT: usize = 72;
+
+/// Every field: those of VPC records in AWS's order, then those that only transit gateway records have.
 #[rustfmt::skip]
 pub static FIELDS: [Field; FIELD_COUNT] = [
     f("version", "version", Int32, 2, "Highest version among the selected fields", "never"),
@@ -119,7 +124,66 @@ pub static FIELDS: [Field; FIELD_COUNT] = [
     f("next-hop-az-id", "next_hop_az_id", Text, 11, "AZ id of the next hop", "as above"),
     f("next-hop-vpc-id", "next_hop_vpc_id", Text, 11, "VPC of the next hop", "as above"),
     f("next-hop-interface-type", "next_hop_interface_type", Text, 11, "Type of the next hop's interface", "as above"),
+    f("resource-type", "resource_type", Text, 6, "Always `TransitGateway`", "never"),
+    f("tgw-id", "tgw_id", Text, 6, "Transit gateway", "never"),
+    f("tgw-attachment-id", "tgw_attachment_id", Text, 6, "Attachment that recorded the flow", "never"),
+    f("tgw-src-vpc-account-id", "tgw_src_vpc_account_id", Text, 6, "Account of the source VPC", "source is not a VPC attachment"),
+    f("tgw-dst-vpc-account-id", "tgw_dst_vpc_account_id", Text, 6, "Account of the destination VPC", "destination is not a VPC attachment"),
+    f("tgw-src-vpc-id", "tgw_src_vpc_id", Text, 6, "Source VPC", "source is not a VPC attachment"),
+    f("tgw-dst-vpc-id", "tgw_dst_vpc_id", Text, 6, "Destination VPC", "destination is not a VPC attachment"),
+    f("tgw-src-subnet-id", "tgw_src_subnet_id", Text, 6, "Source subnet", "source is not a VPC attachment"),
+    f("tgw-dst-subnet-id", "tgw_dst_subnet_id", Text, 6, "Destination subnet", "destination is not a VPC attachment"),
+    f("tgw-src-eni", "tgw_src_eni", Text, 6, "Source interface", "source is not a VPC attachment"),
+    f("tgw-dst-eni", "tgw_dst_eni", Text, 6, "Destination interface", "destination is not a VPC attachment"),
+    f("tgw-src-az-id", "tgw_src_az_id", Text, 6, "AZ id of the source", "sublocations"),
+    f("tgw-dst-az-id", "tgw_dst_az_id", Text, 6, "AZ id of the destination", "sublocations"),
+    f("tgw-pair-attachment-id", "tgw_pair_attachment_id", Text, 6, "Attachment at the other side of the gateway", "not known"),
+    f("packets-lost-no-route", "packets_lost_no_route", Int64, 6, "Packets lost because no route was found", "no traffic"),
+    f("packets-lost-blackhole", "packets_lost_blackhole", Int64, 6, "Packets lost to a blackhole route", "no traffic"),
+    f("packets-lost-mtu-exceeded", "packets_lost_mtu_exceeded", Int64, 6, "Packets lost because they exceeded the MTU", "no traffic"),
+    f("packets-lost-ttl-expired", "packets_lost_ttl_expired", Int64, 6, "Packets lost because their time to live expired", "no traffic"),
 ];
+
+/// Header of the default format of transit gateway flow logs: all fields that their records have (Transit Gateway guide).
+const TRANSIT_GATEWAY: &str = "version resource-type account-id tgw-id tgw-attachment-id tgw-src-vpc-account-id \
+    tgw-dst-vpc-account-id tgw-src-vpc-id tgw-dst-vpc-id tgw-src-subnet-id tgw-dst-subnet-id tgw-src-eni tgw-dst-eni \
+    tgw-src-az-id tgw-dst-az-id tgw-pair-attachment-id srcaddr dstaddr srcport dstport protocol packets bytes start end \
+    log-status type packets-lost-no-route packets-lost-blackhole packets-lost-mtu-exceeded packets-lost-ttl-expired \
+    tcp-flags region flow-direction pkt-src-aws-service pkt-dst-aws-service";
+
+/// Returns the fields of VPC records, in AWS's order.
+pub fn vpc_fields() -> impl Iterator<Item = FieldId> {
+    (0..VPC_FIELD_COUNT).map(|at| FieldId(at as u8))
+}
+
+/// Returns the fields of transit gateway records, in AWS's order.
+pub fn transit_gateway_fields() -> impl Iterator<Item = FieldId> {
+    TRANSIT_GATEWAY.split(' ').filter_map(FieldId::by_name)
+}
+
+/// Names that other tools give to fields: AWS's first Athena tables (`sourceaddress`, `numbytes`) and CloudWatch Logs
+/// Insights (`startTime`).
+const OTHER_NAMES: [(&str, FieldId); 9] = [
+    ("account", id::ACCOUNT_ID),
+    ("sourceaddress", id::SRCADDR),
+    ("destinationaddress", id::DSTADDR),
+    ("sourceport", id::SRCPORT),
+    ("destinationport", id::DSTPORT),
+    ("numpackets", id::PACKETS),
+    ("numbytes", id::BYTES),
+    ("starttime", id::START),
+    ("endtime", id::END),
+];
+
+/// Fields by name without hyphens, underscores and case.
+static BY_BARE_NAME: LazyLock<HashMap<String, FieldId>> = LazyLock::new(|| {
+    let fields = FIELDS.iter().enumerate().map(|(at, field)| (bare(field.name), FieldId(at as u8)));
+    OTHER_NAMES.iter().map(|(name, field)| ((*name).to_owned(), *field)).chain(fields).collect()
+});
+
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect()
+}
 
 /// Position of a field in [`FIELDS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,17 +203,13 @@ impl FieldId {
 
     /// Finds a field by its header token (`pkt-srcaddr`).
     pub fn by_name(name: &str) -> Option<FieldId> {
-        position(|field| field.name == name)
+        FIELDS.iter().position(|field| field.name == name).map(|at| FieldId(at as u8))
     }
 
-    /// Finds a field by its column (`pkt_srcaddr`).
-    pub fn by_column(column: &str) -> Option<FieldId> {
-        position(|field| field.column == column)
+    /// Finds a field by any name that it goes by: AWS's, with underscores, in camel case, or that of an older tool.
+    pub fn by_any_name(name: &str) -> Option<FieldId> {
+        BY_BARE_NAME.get(&bare(name)).copied()
     }
-}
-
-fn position(matches: impl Fn(&Field) -> bool) -> Option<FieldId> {
-    FIELDS.iter().position(matches).map(|at| FieldId(at as u8))
 }
 
 /// Ids of the fields that the engine itself reads.
@@ -227,7 +287,7 @@ mod tests {
 
     #[test]
     fn versions_add_up_to_the_counts_that_aws_lists() {
-        let up_to = |version| FIELDS.iter().filter(|field| field.version <= version).count();
+        let up_to = |version| vpc_fields().filter(|id| id.field().version <= version).count();
         assert_eq!([2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(up_to), [14, 21, 25, 29, 29, 39, 40, 41, 42, 54]);
     }
 
@@ -236,7 +296,27 @@ mod tests {
         assert_eq!(id::LOG_STATUS.field().name, "log-status");
         assert_eq!(id::NEXT_HOP_INTERFACE_TYPE.field().name, "next-hop-interface-type");
         assert_eq!(FieldId::by_name("traffic-path"), Some(id::TRAFFIC_PATH));
-        assert_eq!(FieldId::by_column("traffic_path"), Some(id::TRAFFIC_PATH));
-        assert_eq!(FieldId::by_name("tgw-id"), None);
+        assert_eq!(FieldId::by_name("tgw-id").map(|id| id.index()), Some(VPC_FIELD_COUNT + 1));
+    }
+
+    #[test]
+    fn every_way_to_write_a_name_finds_its_field() {
+        for name in ["pkt-srcaddr", "pkt_srcaddr", "pktSrcaddr", "PktSrcAddr"] {
+            assert_eq!(FieldId::by_any_name(name), Some(id::PKT_SRCADDR), "{name}");
+        }
+        for (name, field) in
+            [("interfaceId", id::INTERFACE_ID), ("startTime", id::START), ("numbytes", id::BYTES), ("account", id::ACCOUNT_ID)]
+        {
+            assert_eq!(FieldId::by_any_name(name), Some(field), "{name}");
+        }
+        assert_eq!(BY_BARE_NAME.len(), FIELD_COUNT + OTHER_NAMES.len(), "two fields share a bare name");
+    }
+
+    #[test]
+    fn transit_gateway_records_have_36_fields_and_all_of_their_own() {
+        let fields: Vec<FieldId> = transit_gateway_fields().collect();
+        assert_eq!(fields.len(), TRANSIT_GATEWAY.split(' ').count());
+        assert_eq!(fields.len(), 36);
+        assert_eq!(fields.iter().filter(|id| id.index() >= VPC_FIELD_COUNT).count(), FIELD_COUNT - VPC_FIELD_COUNT);
     }
 }

@@ -25,6 +25,7 @@ mod scope;
 mod snapshot;
 
 use crate::error::Result;
+use crate::flow::Layout;
 use crate::time::UnixSeconds;
 use destinations::{Answer, Listener, NamedHost};
 use hashbrown::HashMap;
@@ -202,6 +203,26 @@ impl Inventory {
         self.ranges.candidates(addr)
     }
 
+    /// Returns the columns of a flow log's records, if `describe-flow-logs` was read and names fields.
+    pub fn layout_of_flow_log(&self, flow_log_id: &str) -> Option<Arc<Layout>> {
+        let held = self.flow_logs.get(*self.flow_log_ids.get(flow_log_id)? as usize)?;
+        Layout::from_log_format(held.item.log_format.as_deref()?).map(Arc::new)
+    }
+
+    /// Returns the columns of the records in each CloudWatch log group; `None` where its flow logs have several formats.
+    pub fn layouts_by_log_group(&self) -> HashMap<String, Option<Arc<Layout>>> {
+        let mut groups: HashMap<String, Option<Arc<Layout>>> = HashMap::new();
+        for held in &self.flow_logs {
+            let Some(group) = held.item.destination.as_deref().and_then(log_group) else { continue };
+            let layout = held.item.log_format.as_deref().and_then(Layout::from_log_format).map(Arc::new);
+            groups
+                .entry(group.to_owned())
+                .and_modify(|known| *known = known.take().filter(|known| layout.as_ref() == Some(known)))
+                .or_insert(layout);
+        }
+        groups
+    }
+
     /// Returns whether a flow log may hold records of a wanted interface; `None` if the inventory lacks the flow log.
     ///
     /// Says no only where the inventory proves it: it lists interfaces of that VPC or subnet, and none is wanted.
@@ -239,5 +260,13 @@ impl Inventory {
             let first = planes.next();
             first.is_none_or(|first| wanted(first) || planes.any(wanted))
         })
+    }
+}
+
+/// Reads the log group of a destination: its name, or an ARN (`arn:aws:logs:…:log-group:NAME:*`); `None` for a bucket.
+fn log_group(destination: &str) -> Option<&str> {
+    match destination.split_once(":log-group:") {
+        Some((_, name)) => Some(name.trim_end_matches(":*")),
+        None => Some(destination).filter(|name| !name.starts_with("arn:")),
     }
 }

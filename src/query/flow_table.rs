@@ -1,9 +1,10 @@
-//! `flows` as a SQL table: every record of every source given. Projection reaches the tokenizer; filters on time, interface
+//! `flows` and `tgw_flows` as SQL tables: every record of one kind of every source given. Projection reaches the tokenizer; filters on time, interface
 //! and object prune objects and drop lines early; a limit stops the reading.
 
 use super::Logs;
-use crate::decode::{Interfaces, Wanted};
+use crate::decode::{Interfaces, Kinds, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read, schema};
+use crate::flow::RecordKind;
 use crate::inventory::Eni;
 use crate::pipeline::{self, Input, Intake, Part, Scan};
 use crate::source::Prune;
@@ -25,20 +26,24 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
-/// The table `flows`.
+/// The table `flows` or `tgw_flows`.
 #[derive(Debug)]
 pub struct FlowTable {
     logs: Arc<Logs>,
+    kind: RecordKind,
     columns: Vec<FlowColumn>,
     schema: SchemaRef,
 }
 
 impl FlowTable {
     /// Makes the table over some logs.
-    pub fn new(logs: Arc<Logs>) -> FlowTable {
-        let columns = FlowColumn::all();
+    pub fn new(logs: Arc<Logs>, kind: RecordKind) -> FlowTable {
+        let columns = match kind {
+            RecordKind::Vpc => FlowColumn::all(),
+            RecordKind::TransitGateway => FlowColumn::all_of_transit_gateways(),
+        };
         let schema = schema(&columns);
-        FlowTable { logs, columns, schema }
+        FlowTable { logs, kind, columns, schema }
     }
 }
 
@@ -75,7 +80,7 @@ impl TableProvider for FlowTable {
         filters.iter().for_each(|filter| {
             pushed.learn(filter);
         });
-        Ok(Arc::new(FlowScan::new(&self.logs, columns, &pushed, limit)))
+        Ok(Arc::new(FlowScan::new(&self.logs, self.kind, columns, &pushed, limit)))
     }
 }
 
@@ -246,9 +251,10 @@ struct Running {
 }
 
 impl FlowScan {
-    fn new(logs: &Arc<Logs>, columns: Vec<FlowColumn>, pushed: &Pushed, limit: Option<usize>) -> FlowScan {
+    fn new(logs: &Arc<Logs>, kind: RecordKind, columns: Vec<FlowColumn>, pushed: &Pushed, limit: Option<usize>) -> FlowScan {
         let inputs: Arc<[Input]> = logs.inputs.iter().filter(|input| pushed.allows_input(input)).cloned().collect();
         let wanted = Wanted {
+            kinds: Kinds::Only(kind),
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: pushed.interfaces(logs),

@@ -27,8 +27,16 @@ macro_rules! embed {
 }
 
 /// Every file of `queries/`, by name; a test holds folder and list together.
-const FILES: &[(&str, &str)] =
-    embed!["connections-by-outcome", "coverage-hours", "egress", "inbound-api-clients", "objects-read", "rejected-records", "top-talkers"];
+const FILES: &[(&str, &str)] = embed![
+    "connections-by-outcome",
+    "coverage-hours",
+    "egress",
+    "inbound-api-clients",
+    "layouts",
+    "objects-read",
+    "rejected-records",
+    "top-talkers"
+];
 
 /// Returns every shipped query, by name.
 pub static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());

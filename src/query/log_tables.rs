@@ -1,11 +1,12 @@
 //! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
 
+use super::drift::{self, Missing};
 use super::spill::PARTITIONS;
 use super::{Logs, connections, failed};
-use crate::decode::{Interfaces, Validation, Wanted};
+use crate::decode::{Interfaces, Kinds, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, Input, ObjectRead, Part, Scan};
+use crate::pipeline::{self, Input, LayoutTotal, ObjectRead, Part, Scan};
 use crate::time::TimeRange;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -122,9 +123,9 @@ fn coverage_columns() -> SchemaRef {
     ])
 }
 
-/// Returns the columns of `coverage`, `objects` and `rejects`.
-pub fn schemas() -> [(&'static str, SchemaRef); 3] {
-    [("coverage", coverage_columns()), ("objects", object_columns()), ("rejects", reject_columns())]
+/// Returns the columns of `coverage`, `layouts`, `objects` and `rejects`.
+pub fn schemas() -> [(&'static str, SchemaRef); 4] {
+    [("coverage", coverage_columns()), ("layouts", layout_columns()), ("objects", object_columns()), ("rejects", reject_columns())]
 }
 
 /// Returns `coverage`: control-plane interface × hour.
@@ -175,16 +176,20 @@ fn object_columns() -> SchemaRef {
         ("etag", Utf8),
         ("modified", utc()),
         ("encoding", Utf8),
+        ("shape", Utf8),
         ("status", Utf8),
         ("reason", Utf8),
         ("lines", Int64),
         ("headers", Int64),
         ("blanks", Int64),
+        ("control_messages", Int64),
         ("records_ok", Int64),
         ("records_nodata", Int64),
         ("records_skipdata", Int64),
         ("records_rejected", Int64),
         ("records_outside_window", Int64),
+        ("records_transit_gateway", Int64),
+        ("inversions", Int64),
         ("first_start", utc()),
         ("last_end", utc()),
         ("fields", Int64),
@@ -198,21 +203,84 @@ fn object_columns() -> SchemaRef {
 /// None in practice: the schema is its own.
 pub fn objects(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, object_columns(), |logs| {
+        let logs_read = Arc::clone(&logs);
+        stream::once(async move { object_rows(&logs_read.inputs, &read_whole(&logs).await?) }).boxed()
+    })
+}
+
+/// Reads every object, every column checked, and returns what became of them.
+async fn read_whole(logs: &Logs) -> Result<Vec<(usize, ObjectRead)>> {
+    let intake = logs.new_intake();
+    let mut parts = pipeline::run(whole(logs), Arc::clone(&intake));
+    while let Some(part) = parts.recv().await {
+        part?;
+    }
+    Ok(intake.objects())
+}
+
+/// Columns of `layouts`.
+fn layout_columns() -> SchemaRef {
+    use DataType::{Int64, Utf8};
+    schema(&[
+        ("shape", Utf8),
+        ("record_kind", Utf8),
+        ("fields", Int64),
+        ("layout", Utf8),
+        ("objects", Int64),
+        ("records", Int64),
+        ("first_start", utc()),
+        ("last_end", utc()),
+        ("missing_egress", Utf8),
+        ("missing_cross_az", Utf8),
+        ("missing_nat", Utf8),
+    ])
+}
+
+/// Returns `layouts`: every layout that appears, from when to when, and what it lacks.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn layouts(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, layout_columns(), |logs| {
         stream::once(async move {
-            let intake = logs.new_intake();
-            let mut parts = pipeline::run(whole(&logs), Arc::clone(&intake));
-            while let Some(part) = parts.recv().await {
-                part?;
-            }
-            object_rows(&logs.inputs, &intake.objects())
+            let objects = read_whole(&logs).await?;
+            layout_rows(&pipeline::layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts)))
         })
         .boxed()
     })
 }
 
+fn layout_rows(layouts: &[LayoutTotal]) -> Result<RecordBatch> {
+    let missing: Vec<_> = layouts.iter().map(|total| drift::missing(&total.seen.layout)).collect();
+    let lacks = |of: fn(&Missing) -> &[&'static str]| -> ArrayRef {
+        Arc::new(missing.iter().map(|missing| missing.as_ref().map(|missing| of(missing).join(","))).collect::<StringArray>())
+    };
+    let names: Vec<String> = layouts.iter().map(|total| total.seen.layout.to_string()).collect();
+    let arrays = vec![
+        texts(layouts.iter().map(|total| Some(total.seen.shape.name()))),
+        texts(layouts.iter().map(|total| Some(total.seen.layout.kind().name()))),
+        counts(layouts.iter().map(|total| total.seen.layout.columns.len() as u64)),
+        texts(names.iter().map(|name| Some(name.as_str()))),
+        counts(layouts.iter().map(|total| total.objects)),
+        counts(layouts.iter().map(|total| total.seen.records)),
+        times(layouts.iter().map(|total| total.seen.start_min)),
+        times(layouts.iter().map(|total| total.seen.end_max)),
+        lacks(|missing| &missing.egress),
+        lacks(|missing| &missing.cross_az),
+        lacks(|missing| &missing.nat),
+    ];
+    Ok(RecordBatch::try_new(layout_columns(), arrays)?)
+}
+
 fn object_rows(inputs: &[Input], objects: &[(usize, ObjectRead)]) -> Result<RecordBatch> {
     let rows: Vec<_> = objects.iter().filter_map(|(at, read)| Some((&inputs.get(*at)?.object, read))).collect();
-    let layouts: Vec<String> = rows.iter().map(|(_, read)| read.tally.layouts.join(" | ")).collect();
+    let joined = |read: &ObjectRead, of: fn(&LayoutSeen) -> String, by: &str| {
+        let mut parts: Vec<String> = read.tally.layouts.iter().map(of).collect();
+        parts.dedup();
+        parts.join(by)
+    };
+    let layouts: Vec<String> = rows.iter().map(|(_, read)| joined(read, |seen| seen.layout.to_string(), " | ")).collect();
+    let shapes: Vec<String> = rows.iter().map(|(_, read)| joined(read, |seen| seen.shape.name().to_owned(), ",")).collect();
     let arrays = vec![
         texts(rows.iter().map(|(object, _)| Some(&*object.uri))),
         texts(rows.iter().map(|(object, _)| object.key.account.as_deref())),
@@ -223,19 +291,23 @@ fn object_rows(inputs: &[Input], objects: &[(usize, ObjectRead)]) -> Result<Reco
         texts(rows.iter().map(|(object, _)| object.etag.as_deref())),
         times(rows.iter().map(|(object, _)| object.modified)),
         texts(rows.iter().map(|(_, read)| read.encoding.map(|encoding| encoding.name()))),
+        texts(shapes.iter().map(|shape| Some(shape.as_str()).filter(|shape| !shape.is_empty()))),
         texts(rows.iter().map(|(_, read)| Some(read.status()))),
         texts(rows.iter().map(|(_, read)| read.fault.as_deref())),
         counts(rows.iter().map(|(_, read)| read.tally.lines)),
         counts(rows.iter().map(|(_, read)| read.tally.headers)),
         counts(rows.iter().map(|(_, read)| read.tally.blanks)),
+        counts(rows.iter().map(|(_, read)| read.tally.control)),
         counts(rows.iter().map(|(_, read)| read.tally.ok)),
         counts(rows.iter().map(|(_, read)| read.tally.nodata)),
         counts(rows.iter().map(|(_, read)| read.tally.skipdata)),
         counts(rows.iter().map(|(_, read)| read.tally.rejects)),
         counts(rows.iter().map(|(_, read)| read.tally.outside_window)),
-        times(rows.iter().map(|(_, read)| read.tally.start_min)),
-        times(rows.iter().map(|(_, read)| read.tally.end_max)),
-        counts(rows.iter().map(|(_, read)| u64::from(read.tally.fields_max))),
+        counts(rows.iter().map(|(_, read)| read.tally.transit_gateway)),
+        counts(rows.iter().map(|(_, read)| read.tally.inversions)),
+        times(rows.iter().map(|(_, read)| read.tally.start_min())),
+        times(rows.iter().map(|(_, read)| read.tally.end_max())),
+        counts(rows.iter().map(|(_, read)| u64::from(read.tally.fields_max()))),
         texts(layouts.iter().map(|layout| Some(layout.as_str()))),
     ];
     Ok(RecordBatch::try_new(object_columns(), arrays)?)
@@ -272,10 +344,15 @@ fn reject_rows(inputs: &[Input], part: &Part) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(reject_columns(), arrays)?)
 }
 
-/// A scan that checks every line and hands on no column.
+/// A scan that checks every line, of whatever kind, and hands on no column.
 fn whole(logs: &Logs) -> Scan {
-    let wanted =
-        Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
+    let wanted = Wanted {
+        kinds: Kinds::Both,
+        validation: Validation::Full,
+        interfaces: Interfaces::Only(Arc::default()),
+        time: logs.window,
+        ..Wanted::default()
+    };
     Scan {
         inputs: Arc::clone(&logs.inputs),
         wanted: Arc::new(wanted),

@@ -3,6 +3,7 @@
 pub mod biflow;
 pub mod collect;
 pub mod connections;
+pub mod drift;
 pub mod flow_table;
 pub mod functions;
 pub mod library;
@@ -10,10 +11,10 @@ pub mod log_tables;
 pub mod spill;
 pub mod summary;
 
-use crate::decode::{Interfaces, Validation, Wanted};
+use crate::decode::{Interfaces, Kinds, Validation, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read};
 use crate::error::{Error, Kind, Result};
-use crate::flow::Layout;
+use crate::flow::{Layout, RecordKind};
 use crate::inventory::{Eni, InterfaceKind, Inventory};
 use crate::pipeline::{self, Input, Intake, Scan, Totals};
 use crate::source::ListCounts;
@@ -123,6 +124,7 @@ impl Logs {
         let dropped = self.inventory.enis().iter().filter(|eni| !on_path(eni)).map(|eni| eni.id.to_string()).collect();
         let columns = collect::COLUMNS.to_vec();
         let wanted = Wanted {
+            kinds: Kinds::Only(RecordKind::Vpc),
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: Interfaces::AllBut(Arc::new(dropped)),
@@ -202,10 +204,12 @@ impl Engine {
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
-        register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs))))?;
+        register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
+        register("tgw_flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::TransitGateway)))?;
         register("connections", log_tables::connections(logs)?)?;
         register("coverage", log_tables::coverage(logs)?)?;
         register("objects", log_tables::objects(logs)?)?;
+        register("layouts", log_tables::layouts(logs)?)?;
         register("rejects", log_tables::rejects(logs)?)?;
         for (name, batch) in crate::inventory::tables(&logs.inventory) {
             register(name, Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?))?;

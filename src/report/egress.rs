@@ -5,6 +5,8 @@ use super::table::{Column, align, cut};
 use super::{Inputs, RecordCounts, Report, value};
 use crate::error::{Result, printable};
 use crate::inventory::{Cluster, EgressMode, InterfaceKind, Inventory};
+use crate::pipeline::LayoutTotal;
+use crate::query::drift::{self, Missing};
 use crate::query::functions::{format_bytes, protocol_name};
 use crate::query::summary::{CoverageHour, Facts};
 use crate::query::{Egress, Engine, Logs, library};
@@ -34,6 +36,7 @@ struct Findings {
     skipped: (u64, u64, Vec<String>),
     undecided: Vec<(String, i64)>,
     certainty: Certainty,
+    layouts: Vec<LayoutTotal>,
     /// Flow logs that do not record all traffic, and what they record.
     partial_logs: BTreeSet<(String, String)>,
 }
@@ -104,6 +107,7 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
         rejected: totals.rejected,
         outside_window: totals.outside_window,
         duplicate: facts.duplicate_records,
+        transit_gateway: totals.passed_over,
     };
     Findings {
         period,
@@ -114,6 +118,7 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
         skipped: egress.skipped.clone(),
         undecided,
         certainty,
+        layouts: totals.layouts.clone(),
         partial_logs: partial_logs(&logs.inventory, egress),
     }
 }
@@ -239,6 +244,7 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             findings.inputs.records.rejected
         ));
     }
+    notes.extend(missed(&findings.layouts));
     if facts.duplicate_records > 0 {
         let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
         notes.push(format!(
@@ -289,6 +295,44 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     notes
 }
 
+/// Says which fields the report would have used and did not get, and that the format changed.
+fn missed(layouts: &[LayoutTotal]) -> Vec<String> {
+    let of_vpc: Vec<(u64, Missing)> =
+        layouts.iter().filter_map(|total| Some((total.seen.records, drift::missing(&total.seen.layout)?))).collect();
+    let records: u64 = of_vpc.iter().map(|(records, _)| records).sum();
+    let mut lacking: BTreeMap<&str, u64> = BTreeMap::new();
+    for (records, missing) in &of_vpc {
+        missing.egress.iter().for_each(|field| *lacking.entry(field).or_default() += records);
+    }
+    let lacking: Vec<String> = lacking
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(field, count)| if count == records { field.to_owned() } else { format!("{field} ({count} of {records} records)") })
+        .collect();
+    let mut notes = Vec::new();
+    if !lacking.is_empty() {
+        notes.push(format!("fields that would say more and that these logs lack: {}", lacking.join(", ")));
+    }
+    if layouts.len() > 1 {
+        notes.push(format!("the logs have {} layouts; flowproof sql -q layouts shows them, and from when to when", layouts.len()));
+    }
+    notes
+}
+
+fn layout_document(total: &LayoutTotal) -> Value {
+    let seen = &total.seen;
+    json!({
+        "shape": seen.shape.name(),
+        "record_kind": seen.layout.kind().name(),
+        "layout": seen.layout.to_string(),
+        "objects": total.objects,
+        "records": value::count(seen.records),
+        "first_start": seen.start_min.map(rfc3339),
+        "last_end": seen.end_max.map(rfc3339),
+        "missing": drift::missing(&seen.layout).map(|missing| missing.egress),
+    })
+}
+
 /// Further keys of the JSON.
 fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String, Value> {
     let of_cluster = |(arn, clusters): (&str, Vec<&Cluster>)| {
@@ -326,6 +370,7 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
         "objects_not_needed".into(),
         json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }),
     );
+    further.insert("layouts".into(), findings.layouts.iter().map(layout_document).collect());
     further.insert("sql".into(), sql.into());
     further
 }
@@ -447,7 +492,12 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     let counted = plural(destinations as u64, "destination");
     head += &format!("{counted}: {outside} outside the VPC, {failing} with failed connections{share}\n");
     let mut of_records = vec![format!("{} ok", records.ok), format!("{} nodata", records.nodata), format!("{} skipdata", records.skipdata)];
-    let unusual = [(records.rejected, "rejected"), (records.duplicate, "duplicate"), (records.outside_window, "outside the period")];
+    let unusual = [
+        (records.rejected, "rejected"),
+        (records.duplicate, "duplicate"),
+        (records.outside_window, "outside the period"),
+        (records.transit_gateway, "of transit gateways"),
+    ];
     of_records.extend(unusual.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     let objects = plural(inputs.objects, "object");
     head += &wrap_plain(&format!("{objects} ({}), records: {}", format_bytes(inputs.bytes), of_records.join(", ")));

@@ -56,8 +56,8 @@ pub fn head(report: &Report, out: &mut (dyn Write + Send)) -> Result<()> {
     )?;
     writeln!(
         out,
-        "* records: {} ok, {} nodata, {} skipdata, {} rejected, {} outside the window, {} duplicate\n",
-        records.ok, records.nodata, records.skipdata, records.rejected, records.outside_window, records.duplicate
+        "* records: {} ok, {} nodata, {} skipdata, {} rejected, {} outside the window, {} duplicate, {} of transit gateways\n",
+        records.ok, records.nodata, records.skipdata, records.rejected, records.outside_window, records.duplicate, records.transit_gateway
     )?;
     Ok(())
 }

@@ -109,6 +109,8 @@ pub struct RecordCounts {
     pub outside_window: u64,
     /// Written by another flow log too.
     pub duplicate: u64,
+    /// Of transit gateways, which no report over interfaces reads.
+    pub transit_gateway: u64,
 }
 
 /// What a report was made from.
@@ -180,6 +182,7 @@ struct RecordsDocument {
     rejected: Value,
     outside_window: Value,
     duplicate: Value,
+    transit_gateway: Value,
 }
 
 impl Report {
@@ -200,6 +203,7 @@ impl Report {
                     rejected: value::count(records.rejected),
                     outside_window: value::count(records.outside_window),
                     duplicate: value::count(records.duplicate),
+                    transit_gateway: value::count(records.transit_gateway),
                 },
                 validation: self.inputs.validation,
             },

@@ -1,0 +1,316 @@
+//! Security Lake's records → flow records: OCSF class 4001 (Network Activity) mapped back to AWS's fields.
+//!
+//! Source version 1 is OCSF 1.0.0-rc.2, version 2 is 1.1.0 (Security Lake user guide, "Open Cybersecurity Schema
+//! Framework"); the mapping is that of OCSF's published examples for VPC Flow Logs. OCSF has no place for `srcaddr` where it
+//! differs from the packet's address but `intermediate_ips`, and none for the fields of version 8 and later.
+
+use super::values::Values;
+use crate::flow::field::{FieldId, id};
+use crate::flow::{Column, Layout, Separator};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StructArray, make_array};
+use arrow::buffer::NullBuffer;
+use arrow::error::ArrowError;
+
+/// The class of flow records: Network Activity.
+const CLASS: i64 = 4001;
+
+/// Root columns that records are made of.
+const ROOTS: [&str; 18] = [
+    "action",
+    "action_id",
+    "class_uid",
+    "cloud",
+    "connection_info",
+    "disposition",
+    "disposition_id",
+    "dst_endpoint",
+    "end_time",
+    "end_time_dt",
+    "metadata",
+    "src_endpoint",
+    "start_time",
+    "start_time_dt",
+    "status_code",
+    "time",
+    "traffic",
+    "unmapped",
+];
+
+/// Fields that OCSF keeps by name under `unmapped`.
+const UNMAPPED: [FieldId; 12] = [
+    id::SUBLOCATION_TYPE,
+    id::SUBLOCATION_ID,
+    id::ECS_CLUSTER_ARN,
+    id::ECS_CLUSTER_NAME,
+    id::ECS_CONTAINER_INSTANCE_ARN,
+    id::ECS_CONTAINER_INSTANCE_ID,
+    id::ECS_CONTAINER_ID,
+    id::ECS_SECOND_CONTAINER_ID,
+    id::ECS_SERVICE_NAME,
+    id::ECS_TASK_DEFINITION_ARN,
+    id::ECS_TASK_ARN,
+    id::ECS_TASK_ID,
+];
+
+/// Fields with a place of their own in OCSF.
+const MAPPED: [FieldId; 27] = [
+    id::VERSION,
+    id::ACCOUNT_ID,
+    id::INTERFACE_ID,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::SRCPORT,
+    id::DSTPORT,
+    id::PROTOCOL,
+    id::PACKETS,
+    id::BYTES,
+    id::START,
+    id::END,
+    id::ACTION,
+    id::LOG_STATUS,
+    id::VPC_ID,
+    id::SUBNET_ID,
+    id::INSTANCE_ID,
+    id::TCP_FLAGS,
+    id::TYPE,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::REGION,
+    id::AZ_ID,
+    id::PKT_SRC_AWS_SERVICE,
+    id::PKT_DST_AWS_SERVICE,
+    id::FLOW_DIRECTION,
+    id::TRAFFIC_PATH,
+];
+
+/// Name under which what no field takes of `unmapped` stands in `extra`.
+const REST: &str = "unmapped";
+
+/// Returns whether columns are those of OCSF.
+pub fn is_ocsf(names: &[&str]) -> bool {
+    ["src_endpoint", "dst_endpoint", "connection_info"].iter().all(|name| names.contains(name))
+}
+
+/// Returns whether a root column is needed.
+pub fn reads(name: &str) -> bool {
+    ROOTS.contains(&name)
+}
+
+/// Returns the columns that records are mapped back to.
+pub fn layout() -> Layout {
+    let fields = MAPPED.iter().chain(&UNMAPPED).map(|field| Column::Known(*field));
+    Layout { columns: fields.chain([Column::Unknown(REST.into())]).collect(), separator: Separator::Spaces }
+}
+
+/// The records of a batch, in the columns of [`layout`].
+#[derive(Debug)]
+pub struct Mapped {
+    /// One entry for each column.
+    pub columns: Vec<Values>,
+    class: Values,
+}
+
+impl Mapped {
+    /// Returns the class of a row if it is another than that of flow records.
+    pub fn other_class(&self, row: usize) -> Option<i64> {
+        self.class.number(row).filter(|class| *class != CLASS)
+    }
+}
+
+/// Maps a batch.
+///
+/// # Errors
+/// If a column cannot be read.
+pub fn map(batch: &RecordBatch) -> Result<Mapped, ArrowError> {
+    let source = Source { batch };
+    let ends = Ends::new(&source)?;
+    let rest = source.unmapped()?;
+    let column = |field: FieldId| -> Result<Values, ArrowError> {
+        Ok(match field {
+            id::VERSION => source.get(&["metadata", "product", "version"], field)?,
+            id::ACCOUNT_ID => source.first(&[&["cloud", "account", "uid"], &["cloud", "account_uid"]], field)?,
+            id::REGION => source.get(&["cloud", "region"], field)?,
+            id::AZ_ID => source.get(&["cloud", "zone"], field)?,
+            id::START => source.first(&[&["start_time"], &["start_time_dt"], &["time"]], field)?,
+            id::END => source.first(&[&["end_time"], &["end_time_dt"]], field)?,
+            id::SRCPORT => source.get(&["src_endpoint", "port"], field)?,
+            id::DSTPORT => source.get(&["dst_endpoint", "port"], field)?,
+            id::PROTOCOL => source.get(&["connection_info", "protocol_num"], field)?,
+            id::TCP_FLAGS => source.get(&["connection_info", "tcp_flags"], field)?,
+            id::TYPE => source.texts(|row| ends.version.text(row))?,
+            id::PACKETS => source.get(&["traffic", "packets"], field)?,
+            id::BYTES => source.get(&["traffic", "bytes"], field)?,
+            id::LOG_STATUS => source.get(&["status_code"], field)?,
+            id::ACTION => source.action()?,
+            id::FLOW_DIRECTION => source.texts(|row| ends.direction(row))?,
+            id::TRAFFIC_PATH => source.numbers(|row| ends.traffic_path(row)),
+            id::PKT_SRCADDR => source.get(&["src_endpoint", "ip"], field)?,
+            id::PKT_DSTADDR => source.get(&["dst_endpoint", "ip"], field)?,
+            id::SRCADDR => source.address("src_endpoint")?,
+            id::DSTADDR => source.address("dst_endpoint")?,
+            id::INTERFACE_ID => source.own(&ends, "interface_uid")?,
+            id::INSTANCE_ID => source.own(&ends, "instance_uid")?,
+            id::SUBNET_ID => source.own(&ends, "subnet_uid")?,
+            id::VPC_ID => source.own(&ends, "vpc_uid")?,
+            id::PKT_SRC_AWS_SERVICE => source.get(&["src_endpoint", "svc_name"], field)?,
+            id::PKT_DST_AWS_SERVICE => source.get(&["dst_endpoint", "svc_name"], field)?,
+            _ => source.texts(|row| {
+                rest.get(row)?.iter().find(|(key, _)| FieldId::by_any_name(key) == Some(field)).map(|(_, value)| value.clone())
+            })?,
+        })
+    };
+    let mut columns = MAPPED.iter().chain(&UNMAPPED).map(|field| column(*field)).collect::<Result<Vec<_>, _>>()?;
+    let is_taken = |key: &str| FieldId::by_any_name(key).is_some_and(|field| UNMAPPED.contains(&field));
+    columns.push(source.texts(|row| {
+        let left: Vec<String> =
+            rest.get(row)?.iter().filter(|(key, _)| !is_taken(key)).map(|(key, value)| format!("{key}={value}")).collect();
+        (!left.is_empty()).then(|| left.join(" "))
+    })?);
+    Ok(Mapped { columns, class: source.get(&["class_uid"], id::VERSION)? })
+}
+
+/// What decides which end is the interface's.
+struct Ends {
+    direction: Values,
+    direction_id: Values,
+    boundary_id: Values,
+    version: Values,
+}
+
+impl Ends {
+    fn new(source: &Source<'_>) -> Result<Ends, ArrowError> {
+        let of = |name| source.get(&["connection_info", name], id::TYPE);
+        Ok(Ends {
+            direction: of("direction")?,
+            direction_id: of("direction_id")?,
+            boundary_id: of("boundary_id")?,
+            version: of("protocol_ver")?,
+        })
+    }
+
+    fn direction(&self, row: usize) -> Option<String> {
+        let named = match self.direction.text(row)?.as_str() {
+            "Inbound" => "ingress",
+            "Outbound" => "egress",
+            _ => match self.direction_id.number(row)? {
+                1 => "ingress",
+                2 => "egress",
+                _ => return None,
+            },
+        };
+        Some(named.to_owned())
+    }
+
+    /// OCSF's boundaries 4 to 11 are AWS's codes 1 to 8; 99 (other) is no code.
+    fn traffic_path(&self, row: usize) -> Option<i64> {
+        self.boundary_id.number(row).filter(|boundary| (4..=11).contains(boundary)).map(|boundary| boundary - 3)
+    }
+}
+
+struct Source<'a> {
+    batch: &'a RecordBatch,
+}
+
+impl Source<'_> {
+    /// Returns a nested column; nothing where it does not exist.
+    fn array(&self, path: &[&str]) -> Result<Option<ArrayRef>, ArrowError> {
+        let Some((root, path)) = path.split_first() else { return Ok(None) };
+        let mut array = self.batch.column_by_name(root).cloned();
+        for name in path {
+            let Some(parent) = array.as_ref().and_then(|array| array.as_any().downcast_ref::<StructArray>()) else { return Ok(None) };
+            let Some(child) = parent.column_by_name(name) else { return Ok(None) };
+            // A value within a missing structure is missing too.
+            let nulls = NullBuffer::union(parent.nulls(), child.nulls());
+            array = Some(make_array(child.to_data().into_builder().nulls(nulls).build()?));
+        }
+        Ok(array)
+    }
+
+    fn get(&self, path: &[&str], field: FieldId) -> Result<Values, ArrowError> {
+        self.array(path)?.map_or_else(|| Ok(Values::default()), |array| Values::new(&array, Some(field)))
+    }
+
+    /// Returns the first of several columns that exists and holds anything.
+    fn first(&self, paths: &[&[&str]], field: FieldId) -> Result<Values, ArrowError> {
+        for path in paths {
+            if let Some(array) = self.array(path)?
+                && array.logical_null_count() < array.len()
+            {
+                return Values::new(&array, Some(field));
+            }
+        }
+        Ok(Values::default())
+    }
+
+    fn texts(&self, of: impl FnMut(usize) -> Option<String>) -> Result<Values, ArrowError> {
+        Ok(Values::of_texts((0..self.batch.num_rows()).map(of).collect()))
+    }
+
+    fn numbers(&self, of: impl FnMut(usize) -> Option<i64>) -> Values {
+        Values::of_numbers((0..self.batch.num_rows()).map(of).collect())
+    }
+
+    /// The recording interface is the source of what leaves and the destination of what comes in.
+    fn own(&self, ends: &Ends, name: &str) -> Result<Values, ArrowError> {
+        let [source, destination] = [self.get(&["src_endpoint", name], id::TYPE)?, self.get(&["dst_endpoint", name], id::TYPE)?];
+        self.texts(|row| match ends.direction(row).as_deref() {
+            Some("egress") => source.text(row),
+            Some("ingress") => destination.text(row),
+            _ => source.text(row).or_else(|| destination.text(row)),
+        })
+    }
+
+    /// The interface's address is that of the packet unless another one stands between.
+    fn address(&self, end: &str) -> Result<Values, ArrowError> {
+        let packet = self.get(&[end, "ip"], id::SRCADDR)?;
+        let between = self.array(&[end, "intermediate_ips"])?;
+        let lists = between.as_ref().and_then(|array| array.as_list_opt::<i32>());
+        let mut first = Vec::with_capacity(self.batch.num_rows());
+        for row in 0..self.batch.num_rows() {
+            let list = lists.filter(|lists| lists.is_valid(row)).map(|lists| lists.value(row)).filter(|list| !list.is_empty());
+            let address = list.map(|list| Values::new(&list, Some(id::SRCADDR))).transpose()?.and_then(|values| values.text(0));
+            first.push(address.or_else(|| packet.text(row)));
+        }
+        self.texts(|row| first.get(row).cloned().flatten())
+    }
+
+    fn action(&self) -> Result<Values, ArrowError> {
+        let names = self.first(&[&["action"], &["disposition"]], id::ACTION)?;
+        let ids = self.first(&[&["action_id"], &["disposition_id"]], id::ACTION)?;
+        self.texts(|row| {
+            let name = names.text(row);
+            Some(match (name.as_deref(), ids.number(row)) {
+                (Some("Allowed"), _) | (None, Some(1)) => "ACCEPT".to_owned(),
+                (Some("Denied" | "Blocked"), _) | (None, Some(2)) => "REJECT".to_owned(),
+                // Whatever else it says is not an action, and is rejected as such.
+                (other, _) => return other.filter(|name| !matches!(*name, "Other" | "Unknown")).map(str::to_owned),
+            })
+        })
+    }
+
+    /// Returns the names and values of `unmapped` in each row: a map, or a structure.
+    fn unmapped(&self) -> Result<Vec<Vec<(String, String)>>, ArrowError> {
+        let rows = self.batch.num_rows();
+        let Some(array) = self.batch.column_by_name("unmapped") else { return Ok(vec![Vec::new(); rows]) };
+        if let Some(maps) = array.as_map_opt() {
+            let (keys, values) = (Values::new(maps.keys(), None)?, Values::new(maps.values(), None)?);
+            let pair = |at: usize| Some((keys.text(at)?, values.text(at)?));
+            let row = |row: usize| {
+                let range = maps.value_offsets().get(row).zip(maps.value_offsets().get(row + 1)).filter(|_| maps.is_valid(row));
+                range.map(|(from, to)| (*from as usize..*to as usize).filter_map(pair).collect()).unwrap_or_default()
+            };
+            return Ok((0..rows).map(row).collect());
+        }
+        if let Some(structure) = array.as_struct_opt() {
+            let names = structure.column_names();
+            let columns = structure.columns().iter().map(|column| Values::new(column, None)).collect::<Result<Vec<_>, _>>()?;
+            let row = |row: usize| {
+                let pairs = names.iter().zip(&columns).filter(|_| structure.is_valid(row));
+                pairs.filter_map(|(name, values)| Some(((*name).to_owned(), values.text(row)?))).collect()
+            };
+            return Ok((0..rows).map(row).collect());
+        }
+        let texts = Values::new(array, None)?;
+        Ok((0..rows).map(|row| texts.text(row).map(|text| (REST.to_owned(), text)).into_iter().collect()).collect())
+    }
+}

@@ -1,0 +1,511 @@
+//! Lines and JSON documents → records: which layout a line has, headers, blanks, rejects.
+
+use super::columns::{Cell, Cells, Columns, Fault};
+use super::headerless::Headerless;
+use super::json::{self, Document, Pairs, Unusable};
+use super::reject::{Reason, Reject};
+use super::shape::Shape;
+use super::{Decoded, Kinds, Tally, Validation, Wanted};
+use crate::error::Result;
+use crate::flow::{Header, Layout, Separator};
+use csv_core::ReadRecordResult;
+use std::sync::Arc;
+
+/// Longest line taken for a record. The longest real one (54 fields with ARNs and tags) is under 4 KiB.
+pub const LINE_LEN_MAX: usize = 64 << 10;
+
+/// What the lines and documents of one object come to.
+#[derive(Debug)]
+pub struct Records {
+    columns: Columns,
+    tally: Tally,
+    rejects: Vec<Reject>,
+    known: Headerless,
+    /// The latest header of the object.
+    header: Option<Arc<Layout>>,
+    /// Set by a header of exported log events: number of columns, position of the record, separator.
+    messages: Option<(usize, usize, Separator)>,
+    /// The log group of the current document.
+    group: Option<String>,
+    /// The layout that `columns` is set to, and for which lines.
+    active: Option<Active>,
+    /// The default format, and columns to try it on.
+    default: (Arc<Layout>, Columns),
+    cells: Split,
+}
+
+/// The layout in use.
+#[derive(Debug)]
+struct Active {
+    layout: Arc<Layout>,
+    shape: Shape,
+    origin: Origin,
+}
+
+/// Where a layout comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A header of the object.
+    Header,
+    /// The user or the inventory.
+    Known,
+    /// The line fits the default format.
+    Default,
+    /// The names in a JSON document.
+    Names,
+}
+
+impl Records {
+    /// Makes an empty collection; `known` says what records without a header are.
+    pub fn new(wanted: Arc<Wanted>, known: Headerless) -> Records {
+        let default = Arc::new(Layout::default_format());
+        let strict = Wanted { validation: Validation::Full, kinds: Kinds::Both, ..Wanted::default() };
+        let probe = Columns::new(Arc::new(strict), &default);
+        Records {
+            columns: Columns::new(wanted, &default),
+            tally: Tally::default(),
+            rejects: Vec::new(),
+            known,
+            header: None,
+            messages: None,
+            group: None,
+            active: None,
+            default: (default, probe),
+            cells: Split::default(),
+        }
+    }
+
+    /// Returns the accounting so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Counts text.
+    pub fn text_bytes(&mut self, count: usize) {
+        self.tally.text_bytes += count as u64;
+    }
+
+    /// Returns the number of records collected.
+    pub fn len(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Returns the number of rejects collected.
+    pub fn rejects(&self) -> usize {
+        self.rejects.len()
+    }
+
+    /// Hands on what is collected, if anything.
+    ///
+    /// # Errors
+    /// Only if columns and schema disagree, which is a fault of this library.
+    pub fn take(&mut self) -> Result<Option<Decoded>> {
+        if self.columns.is_empty() && self.rejects.is_empty() {
+            return Ok(None);
+        }
+        let mut decoded = self.columns.finish()?;
+        decoded.rejects = std::mem::take(&mut self.rejects);
+        Ok(Some(decoded))
+    }
+
+    /// Takes a line, without its end.
+    pub fn line(&mut self, raw: &[u8]) {
+        self.count(raw, |records| records.try_line(raw));
+    }
+
+    /// Takes a JSON document: one or many events, each counted like a line.
+    pub fn document(&mut self, raw: &[u8]) {
+        match json::parse(raw) {
+            Ok(document) => self.parsed(document),
+            Err(Unusable::BadJson(detail)) => self.unreadable(raw, Reason::BadJson, detail),
+            Err(Unusable::NotARecord(detail)) => self.unreadable(raw, Reason::NotARecord, detail),
+        }
+    }
+
+    /// Counts what could not be read as one reject.
+    pub fn unreadable(&mut self, raw: &[u8], reason: Reason, detail: String) {
+        self.count(raw, |_| Err((reason, detail)));
+    }
+
+    fn count(&mut self, raw: &[u8], take: impl FnOnce(&mut Records) -> Result<(), Fault>) {
+        self.tally.lines += 1;
+        if let Err((reason, detail)) = take(self) {
+            self.tally.rejects += 1;
+            self.rejects.push(Reject::new(self.tally.lines, reason, detail, raw));
+        }
+    }
+
+    fn parsed(&mut self, document: Document<'_>) {
+        match document {
+            Document::Control => {
+                self.tally.lines += 1;
+                self.tally.control += 1;
+            }
+            Document::Subscription { group, events } => {
+                self.enter_group(group.as_deref());
+                self.events(&events, Shape::Subscription);
+            }
+            Document::Events(events) => {
+                self.enter_group(None);
+                self.events(&events, Shape::LogEvents);
+            }
+            Document::Message(message) => {
+                self.enter_group(None);
+                self.event(&message, None, Shape::JsonMessages);
+            }
+            Document::Pairs(pairs) => {
+                let names: Vec<&str> = pairs.names().collect();
+                let shown = names.join(" ").chars().take(200).collect::<String>();
+                let raw = shown.clone();
+                self.count(raw.as_bytes(), |records| match records.named(&pairs) {
+                    Some(taken) => taken,
+                    None => Err((Reason::NotARecord, format!("no names of a flow log among: {shown}"))),
+                });
+            }
+        }
+    }
+
+    fn enter_group(&mut self, group: Option<&str>) {
+        if self.group.as_deref() != group {
+            self.group = group.map(str::to_owned);
+            // What was found out for the lines of one group does not hold for another's.
+            self.active = None;
+        }
+    }
+
+    fn events(&mut self, events: &json::Events<'_>, shape: Shape) {
+        match events.each(|event| self.event(&event.message, event.extracted.as_ref(), shape)) {
+            Ok(0) => {
+                self.tally.lines += 1;
+                self.tally.blanks += 1;
+            }
+            Ok(_) => {}
+            Err(detail) => self.unreadable(&[], Reason::NotARecord, detail),
+        }
+    }
+
+    fn event(&mut self, message: &str, extracted: Option<&Pairs<'_>>, shape: Shape) {
+        // A forwarder may have taken a whole file for one message.
+        for line in message.trim_ascii_end().split('\n') {
+            self.count(line.as_bytes(), |records| records.message(line, extracted, shape));
+        }
+    }
+
+    fn message(&mut self, line: &str, extracted: Option<&Pairs<'_>>, shape: Shape) -> Result<(), Fault> {
+        let line = line.trim_ascii();
+        if line.len() > LINE_LEN_MAX {
+            return Err((Reason::LineTooLong, String::new()));
+        }
+        if line.is_empty() {
+            self.tally.blanks += 1;
+            return Ok(());
+        }
+        match self.record(line, shape) {
+            Err((Reason::NoHeader, detail)) => match extracted.and_then(|pairs| self.named(pairs)) {
+                Some(taken) => taken,
+                None => Err((Reason::NoHeader, detail)),
+            },
+            taken => taken,
+        }
+    }
+
+    fn try_line(&mut self, raw: &[u8]) -> Result<(), Fault> {
+        if raw.len() > LINE_LEN_MAX {
+            return Err((Reason::LineTooLong, String::new()));
+        }
+        let raw = if self.tally.lines == 1 { raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw) } else { raw };
+        let line = std::str::from_utf8(raw).map_err(|_| (Reason::NotText, String::new()))?;
+        // In a table with tabs, those at the ends separate values.
+        let tabs = |layout: &Active| layout.layout.separator == Separator::Tab;
+        let trimmed = line.trim_ascii();
+        if trimmed.is_empty() {
+            self.tally.blanks += 1;
+            return Ok(());
+        }
+        let line = if self.active.as_ref().is_some_and(tabs) { line.trim_end_matches(['\r', '\n']) } else { trimmed };
+        self.record(line, Shape::Text)
+    }
+
+    /// Takes a record, or a header, that stands in an object in this way.
+    fn record(&mut self, line: &str, shape: Shape) -> Result<(), Fault> {
+        // Names start with a lower-case letter, perhaps in quotes; a record may too (`eni-…` first).
+        if line.as_bytes().first().is_some_and(|first| first.is_ascii_lowercase() || matches!(first, b'"' | b'@'))
+            && let Some(header) = Header::parse(line)
+        {
+            self.tally.headers += 1;
+            self.use_header(header, shape);
+            return Ok(());
+        }
+        if line.contains('\0') {
+            return Err((Reason::NotText, String::new()));
+        }
+        if shape != Shape::Text {
+            return self.values(line, shape);
+        }
+        if let Some((columns, at, separator)) = self.messages {
+            self.cells.split(line, separator)?;
+            self.cells.expect(columns)?;
+            let message = match self.cells.of(line).cell(at) {
+                Cell::Text(message) => message.trim_ascii().to_owned(),
+                _ => String::new(),
+            };
+            return self.record(&message, Shape::CsvMessages);
+        }
+        match after_timestamp(line) {
+            Some(record) => self.values(record, Shape::ExportTask),
+            None => self.values(line, Shape::Text),
+        }
+    }
+
+    fn use_header(&mut self, header: Header, shape: Shape) {
+        self.active = None;
+        match header {
+            Header::Records(layout) => {
+                let layout = Arc::new(layout);
+                self.messages = None;
+                // A header without records is a layout all the same.
+                self.activate(Arc::clone(&layout), shape, Origin::Header);
+                self.header = Some(layout);
+            }
+            Header::Messages { columns, at, separator } => self.messages = Some((columns, at, separator)),
+        }
+    }
+
+    fn values(&mut self, line: &str, shape: Shape) -> Result<(), Fault> {
+        let ready = |active: &Active| active.origin != Origin::Names && active.origin != Origin::Default && active.shape.is(shape);
+        let mut split = false;
+        if !self.active.as_ref().is_some_and(ready) {
+            split = self.find_layout(line, shape)?;
+        }
+        let Some(Active { layout, .. }) = &self.active else { return Err((Reason::NoHeader, String::new())) };
+        if !split {
+            self.cells.split(line, layout.separator)?;
+        }
+        self.cells.expect(layout.columns.len())?;
+        self.columns.push(&self.cells.of(line), self.tally.lines, &mut self.tally)
+    }
+
+    /// Finds the layout of a line; returns whether the line has been split on the way.
+    fn find_layout(&mut self, line: &str, shape: Shape) -> Result<bool, Fault> {
+        if let Some(layout) = &self.header {
+            self.activate(Arc::clone(layout), shape, Origin::Header);
+            return Ok(false);
+        }
+        if let Some(layout) = &self.known.layout {
+            self.activate(Arc::clone(layout), shape, Origin::Known);
+            return Ok(false);
+        }
+        match self.group.as_ref().map(|group| (group, self.known.log_groups.get(group))) {
+            Some((_, Some(Some(layout)))) => {
+                self.activate(Arc::clone(layout), shape, Origin::Known);
+                return Ok(false);
+            }
+            Some((group, Some(None))) => {
+                return Err((Reason::NoHeader, format!("the flow logs of log group {group} have several formats")));
+            }
+            _ => {}
+        }
+        // Line by line: streams of several flow logs mix, and only the lines of version 2 can be told.
+        let (default, probe) = &mut self.default;
+        self.cells.split(line, Separator::Spaces)?;
+        let cells = self.cells.of(line);
+        let fits = self.cells.expect(default.columns.len()).is_ok() && probe.push(&cells, 1, &mut Tally::default()).is_ok();
+        if !fits {
+            return Err((Reason::NoHeader, String::new()));
+        }
+        // What the probe collected is of no use.
+        if probe.len() >= super::BATCH_ROWS {
+            probe.clear();
+        }
+        let default = Arc::clone(default);
+        self.activate(default, shape, Origin::Default);
+        Ok(true)
+    }
+
+    /// Takes names and values as a record; `None` if too few of the names are fields.
+    fn named(&mut self, pairs: &Pairs<'_>) -> Option<Result<(), Fault>> {
+        let names: Vec<&str> = pairs.names().collect();
+        let layout = Layout::of_names(&names, Separator::Spaces)?;
+        self.activate(Arc::new(layout), Shape::JsonRecords, Origin::Names);
+        Some(self.columns.push(&pairs.values(), self.tally.lines, &mut self.tally))
+    }
+
+    fn activate(&mut self, layout: Arc<Layout>, shape: Shape, origin: Origin) {
+        let shape = match (shape, layout.separator) {
+            (Shape::Text, Separator::Comma) => Shape::Csv,
+            (Shape::Text, Separator::Tab) => Shape::Tsv,
+            _ => shape,
+        };
+        if let Some(active) = &mut self.active
+            && active.shape == shape
+            && (Arc::ptr_eq(&active.layout, &layout) || active.layout == layout)
+        {
+            active.origin = origin;
+            return;
+        }
+        self.tally.use_layout(&layout, shape);
+        self.columns.set_layout(&layout, layout.kind());
+        self.active = Some(Active { layout, shape, origin });
+    }
+}
+
+impl Shape {
+    /// Returns whether lines of a text that are asked for as `asked` have this shape.
+    fn is(self, asked: Shape) -> bool {
+        self == asked || (asked == Shape::Text && matches!(self, Shape::Csv | Shape::Tsv))
+    }
+}
+
+/// Returns what follows the timestamp that a CloudWatch export task writes before each event:
+/// `2018-09-22T20:28:14.000Z ` (CloudWatch Logs user guide, "Exporting log data to Amazon S3").
+fn after_timestamp(line: &str) -> Option<&str> {
+    const FORM: &[u8; 25] = b"0000-00-00T00:00:00.000Z ";
+    let bytes = line.as_bytes().get(..FORM.len())?;
+    let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
+    if bytes.get(10) != Some(&b'T') || !bytes.iter().zip(FORM).all(fits) {
+        return None;
+    }
+    line.get(FORM.len()..).map(str::trim_ascii_start)
+}
+
+/// The values of a line.
+#[derive(Debug, Default)]
+struct Split {
+    spans: Vec<(u32, u32)>,
+    /// Values without their quotes, where the line has quotes.
+    unquoted: Option<String>,
+}
+
+/// The values of a line, with the line.
+struct Tokens<'a> {
+    text: &'a str,
+    spans: &'a [(u32, u32)],
+}
+
+impl Cells for Tokens<'_> {
+    #[inline]
+    fn cell(&self, at: usize) -> Cell<'_> {
+        let text = self.spans.get(at).and_then(|(from, to)| self.text.get(*from as usize..*to as usize));
+        text.filter(|text| !text.is_empty()).map_or(Cell::Null, Cell::Text)
+    }
+}
+
+impl Split {
+    #[inline]
+    fn of<'a>(&'a self, line: &'a str) -> Tokens<'a> {
+        Tokens { text: self.unquoted.as_deref().unwrap_or(line), spans: &self.spans }
+    }
+
+    #[inline]
+    fn expect(&self, columns: usize) -> Result<(), Fault> {
+        match self.spans.len().cmp(&columns) {
+            std::cmp::Ordering::Less => Err((Reason::TooFewFields, format!("{} of {columns} fields", self.spans.len()))),
+            std::cmp::Ordering::Greater => Err((Reason::TooManyFields, format!("{} instead of {columns} fields", self.spans.len()))),
+            std::cmp::Ordering::Equal => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn split(&mut self, line: &str, separator: Separator) -> Result<(), Fault> {
+        self.unquoted = None;
+        match separator {
+            Separator::Spaces => split_runs(line.as_bytes(), &mut self.spans),
+            Separator::Tab => split_at(line, b'\t', &mut self.spans),
+            Separator::Comma if line.contains('"') => return self.unquote(line),
+            Separator::Comma => split_at(line, b',', &mut self.spans),
+        }
+        Ok(())
+    }
+
+    fn unquote(&mut self, line: &str) -> Result<(), Fault> {
+        // A field is never longer than the line, and has a separator of its own or is the last.
+        let (mut text, mut ends) = (vec![0; line.len()], vec![0; line.len() + 1]);
+        let mut reader = csv_core::Reader::new();
+        let (mut state, _, written, mut fields) = reader.read_record(line.as_bytes(), &mut text, &mut ends);
+        let mut total = written;
+        if state == ReadRecordResult::InputEmpty {
+            let (ended, _, written, more) =
+                reader.read_record(&[], text.get_mut(total..).unwrap_or_default(), ends.get_mut(fields..).unwrap_or_default());
+            (state, total, fields) = (ended, total + written, fields + more);
+        }
+        text.truncate(total);
+        let text = String::from_utf8(text).map_err(|_| (Reason::NotText, String::new()))?;
+        let quotes = line.bytes().filter(|byte| *byte == b'"').count();
+        if state != ReadRecordResult::Record || quotes % 2 == 1 {
+            return Err((Reason::NotText, "a quote is not closed".to_owned()));
+        }
+        self.spans.clear();
+        let mut from = 0;
+        for end in ends.iter().take(fields) {
+            self.spans.push((from as u32, *end as u32));
+            from = *end;
+        }
+        self.unquoted = Some(text);
+        Ok(())
+    }
+}
+
+/// Finds the values of a line: runs of ASCII spaces and tabs separate (AWS's own sample has a double space).
+#[inline]
+fn split_runs(line: &[u8], spans: &mut Vec<(u32, u32)>) {
+    spans.clear();
+    let mut from = 0;
+    for at in memchr::memchr2_iter(b' ', b'\t', line) {
+        if at > from {
+            spans.push((from as u32, at as u32));
+        }
+        from = at + 1;
+    }
+    if line.len() > from {
+        spans.push((from as u32, line.len() as u32));
+    }
+}
+
+/// Finds the values of a line between single separators; spaces around them are not theirs.
+fn split_at(line: &str, separator: u8, spans: &mut Vec<(u32, u32)>) {
+    spans.clear();
+    let mut from = 0;
+    let ends = memchr::memchr_iter(separator, line.as_bytes()).chain([line.len()]);
+    for end in ends {
+        let value = line.get(from..end).unwrap_or_default();
+        let start = from + (value.len() - value.trim_ascii_start().len());
+        spans.push((start as u32, (start + value.trim_ascii().len()) as u32));
+        from = end + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(line: &str, separator: Separator) -> Vec<Option<String>> {
+        let mut split = Split::default();
+        split.split(line, separator).unwrap();
+        let tokens = split.of(line);
+        let cell = |at| match tokens.cell(at) {
+            Cell::Text(text) => Some(text.to_owned()),
+            _ => None,
+        };
+        (0..split.spans.len()).map(cell).collect()
+    }
+
+    fn some(values: &[&str]) -> Vec<Option<String>> {
+        values.iter().map(|value| Some((*value).to_owned()).filter(|value| !value.is_empty())).collect()
+    }
+
+    #[test]
+    fn values_are_split_as_their_header_says() {
+        assert_eq!(values("2  1\t-", Separator::Spaces), some(&["2", "1", "-"]));
+        assert_eq!(values("\t2\t\t1\t", Separator::Tab), some(&["", "2", "", "1", ""]));
+        assert_eq!(values("2,, 1 ,", Separator::Comma), some(&["2", "", "1", ""]));
+        assert_eq!(values(r#""2","a ""b"", c",,"""#, Separator::Comma), some(&["2", "a \"b\", c", "", ""]));
+        assert!(Split::default().split("\"2,1", Separator::Comma).is_err());
+    }
+
+    #[test]
+    fn the_timestamp_of_an_export_task_is_not_part_of_the_record() {
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z 2 1234"), Some("2 1234"));
+        assert_eq!(after_timestamp("2018-09-22 20:28:14.000Z 2 1234"), None);
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z"), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! Columns of typed files → cells: what writers between AWS and the user have made of AWS's types.
+//!
+//! AWS writes INT32, INT64 and strings. pandas makes DOUBLE of an integer column with missing values, Glue and Firehose
+//! make strings of numbers, Spark makes timestamps of seconds; a value is taken for what it says, whatever its type, and
+//! what does not say a value of its field becomes a reject, never NULL.
+
+use super::columns::{Cell, whole};
+use crate::flow::field::{FieldId, id};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray, StringViewArray, TimestampSecondArray, UInt64Array,
+};
+use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// The values of one column.
+#[derive(Debug, Default)]
+pub struct Values {
+    numbers: Option<Int64Array>,
+    /// Where there is no number.
+    texts: Option<StringViewArray>,
+    has_null_words: bool,
+}
+
+impl Values {
+    /// Reads a column that holds a field, or something unknown.
+    ///
+    /// # Errors
+    /// If bytes that should be text are not UTF-8.
+    pub fn new(array: &ArrayRef, field: Option<FieldId>) -> Result<Values, ArrowError> {
+        if let DataType::Dictionary(_, value) = array.data_type() {
+            return Values::new(&cast(array, value)?, field);
+        }
+        let numbers = numbers(array, field)?;
+        if let Some(numbers) = &numbers
+            && field.is_some_and(is_account)
+        {
+            return Ok(Values::of_texts(numbers.iter().map(|number| number.map(|number| format!("{number:012}"))).collect()));
+        }
+        let needs_texts = numbers.as_ref().is_none_or(|numbers| numbers.null_count() > array.logical_null_count());
+        let texts = if needs_texts { Some(texts(array)?) } else { None };
+        Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)) })
+    }
+
+    /// Takes texts as they are.
+    pub fn of_texts(texts: StringViewArray) -> Values {
+        Values { numbers: None, texts: Some(texts), has_null_words: true }
+    }
+
+    /// Takes numbers as they are.
+    pub fn of_numbers(numbers: Int64Array) -> Values {
+        Values { numbers: Some(numbers), ..Values::default() }
+    }
+
+    /// Returns the cell of a row.
+    #[inline]
+    pub fn cell(&self, row: usize) -> Cell<'_> {
+        if let Some(numbers) = &self.numbers
+            && numbers.is_valid(row)
+        {
+            return Cell::Number(numbers.value(row));
+        }
+        match &self.texts {
+            Some(texts) if texts.is_valid(row) => match texts.value(row) {
+                "" | "-" => Cell::Null,
+                // What pandas and SQL engines write for a missing value when they write text.
+                "None" | "nan" | "NaN" | "<NA>" | "NULL" | "null" if self.has_null_words => Cell::Null,
+                text => Cell::Text(text),
+            },
+            _ => Cell::Null,
+        }
+    }
+
+    /// Returns the text of a row, if it holds any.
+    pub fn text(&self, row: usize) -> Option<String> {
+        match self.cell(row) {
+            Cell::Null => None,
+            Cell::Text(text) => Some(text.to_owned()),
+            Cell::Number(number) => Some(number.to_string()),
+        }
+    }
+
+    /// Returns the number of a row, if it holds one.
+    pub fn number(&self, row: usize) -> Option<i64> {
+        match self.cell(row) {
+            Cell::Number(number) => Some(number),
+            Cell::Text(text) => text.parse().ok(),
+            Cell::Null => None,
+        }
+    }
+}
+
+/// Accounts are twelve digits (AWS Account Management guide); as a number they lose their leading zeros.
+fn is_account(field: FieldId) -> bool {
+    field == id::ACCOUNT_ID || matches!(field.field().name, "tgw-src-vpc-account-id" | "tgw-dst-vpc-account-id")
+}
+
+/// The value of a tag is the user's, who may call something `None`.
+fn is_tag(field: FieldId) -> bool {
+    (id::INSTANCE_TAG..=id::ASG_TAG_2).contains(&field)
+}
+
+/// Returns the values that are whole numbers; NULL where a value is missing or is none. `None` for columns of other things.
+fn numbers(array: &ArrayRef, field: Option<FieldId>) -> Result<Option<Int64Array>, ArrowError> {
+    Ok(Some(match array.data_type() {
+        DataType::UInt64 => {
+            array.as_any().downcast_ref::<UInt64Array>().into_iter().flatten().map(|value| i64::try_from(value?).ok()).collect()
+        }
+        kind if kind.is_integer() => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+            let floats = cast(array, &DataType::Float64)?;
+            floats.as_any().downcast_ref::<Float64Array>().into_iter().flatten().map(|value| whole(value?)).collect()
+        }
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale) => {
+            let decimals = cast(array, &DataType::Decimal128(38, *scale))?;
+            let one = u32::try_from(*scale).ok().and_then(|scale| 10i128.checked_pow(scale));
+            let whole = |value: i128| one.filter(|one| value % one == 0).and_then(|one| i64::try_from(value / one).ok());
+            decimals.as_any().downcast_ref::<Decimal128Array>().into_iter().flatten().map(|value| whole(value?)).collect()
+        }
+        DataType::Timestamp(_, zone) if matches!(field, Some(id::START | id::END)) => {
+            let seconds = cast(array, &DataType::Timestamp(TimeUnit::Second, zone.clone()))?;
+            seconds.as_any().downcast_ref::<TimestampSecondArray>().into_iter().flatten().collect()
+        }
+        _ => return Ok(None),
+    }))
+}
+
+fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let texts = match array.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8View)?,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => cast_with_options(array, &DataType::Utf8View, &strict)?,
+        DataType::FixedSizeBinary(_) => cast_with_options(&cast(array, &DataType::Binary)?, &DataType::Utf8View, &strict)?,
+        _ => {
+            let options = FormatOptions::default();
+            let formatter = ArrayFormatter::try_new(array, &options)?;
+            let text = |row| array.is_valid(row).then(|| formatter.value(row).try_to_string()).transpose();
+            let texts: StringArray = (0..array.len()).map(text).collect::<Result<Vec<_>, _>>()?.into_iter().collect();
+            cast(&texts, &DataType::Utf8View)?
+        }
+    };
+    Ok(texts.as_string_view().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{BinaryArray, Float64Array, Int32Array};
+    use std::sync::Arc;
+
+    fn shown(array: impl Array + 'static, field: FieldId) -> Vec<String> {
+        let array: ArrayRef = Arc::new(array);
+        let values = Values::new(&array, Some(field)).unwrap();
+        (0..array.len()).map(|row| format!("{:?}", values.cell(row))).collect()
+    }
+
+    #[test]
+    fn numbers_of_any_type_are_numbers() {
+        let want = ["Number(443)", "Null"];
+        assert_eq!(shown(Int32Array::from(vec![Some(443), None]), id::SRCPORT), want);
+        assert_eq!(shown(Float64Array::from(vec![Some(443.0), None]), id::SRCPORT), want);
+        assert_eq!(shown(Float64Array::from(vec![443.0, f64::NAN]), id::SRCPORT), want);
+        let decimal = Decimal128Array::from(vec![Some(44_300), None]).with_precision_and_scale(10, 2).unwrap();
+        assert_eq!(shown(decimal, id::SRCPORT), want);
+        assert_eq!(shown(UInt64Array::from(vec![Some(443), None]), id::SRCPORT), want);
+    }
+
+    #[test]
+    fn what_is_no_whole_number_stays_visible() {
+        assert_eq!(shown(Float64Array::from(vec![0.5, 1.0, f64::INFINITY]), id::BYTES), ["Text(\"0.5\")", "Number(1)", "Text(\"inf\")"]);
+        assert_eq!(shown(UInt64Array::from(vec![u64::MAX]), id::BYTES), ["Text(\"18446744073709551615\")"]);
+        let decimal = Decimal128Array::from(vec![150]).with_precision_and_scale(10, 2).unwrap();
+        assert_eq!(shown(decimal, id::BYTES), ["Text(\"1.50\")"]);
+    }
+
+    #[test]
+    fn words_for_nothing_are_null_but_not_in_tags() {
+        let words = vec!["None", "nan", "<NA>", "", "-", "null"];
+        assert!(shown(StringArray::from(words.clone()), id::BYTES).iter().all(|cell| cell == "Null"));
+        assert_eq!(shown(StringArray::from(words), id::INTERFACE_TAG)[0], "Text(\"None\")");
+    }
+
+    #[test]
+    fn accounts_get_their_zeros_back_and_timestamps_become_seconds() {
+        assert_eq!(shown(Int64Array::from(vec![12_345_678_901]), id::ACCOUNT_ID), ["Text(\"012345678901\")"]);
+        let times = arrow::array::TimestampMillisecondArray::from(vec![1_418_530_010_000]);
+        assert_eq!(shown(times, id::START), ["Number(1418530010)"]);
+    }
+
+    #[test]
+    fn bytes_are_text_or_an_error() {
+        assert_eq!(shown(BinaryArray::from(vec![&b"eni-1"[..]]), id::INTERFACE_ID), ["Text(\"eni-1\")"]);
+        let bad: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff\xfe"[..]]));
+        assert!(Values::new(&bad, Some(id::INTERFACE_ID)).is_err());
+    }
+}
