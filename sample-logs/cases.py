@@ -1328,7 +1328,8 @@ The drill: from 09:05 the policy server does not answer (three attempts), and fr
 
 ## The cases
 
-Lines are those of the case's log, the header is line 1. Figures are packets and bytes; "back" are those of the replies.
+Lines are those of the case's log, the header is line 1; in JSON the events of an object are numbered, in Parquet its rows, both from 1. Figures
+are packets and bytes; "back" are those of the replies.
 
 | case | what it shows | made as | the figures |
 |---|---|---|---|
