@@ -1008,8 +1008,9 @@ Case(
          transit("euc1-az2", "euc1-az2", 3, 300, "10:20", packets_lost_no_route=4, packets_lost_mtu_exceeded=1)])
          + text(GATEWAY_FIELDS, [transit("euc1-az3", "euc1-az2", 5, 500, "10:20", packets_lost_blackhole=2, hops=3)]))},
     inventory(objects=kyverno()),
-    answer(ok=4, transit_gateway=5, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=(f"logs/{VPC_LOG}:2", f"logs/{BOTH_LOG}:2"), **BOTH)],
-           flows=[
+    answer(ok=4, transit_gateway=5, rows=[
+        prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=(f"logs/{VPC_LOG}:2", f"logs/{BOTH_LOG}:2"), **BOTH),
+    ], flows=[
         {"sql": "SELECT tgw_src_az_id, tgw_dst_az_id, count(*) AS records, sum(packets) AS packets, sum(bytes) AS bytes, "
                 "sum(packets_lost_blackhole) AS blackhole, sum(packets_lost_no_route) AS no_route, sum(packets_lost_mtu_exceeded) AS mtu FROM tgw_flows "
                 "GROUP BY tgw_src_az_id, tgw_dst_az_id ORDER BY bytes DESC",
