@@ -886,7 +886,7 @@ Case(
     "Logs without a header. Fourteen fields that fit the default format are read as such; 29 fields could be in any order and are "
     "rejected.",
     "default.log: 10.0.3.118:9443, line 1, 10 and 1,000, back 9 and 2,000 (no flags: rule 5). custom.log: 2 lines rejected.",
-    {"default.log": text(V2, PAIR[:2]).split(b"\n", 1)[1], "custom.log": text(V5, LATER).split(b"\n", 1)[1]},
+    {"default.log": bare(V2, PAIR[:2]), "custom.log": bare(V5, LATER)},
     inventory(objects=kyverno()),
     answer(ok=2, rejected=2, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, path=None, sent=(1, 10, 1000), replies=(9, 2000), answered=1, rule="5",
                                         confidence="high", seen=("10:00:00", "10:00:10"), lines=in_log(1, path="default.log"))],
@@ -944,30 +944,156 @@ TRANSIT = (
     "packets-lost-ttl-expired tcp-flags region flow-direction pkt-src-aws-service pkt-dst-aws-service"
 ).split()
 
+def transit(from_az, to_az, packets, octets, clock, **other):
+    """A record of a transit gateway: client 10.0.1.37:41001 in one VPC, server 10.70.3.5:8443 in another, or back."""
+    ends = [("0aaa0000000000001", VPC, "subnet-0eee0000000000005", "eni-07900000000000001", "10.0.1.37", 41001),
+            ("0bbb0000000000002", "vpc-0c0de000000000002", "subnet-0fff0000000000006", "eni-07900000000000002", "10.70.3.5", 8443)]
+    (attachment, *src), (pair, *dst) = ends if other.pop("forth", True) else ends[::-1]
+    sides = {f"{name.format(side)}": value for side, end in (("src", src), ("dst", dst)) for name, value in zip(
+        ("tgw-{}-vpc-id", "tgw-{}-subnet-id", "tgw-{}-eni", "{}addr", "{}port"), end)}
+    return sides | {
+        "version": 6, "resource-type": "TransitGateway", "account-id": ACCOUNT, "tgw-id": "tgw-0123456789abcdef0",
+        "tgw-attachment-id": f"tgw-attach-{attachment}", "tgw-pair-attachment-id": f"tgw-attach-{pair}", "tgw-src-vpc-account-id": ACCOUNT,
+        "tgw-dst-vpc-account-id": ACCOUNT, "tgw-src-az-id": from_az, "tgw-dst-az-id": to_az, "protocol": 6, "packets": packets, "bytes": octets,
+        "start": epoch(f"{clock}:00"), "end": epoch(f"{clock}:10"), "log-status": "OK", "type": "IPv4", "packets-lost-no-route": 0,
+        "packets-lost-blackhole": 0, "packets-lost-mtu-exceeded": 0, "packets-lost-ttl-expired": 0, "tcp-flags": 3, "region": REGION,
+        "flow-direction": "ingress"} | {name.replace("_", "-"): value for name, value in other.items()}
+
+
 Case(
     "transit-gateway-format",
-    "A transit gateway's own flow log (36 fields, version 6) beside a VPC's: told apart by the header, never mixed into `flows`: its record is "
-    "kept as a reject that says what it is.",
-    "10.70.3.5:8443: vpc.log line 2, 10 and 1,000, back 9 and 2,000. transit.log has one record of the same packets: 2 rows in `flows`, 1 reject.",
+    "A transit gateway's own flow log (36 fields, version 6) beside a VPC's: told apart by the header, counted apart, and never mixed: it has a "
+    "table of its own, `tgw_flows`.",
+    "10.70.3.5:8443: vpc.log line 2, 10 and 1,000, back 9 and 2,000. transit.log has one record of the same packets: 2 rows in `flows`, 1 in "
+    "`tgw_flows`, 1 counted as `transit_gateway`, no reject.",
     {"vpc.log": text(SHORT, [
         out(A, 41001, "10.70.3.5", 8443, 3, 10, 1000, "10:00:00", "10:00:10"),
         back(A, 41001, "10.70.3.5", 8443, 19, 9, 2000, "10:00:00", "10:00:10")]),
-     "transit.log": text(TRANSIT, [{
-         "version": 6, "resource-type": "TransitGateway", "account-id": ACCOUNT, "tgw-id": "tgw-0123456789abcdef0",
-         "tgw-attachment-id": "tgw-attach-0aaa0000000000001", "tgw-src-vpc-account-id": ACCOUNT, "tgw-dst-vpc-account-id": ACCOUNT,
-         "tgw-src-vpc-id": VPC, "tgw-dst-vpc-id": "vpc-0c0de000000000002", "tgw-src-subnet-id": "subnet-0eee0000000000005",
-         "tgw-dst-subnet-id": "subnet-0fff0000000000006", "tgw-src-eni": "eni-07900000000000001", "tgw-dst-eni": "eni-07900000000000002",
-         "tgw-src-az-id": "euc1-az3", "tgw-dst-az-id": "euc1-az2", "tgw-pair-attachment-id": "tgw-attach-0bbb0000000000002",
-         "srcaddr": "10.0.1.37", "dstaddr": "10.70.3.5", "srcport": 41001, "dstport": 8443, "protocol": 6, "packets": 10, "bytes": 1000,
-         "start": epoch("10:00:00"), "end": epoch("10:00:10"), "log-status": "OK", "type": "IPv4", "packets-lost-no-route": 0,
-         "packets-lost-blackhole": 0, "packets-lost-mtu-exceeded": 0, "packets-lost-ttl-expired": 0, "tcp-flags": 3, "region": REGION,
-         "flow-direction": "ingress"}])},
+     "transit.log": text(TRANSIT, [transit("euc1-az3", "euc1-az2", 10, 1000, "10:00")])},
     inventory(),
-    answer(ok=2, rejected=1, rows=[
+    answer(ok=2, transit_gateway=1, rows=[
         without(prod("10.70.3.5", 8443, "private", sent=(1, 10, 1000), replies=(9, 2000), answered=1,
                      seen=("10:00:00", "10:00:10"), lines=in_log(2, path="vpc.log")), "path"),
-    ], rejects=[{"object": "logs/transit.log", "line": 2, "reason": "transit-gateway-record"}],
-        flows=[{"sql": "SELECT count(*) AS n FROM flows", "rows": [{"n": 2}]}]),
+    ], flows=[
+        {"sql": "SELECT count(*) AS n FROM flows", "rows": [{"n": 2}]},
+        {"sql": "SELECT log_line, version, resource_type, account_id, tgw_id, tgw_src_az_id, tgw_dst_az_id, srcaddr, srcport, dstaddr, dstport, bytes, "
+                "start_time, log_status, packets_lost_no_route, tcp_flags, flow_direction, pkt_src_aws_service, flow_log_id FROM tgw_flows",
+         "rows": [{"log_line": 2, "version": 6, "resource_type": "TransitGateway", "account_id": ACCOUNT, "tgw_id": "tgw-0123456789abcdef0",
+                   "tgw_src_az_id": "euc1-az3", "tgw_dst_az_id": "euc1-az2", "srcaddr": "10.0.1.37", "srcport": 41001, "dstaddr": "10.70.3.5",
+                   "dstport": 8443, "bytes": 1000, "start_time": "2026-10-01T10:00:00Z", "log_status": "OK", "packets_lost_no_route": 0,
+                   "tcp_flags": 3, "flow_direction": "ingress", "pkt_src_aws_service": None, "flow_log_id": None}]},
+        {"sql": "SELECT split_part(log_object, '/logs/', 2) AS object, records_ok, records_rejected, records_transit_gateway FROM objects ORDER BY 1",
+         "rows": [{"object": "transit.log", "records_ok": 0, "records_rejected": 0, "records_transit_gateway": 1},
+                  {"object": "vpc.log", "records_ok": 2, "records_rejected": 0, "records_transit_gateway": 0}]}]),
+)
+
+GATEWAY_LOG, VPC_LOG, BOTH_LOG = s3_key(FL_B, "1000"), s3_key(FL_A, "1000"), s3_key(FL_A, "1020")
+GATEWAY_HIVE = (f"AWSLogs/aws-account-id={ACCOUNT}/service=vpcflowlogs/aws-region={REGION}/year=2026/month=10/day=01/"
+                f"{ACCOUNT}_vpcflowlogs_{REGION}_{FL_C}_20261001T1010Z_00000000.log.parquet")
+GATEWAY_FIELDS = "tgw-dst-az-id tgw-src-az-id bytes packets start end log-status packets-lost-blackhole tgw-id hops".split()
+
+Case(
+    "transit-gateway-logs",
+    "Logs of a VPC and of a transit gateway under one prefix, as AWS delivers both: the gateway's as text in the default and in a custom format "
+    "(with a field nobody knows), as Parquet under the Hive key of its own page (`service=`), and behind a VPC header in mid-file.",
+    "VPC: lines 2/3 of the first and of the last object, 10 + 20 = 30 packets, 4,000 bytes, back 28 and 6,000. Gateway: az3 → az2 1,000 (text) + "
+    "500 (custom) + 700 (Parquet) = 2,200 bytes in 10 + 5 + 7 = 22 packets, 0 + 2 + 1 = 3 more lost in a black hole; az2 → az3 2,000 in 9; within az2 300 in 3, "
+    "4 more lost for want of a route, 1 by MTU: 5 records.",
+    {VPC_LOG: packed(text(ADVISED, PAIR[:2])),
+     GATEWAY_LOG: packed(text(TRANSIT, [
+         transit("euc1-az3", "euc1-az2", 10, 1000, "10:00"),
+         transit("euc1-az2", "euc1-az3", 9, 2000, "10:00", forth=False, tcp_flags=19, flow_direction="egress")])),
+     GATEWAY_HIVE: lambda: parquet(TRANSIT, [transit("euc1-az3", "euc1-az2", 7, 700, "10:10", packets_lost_blackhole=1, tcp_flags="-")]),
+     BOTH_LOG: packed(text(ADVISED, LATER) + text(TRANSIT, [
+         transit("euc1-az2", "euc1-az2", 3, 300, "10:20", packets_lost_no_route=4, packets_lost_mtu_exceeded=1)])
+         + text(GATEWAY_FIELDS, [transit("euc1-az3", "euc1-az2", 5, 500, "10:20", packets_lost_blackhole=2, hops=3)]))},
+    inventory(objects=kyverno()),
+    answer(ok=4, transit_gateway=5, rows=[
+        prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=(f"logs/{VPC_LOG}:2", f"logs/{BOTH_LOG}:2"), **BOTH),
+    ], flows=[
+        {"sql": "SELECT tgw_src_az_id, tgw_dst_az_id, count(*) AS records, sum(packets) AS packets, sum(bytes) AS bytes, "
+                "sum(packets_lost_blackhole) AS blackhole, sum(packets_lost_no_route) AS no_route, sum(packets_lost_mtu_exceeded) AS mtu FROM tgw_flows "
+                "GROUP BY tgw_src_az_id, tgw_dst_az_id ORDER BY bytes DESC",
+         "rows": [{"tgw_src_az_id": "euc1-az3", "tgw_dst_az_id": "euc1-az2", "records": 3, "packets": 22, "bytes": 2200, "blackhole": 3, "no_route": 0,
+                   "mtu": 0},
+                  {"tgw_src_az_id": "euc1-az2", "tgw_dst_az_id": "euc1-az3", "records": 1, "packets": 9, "bytes": 2000, "blackhole": 0, "no_route": 0,
+                   "mtu": 0},
+                  {"tgw_src_az_id": "euc1-az2", "tgw_dst_az_id": "euc1-az2", "records": 1, "packets": 3, "bytes": 300, "blackhole": 0, "no_route": 4,
+                   "mtu": 1}]},
+        {"sql": "SELECT flow_log_id, log_line, srcaddr, tcp_flags, \"end\" - \"start\" AS seconds, extra['hops'] AS hops FROM tgw_flows "
+                "ORDER BY flow_log_id, log_line",
+         "rows": [{"flow_log_id": FL_A, "log_line": 5, "srcaddr": "10.0.1.37", "tcp_flags": 3, "seconds": 10, "hops": None},
+                  {"flow_log_id": FL_A, "log_line": 7, "srcaddr": None, "tcp_flags": None, "seconds": 10, "hops": "3"},
+                  {"flow_log_id": FL_B, "log_line": 2, "srcaddr": "10.0.1.37", "tcp_flags": 3, "seconds": 10, "hops": None},
+                  {"flow_log_id": FL_B, "log_line": 3, "srcaddr": "10.70.3.5", "tcp_flags": 19, "seconds": 10, "hops": None},
+                  {"flow_log_id": FL_C, "log_line": 1, "srcaddr": "10.0.1.37", "tcp_flags": None, "seconds": 10, "hops": None}]}]),
+    made="text, gzip, and Parquet by pyarrow; AWS's keys",
+)
+
+Case(
+    "repeated-header",
+    "A header forwarded as if it were a record: twice at the top, again in front of every record, and with another layout after blank lines.",
+    "Headers are lines 1, 2, 4, 8 and 11, blank are lines 6 and 7. The calls are lines 3/5 and, in the default format, 9/10: 10 + 20 = 30 packets, "
+    "4,000 bytes, back 28 and 6,000. The second has no flags: rule 5.",
+    {"flows.log": text(SHORT, [" ".join(SHORT), PAIR[0], " ".join(SHORT), PAIR[1], "", "", " ".join(V2), *(line(V2, one) for one in LATER),
+                               " ".join(ALPHABETICAL)])},
+    inventory(objects=kyverno()),
+    answer(ok=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, rule="1,5", confidence="high", lines=in_log(3, 9), **BOTH)],
+           flows=[{"sql": "SELECT lines, headers, blanks, records_ok FROM objects",
+                   "rows": [{"lines": 11, "headers": 5, "blanks": 2, "records_ok": 4}]},
+                  {"sql": "SELECT log_line, tcp_flags, bytes FROM flows ORDER BY log_line",
+                   "rows": [{"log_line": n, "tcp_flags": flags, "bytes": octets} for n, flags, octets in (
+                       (3, 3, 1000), (5, 19, 2000), (9, None, 3000), (10, None, 4000))]}]),
+)
+
+Case(
+    "odd-values",
+    "Values that do not go together: `version` 3 over fields of version 5, a NODATA record with addresses and bytes, an `end` before its `start`, "
+    "start = end, percent-encoded tags.",
+    "10.0.3.118:9443: line 2, 10 and 1,000, back 9 and 2,000. Line 4 says NODATA: counted as that, its fields kept, nothing summed. Lines 5 and 6 "
+    "are a node's: -5 and 0 seconds, both OK records, one inversion. `interface-tag` keeps AWS's encoding.",
+    {"flows.log": text(V5 + ["interface-tag"], [
+        *(one | {"version": 3} for one in PAIR[:2]),
+        PAIR[0] | {"version": 3, "log-status": "NODATA"},
+        out(NODE, 51001, "10.0.9.40", 8443, 3, 5, 500, "10:02:10", "10:02:05", version=11, interface_tag="a%20b%2Bc%C3%A9"),
+        back(NODE, 51001, "10.0.9.40", 8443, 19, 4, 900, "10:02:10", "10:02:10", version=11),
+    ])},
+    inventory(objects=kyverno()),
+    answer(ok=4, nodata=1, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, sent=(1, 10, 1000), replies=(9, 2000), answered=1,
+                                      seen=("10:00:00", "10:00:10"), lines=in_log(2))],
+           flows=[{"sql": "SELECT log_line, version, log_status, dstaddr, bytes, flow_direction, \"end\" - \"start\" AS seconds, interface_tag FROM flows "
+                          "WHERE log_line > 2 ORDER BY log_line",
+                   "rows": [
+                       {"log_line": 3, "version": 3, "log_status": "OK", "dstaddr": "10.0.1.37", "bytes": 2000, "flow_direction": "ingress",
+                        "seconds": 10, "interface_tag": None},
+                       {"log_line": 4, "version": 3, "log_status": "NODATA", "dstaddr": "10.0.3.118", "bytes": 1000, "flow_direction": "egress",
+                        "seconds": 10, "interface_tag": None},
+                       {"log_line": 5, "version": 11, "log_status": "OK", "dstaddr": "10.0.9.40", "bytes": 500, "flow_direction": "egress",
+                        "seconds": -5, "interface_tag": "a%20b%2Bc%C3%A9"},
+                       {"log_line": 6, "version": 11, "log_status": "OK", "dstaddr": "10.0.3.4", "bytes": 900, "flow_direction": "ingress",
+                        "seconds": 0, "interface_tag": None}]},
+                  {"sql": "SELECT records_ok, records_nodata, inversions FROM objects", "rows": [{"records_ok": 4, "records_nodata": 1, "inversions": 1}]}]),
+)
+
+THIRD = [  # and a third
+    out(A, 41003, "10.0.3.118", 9443, 3, 30, 5000, "10:50:00", "10:50:10"),
+    back(A, 41003, "10.0.3.118", 9443, 19, 29, 6000, "10:50:00", "10:50:10"),
+]
+ALL_THREE = {"sent": (3, 60, 9000), "replies": (57, 12000), "answered": 3, "seen": ("10:00:00", "10:50:10")}
+
+Case(
+    "wrong-suffixes",
+    "Gzip named `.log`, plain text named `.log.gz`, Parquet named `.log.gz`: what a file is stands in its first bytes, not in its name.",
+    "Three calls, one in each file: 10 + 20 + 30 = 60 packets, 1,000 + 3,000 + 5,000 = 9,000 bytes, back 9 + 19 + 29 = 57 and 2,000 + 4,000 + 6,000 "
+    "= 12,000.",
+    {"gzip.log": packed(text(SHORT, PAIR[:2])), "text.log.gz": text(SHORT, LATER), "parquet.log.gz": lambda: parquet(SHORT, THIRD)},
+    inventory(objects=kyverno()),
+    answer(ok=6, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, lines=("logs/gzip.log:2", "logs/parquet.log.gz:1"), **ALL_THREE)],
+           flows=[{"sql": "SELECT split_part(log_object, '/logs/', 2) AS object, encoding, shape, records_ok FROM objects ORDER BY 1",
+                   "rows": [{"object": "gzip.log", "encoding": "gzip", "shape": "text", "records_ok": 2},
+                            {"object": "parquet.log.gz", "encoding": "parquet", "shape": "parquet", "records_ok": 2},
+                            {"object": "text.log.gz", "encoding": "plain", "shape": "text", "records_ok": 2}]}]),
+    made="text, gzip, and Parquet by pyarrow",
 )
 
 # --- clusters ---------------------------------------------------------------------------------------------------------------------
@@ -1203,7 +1329,8 @@ The drill: from 09:05 the policy server does not answer (three attempts), and fr
 
 ## The cases
 
-Lines are those of the case's log, the header is line 1. Figures are packets and bytes; "back" are those of the replies.
+Lines are those of the case's log, the header is line 1; in JSON the events of an object are numbered, in Parquet its rows, both from 1. Figures
+are packets and bytes; "back" are those of the replies.
 
 | case | what it shows | made as | the figures |
 |---|---|---|---|

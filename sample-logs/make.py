@@ -1,7 +1,7 @@
 """Writes every file of sample-logs/ again, byte for byte: `python3 make.py` (`--check` compares and writes nothing).
 
-Needs Python 3.11 and, for the one Parquet file, pyarrow 26.0.1. The tables are in estate.py and cases.py, the shapes of
-files in shapes.py. Expected answers are written down there by hand from the product's contract; no engine made them.
+Needs Python 3.11 and, for the Parquet files, pyarrow 26.0.1. The tables are in estate.py, cases.py and exports.py, the
+shapes of files in shapes.py. Expected answers are written down there by hand from the product's contract; no engine made them.
 """
 
 import sys
@@ -12,10 +12,11 @@ from pathlib import Path
 
 import cases
 import estate
+import exports  # registers its cases
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py"}
 
 
 def main():

@@ -123,14 +123,19 @@ def packed(data):
     return packed_bytes.getvalue()
 
 
+def bare(fields, rows):
+    """Records without a header."""
+    return text(fields, rows).split(b"\n", 1)[1]
+
+
 PARQUET_I32 = {"version", "srcport", "dstport", "protocol", "tcp-flags", "traffic-path", "encryption-status"}
-PARQUET_I64 = {"packets", "bytes", "start", "end"}
+PARQUET_I64 = {"packets", "bytes", "start", "end", "packets-lost-no-route", "packets-lost-blackhole", "packets-lost-mtu-exceeded",
+               "packets-lost-ttl-expired"}
 
 
 def parquet(fields, rows):
     """The same records as AWS's Parquet: typed columns, `_` for `-`, gzip pages; a missing string is `-`, a missing number null."""
     import pyarrow
-    from pyarrow.parquet import write_table
 
     def column(name):
         values = [({"version": 5} | one).get(name, "-") for one in rows]
@@ -138,8 +143,16 @@ def parquet(fields, rows):
             return pyarrow.array([str(value) for value in values], pyarrow.string())
         return pyarrow.array([None if value == "-" else value for value in values], pyarrow.int32() if name in PARQUET_I32 else pyarrow.int64())
 
+    return table_file(pyarrow.table({name.replace("-", "_"): column(name) for name in fields}))
+
+
+def table_file(table, **options):
+    """A Parquet file of an Arrow table."""
+    import pyarrow
+    from pyarrow.parquet import write_table
+
     sink = pyarrow.BufferOutputStream()
-    write_table(pyarrow.table({name.replace("-", "_"): column(name) for name in fields}), sink, compression="gzip", store_schema=False)
+    write_table(table, sink, **({"compression": "gzip", "store_schema": False} | options))
     return sink.getvalue().to_pybytes()
 
 
@@ -147,6 +160,134 @@ def s3_key(flow_log, clock, day=DAY, account=ACCOUNT, number=0, suffix="log.gz")
     """AWS's plain key: the name's time is the five minutes in which the records end."""
     name = f"{account}_vpcflowlogs_{REGION}_{flow_log}_{day.replace('-', '')}T{clock}Z_{number:08x}.{suffix}"
     return f"AWSLogs/{account}/vpcflowlogs/{REGION}/{day.replace('-', '/')}/{name}"
+
+
+# --- records on other ways than AWS's delivery to S3 ------------------------------------------------------------------------
+
+
+def exported(fields, rows):
+    """Lines of a CloudWatch Logs export task: the event's time, which is the record's start, before each record (S3Export)."""
+    return "".join(f"{time.strftime('%Y-%m-%dT%H:%M:%S.000Z', time.gmtime(row['start']))} {line(fields, row)}\n" for row in rows).encode()
+
+
+def event(number, message, at):
+    """A CloudWatch Logs event; ids are 56 digits."""
+    return {"id": f"3{number:055d}", "timestamp": at * 1000, "message": message}
+
+
+def events(fields, rows):
+    return [event(number, line(fields, row), row["start"]) for number, row in enumerate(rows)]
+
+
+def subscription(group, log_events, stream="eni-0a100000000000001-all", account=ACCOUNT):
+    """What a subscription filter sends of a log group (SubscriptionFilters)."""
+    return compact({"messageType": "DATA_MESSAGE", "owner": account, "logGroup": group, "logStream": stream,
+                    "subscriptionFilters": ["everything"], "logEvents": log_events})
+
+
+# What CloudWatch Logs sends to see whether the destination takes anything.
+CONTROL_MESSAGE = {"messageType": "CONTROL_MESSAGE", "owner": "CloudwatchLogs", "logGroup": "", "logStream": "", "subscriptionFilters": [],
+                   "logEvents": [{"id": "", "timestamp": 1790848740000, "message": "CWL CONTROL MESSAGE: Checking health of destination Firehose."}]}
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def delimited(names, rows, separator=",", newline="\n", quoted=True):
+    """A header and rows of cells; None is an empty cell without quotes, as Athena writes NULL."""
+    def cell(value):
+        if value is None:
+            return ""
+        return '"' + str(value).replace('"', '""') + '"' if quoted else str(value)
+    return "".join(separator.join(map(cell, row)) + newline for row in [names, *rows]).encode()
+
+
+def cells(fields, values):
+    """Values of a record in the order of the fields, None where it has none."""
+    return [({"version": 5} | values).get(name) for name in fields]
+
+
+# The columns of Security Lake's VPC Flow Logs: OCSF class 4001, by source version ("OCSF source identification" in the
+# Security Lake user guide; columns after the OCSF schema of that version and the samples in github.com/ocsf/examples, mappings/markdown/AWS).
+def lake_columns(source):
+    endpoint = {"port": "int32", "svc_name": "string", "ip": "string", "intermediate_ips": ["string"], "interface_uid": "string",
+                "vpc_uid": "string", "instance_uid": "string", "subnet_uid": "string"}
+    account = {"account_uid": "string"} if source == 1 else {"account": {"uid": "string"}}
+    times = {"start_time": "int64", "end_time": "int64"} if source == 1 else {"time_dt": "timestamp", "start_time_dt": "timestamp", "end_time_dt": "timestamp"}
+    action = {"disposition": "string", "disposition_id": "int32"} if source == 1 else {"action": "string", "action_id": "int32", "disposition": "string"}
+    return {
+        "metadata": {"product": {"version": "string", "name": "string", "feature": {"name": "string"}, "vendor_name": "string"},
+                     "profiles": ["string"], "version": "string"},
+        "cloud": account | {"region": "string", "zone": "string", "provider": "string"},
+        "src_endpoint": endpoint, "dst_endpoint": endpoint,
+        "connection_info": {"protocol_num": "int32", "tcp_flags": "int32", "protocol_ver": "string", "boundary_id": "int32", "boundary": "string",
+                            "direction_id": "int32", "direction": "string"},
+        "traffic": {"packets": "int64", "bytes": "int64"}, "time": "int64", **times, "status_code": "string", "severity_id": "int32",
+        "severity": "string", "class_name": "string", "class_uid": "int32", "category_name": "string", "category_uid": "int32",
+        "activity_name": "string", "activity_id": "int32", **action, "type_uid": "int64", "type_name": "string", "unmapped": "map",
+    }
+
+
+BOUNDARIES = {1: "Same VPC", 2: "Internet/VPC Gateway", 3: "Virtual Private Gateway", 4: "Intra-region VPC", 5: "Inter-region VPC",
+              6: "Local Gateway", 7: "Gateway VPC", 8: "Internet Gateway"}
+
+
+def lake_row(source, values, unmapped=()):
+    """A record as Security Lake's source version 1 or 2 tells it."""
+    accepted, egress, path = values["action"] == "ACCEPT", values["flow-direction"] == "egress", values.get("traffic-path")
+
+    def endpoint(side, own):
+        address, real = values[f"{side}addr"], values[f"pkt-{side}addr"]
+        ids = {"interface_uid": values["interface-id"], "vpc_uid": values["vpc-id"], "instance_uid": values["instance-id"], "subnet_uid": values["subnet-id"]}
+        return {"port": values[f"{side}port"], "svc_name": values.get(f"pkt-{side}-aws-service", "-"), "ip": real,
+                "intermediate_ips": None if address == real else [address], **(ids if own else {})}
+
+    start, end = values["start"] * 1000, values["end"] * 1000
+    account = {"account_uid": values["account-id"]} if source == 1 else {"account": {"uid": values["account-id"]}}
+    times = {"start_time": start, "end_time": end} if source == 1 else {"time_dt": start, "start_time_dt": start, "end_time_dt": end}
+    disposition = {"disposition": "Allowed" if accepted else "Blocked"}
+    action = disposition | ({"disposition_id": 1 if accepted else 2} if source == 1
+                            else {"action": "Allowed" if accepted else "Denied", "action_id": 1 if accepted else 2})
+    activity, number = ("Traffic", 6) if accepted else ("Refuse", 5)
+    return {
+        "metadata": {"product": {"version": str(values.get("version", 5)), "name": "Amazon VPC", "feature": {"name": "Flowlogs"}, "vendor_name": "AWS"},
+                     "profiles": ["cloud", "security_control"] + ["datetime"] * (source - 1), "version": "1.0.0-rc.2" if source == 1 else "1.1.0"},
+        "cloud": account | {"region": values["region"], "zone": values["az-id"], "provider": "AWS"},
+        "src_endpoint": endpoint("src", egress), "dst_endpoint": endpoint("dst", not egress),
+        "connection_info": {"protocol_num": values["protocol"], "tcp_flags": values["tcp-flags"], "protocol_ver": values["type"],
+                            "boundary_id": path + 3 if path else 99, "boundary": BOUNDARIES.get(path, "-"),
+                            "direction_id": 2 if egress else 1, "direction": "Outbound" if egress else "Inbound"},
+        "traffic": {"packets": values["packets"], "bytes": values["bytes"]}, "time": start, **times, "status_code": values["log-status"],
+        "severity_id": 1, "severity": "Informational", "class_name": "Network Activity", "class_uid": 4001, "category_name": "Network Activity",
+        "category_uid": 4, "activity_name": activity, "activity_id": number, **action, "type_uid": 400100 + number,
+        "type_name": f"Network Activity: {activity}", "unmapped": list({"sublocation_id": "-", "sublocation_type": "-"}.items()) + list(unmapped),
+    }
+
+
+def lake_file(columns, rows):
+    """Rows as a Parquet file of these columns; a column is a type, a list of one type, or a struct of columns."""
+    import pyarrow
+
+    def kind(of):
+        match of:
+            case dict():
+                return pyarrow.struct({name: kind(inner) for name, inner in of.items()})
+            case [inner]:
+                return pyarrow.list_(kind(inner))
+            case "map":
+                return pyarrow.map_(pyarrow.string(), pyarrow.string())
+            case "timestamp":
+                return pyarrow.timestamp("ms")
+        return pyarrow.type_for_alias(of)
+
+    table = pyarrow.Table.from_pylist(rows, pyarrow.schema({name: kind(of) for name, of in columns.items()}))
+    return table_file(table, use_dictionary=False, write_statistics=False)
+
+
+def lake_key(source, day=DAY, account=ACCOUNT, of="VPC_FLOW", number=0):
+    """Security Lake's key of an object."""
+    return f"aws/{of}/{source}.0/region={REGION}/accountId={account}/eventDay={day.replace('-', '')}/{number:032x}.gz.parquet"
 
 
 # --- inventory: aws ec2, aws eks --------------------------------------------------------------------------------------
@@ -268,11 +409,16 @@ def nat_gateways(*rows, vpc=VPC):
 
 
 def flow_logs(*rows):
-    def one(flow_log, resource, fields, created):
-        return {"FlowLogId": flow_log, "FlowLogStatus": "ACTIVE", "ResourceId": resource, "TrafficType": "ALL", "LogDestinationType": "s3",
-                "LogDestination": "arn:aws:s3:::example-flow-logs", "DeliverLogsStatus": "SUCCESS", "CreationTime": created,
-                "MaxAggregationInterval": 600, "LogFormat": " ".join("${%s}" % name for name in fields), "Tags": [],
-                "DestinationOptions": {"FileFormat": "plain-text", "HiveCompatiblePartitions": False, "PerHourPartition": False}}
+    """`aws ec2 describe-flow-logs`; a fifth value is the log group of a flow log that goes to CloudWatch Logs."""
+    def one(flow_log, resource, fields, created, group=None):
+        entry = {"FlowLogId": flow_log, "FlowLogStatus": "ACTIVE", "ResourceId": resource, "TrafficType": "ALL", "LogDestinationType": "s3",
+                 "LogDestination": "arn:aws:s3:::example-flow-logs", "DeliverLogsStatus": "SUCCESS", "CreationTime": created,
+                 "MaxAggregationInterval": 600, "LogFormat": " ".join("${%s}" % name for name in fields), "Tags": []}
+        if group:
+            del entry["LogDestination"]
+            return entry | {"LogDestinationType": "cloud-watch-logs", "LogGroupName": group,
+                            "DeliverLogsPermissionArn": f"arn:aws:iam::{ACCOUNT}:role/flow-logs-role"}
+        return entry | {"DestinationOptions": {"FileFormat": "plain-text", "HiveCompatiblePartitions": False, "PerHourPartition": False}}
     return {"FlowLogs": [one(*row) for row in rows]}
 
 
@@ -378,11 +524,13 @@ def row(cluster_name, dst, port, kind=None, name=None, path="vpc", sent=(0, 0, 0
     }
 
 
-def answer(rows=(), ok=0, nodata=0, skipdata=0, rejected=0, outside_window=0, duplicate=0, exit_code=0, **other):
+def answer(rows=(), ok=0, nodata=0, skipdata=0, rejected=0, outside_window=0, duplicate=0, transit_gateway=None, exit_code=0, **other):
     """The content of an `expected.json`."""
     ordered = sorted(rows, key=lambda one: (one["cluster_arn"], one["dst_addr"], one["dst_port"], one["protocol"]))
-    return {"exit_code": exit_code, "records": {"ok": ok, "nodata": nodata, "skipdata": skipdata, "rejected": rejected,
-                                                "outside_window": outside_window, "duplicate": duplicate}, "rows": ordered, **other}
+    records = {"ok": ok, "nodata": nodata, "skipdata": skipdata, "rejected": rejected, "outside_window": outside_window, "duplicate": duplicate}
+    if transit_gateway is not None:
+        records["transit_gateway"] = transit_gateway
+    return {"exit_code": exit_code, "records": records, "rows": ordered, **other}
 
 
 def without(entry, *keys):
