@@ -6,10 +6,12 @@
 use crate::runs::{self, Run, Setting};
 use assert_cmd::Command;
 use flowproof::decode::Validation;
+use flowproof::flow::Layout;
 use flowproof::time::TimeRange;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Makes a test of each case, and the list of them.
 macro_rules! cases {
@@ -119,7 +121,8 @@ pub(crate) fn open(folder: &str, validation: Validation) -> Run {
     let args = args(&expected(folder));
     let of = |name: &str| args.iter().position(|arg| arg == name).map(|at| args[at + 1].as_str());
     let window = TimeRange::parse(of("--from"), of("--to"), 0).unwrap();
-    runs::open(Path::new(folder), Setting { window, validation, ..Setting::default() })
+    let log_format = of("--log-format").map(|text| Arc::new(Layout::from_log_format(text).unwrap()));
+    runs::open(Path::new(folder), Setting { window, validation, log_format, ..Setting::default() })
 }
 
 fn expected(folder: &str) -> Value {

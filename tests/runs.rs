@@ -3,6 +3,7 @@
 //! The one place in the tests that knows how a run is put together.
 
 use flowproof::decode::{Tally, Validation};
+use flowproof::flow::Layout;
 use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
@@ -16,17 +17,24 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 
 /// How a run is set, apart from what it reads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setting {
     pub(crate) window: TimeRange,
     pub(crate) threads: usize,
     pub(crate) memory_limit: usize,
     pub(crate) validation: Validation,
+    pub(crate) log_format: Option<Arc<Layout>>,
 }
 
 impl Default for Setting {
     fn default() -> Setting {
-        Setting { window: TimeRange::default(), threads: 2, memory_limit: MEMORY_LIMIT_DEFAULT, validation: Validation::ReadColumns }
+        Setting {
+            window: TimeRange::default(),
+            threads: 2,
+            memory_limit: MEMORY_LIMIT_DEFAULT,
+            validation: Validation::ReadColumns,
+            log_format: None,
+        }
     }
 }
 
@@ -65,7 +73,7 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
         inventory: Arc::clone(inventory),
         window: setting.window,
         validation: setting.validation,
-        log_format: None,
+        log_format: setting.log_format,
         threads: setting.threads,
         memory_limit: setting.memory_limit,
         spill_dir: spill_dir.path().to_owned(),

@@ -106,11 +106,10 @@ fn rows() -> Vec<Row> {
         meaning,
         null_when: None,
     });
-    // The other tables' columns say what they are; the inventory's tables are shown by `inventory show`.
-    let whole = log_tables::schemas().into_iter().flat_map(|(table, schema)| {
-        let fields = schema.fields().clone();
-        (0..fields.len()).filter_map(move |at| fields.get(at).map(|field| made(table, field.name(), field.data_type(), "")))
-    });
+    // The inventory's tables are shown by `inventory show`.
+    let whole = log_tables::columns()
+        .into_iter()
+        .flat_map(|(table, columns)| columns.into_iter().map(move |(name, kind, meaning)| made(table, name, &kind, meaning)));
     flows.chain(gateways).chain(connections).chain(whole).chain(functions).collect()
 }
 
@@ -124,7 +123,8 @@ fn flow_row(table: &'static str, column: FlowColumn) -> Row {
     match column {
         FlowColumn::Aws(id) => {
             let field = id.field();
-            Row { version: Some(field.version.into()), null_when: Some(field.null_when), ..row(field.meaning) }
+            let meaning = if table == "tgw_flows" { id.meaning_at_transit_gateway() } else { field.meaning };
+            Row { version: Some(field.version.into()), null_when: Some(field.null_when), ..row(meaning) }
         }
         FlowColumn::Extra => {
             Row { null_when: Some("none in the record"), ..row("Fields of versions that are not known yet, by header token") }

@@ -4,7 +4,7 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
-use super::{Decoded, Kinds, Tally, Validation, Wanted, schema};
+use super::{Decoded, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::flow::{Column, Layout, RecordKind};
@@ -59,7 +59,6 @@ pub type Fault = (Reason, String);
 /// Where the columns of a layout stand, resolved once per layout.
 #[derive(Debug)]
 struct Slots {
-    kind: RecordKind,
     is_wanted: bool,
     status: Option<usize>,
     interface: Option<usize>,
@@ -83,8 +82,7 @@ impl Slots {
             Column::Unknown(_) => None,
         });
         Slots {
-            kind,
-            is_wanted: matches!(wanted.kinds, Kinds::Both) || wanted.kinds == Kinds::Only(kind),
+            is_wanted: kind == wanted.kind,
             status: position(id::LOG_STATUS),
             interface: position(id::INTERFACE_ID),
             start: position(id::START),
@@ -177,7 +175,6 @@ impl Columns {
         }
         tally.saw(start, end);
         tally.inversions += u64::from(start.zip(end).is_some_and(|(start, end)| end < start));
-        tally.transit_gateway += u64::from(self.slots.kind == RecordKind::TransitGateway);
         if !self.slots.is_wanted {
             tally.passed_over += 1;
             return Ok(());

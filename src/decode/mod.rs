@@ -35,7 +35,7 @@ pub const BATCH_ROWS: usize = 8_192;
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// Whose records; those of the other kind are counted and passed over.
-    pub kinds: Kinds,
+    pub kind: RecordKind,
     /// AWS fields, ascending; the batch's columns stand in this order.
     pub fields: Vec<FieldId>,
     /// Whether `extra` (fields of later versions) follows them.
@@ -46,21 +46,6 @@ pub struct Wanted {
     pub time: TimeRange,
     /// Which columns must hold values of their type.
     pub validation: Validation,
-}
-
-/// Whose records are wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kinds {
-    /// Those of one kind.
-    Only(RecordKind),
-    /// All.
-    Both,
-}
-
-impl Default for Kinds {
-    fn default() -> Kinds {
-        Kinds::Only(RecordKind::Vpc)
-    }
 }
 
 /// Which columns must hold values of their type (`--validate`).
@@ -142,8 +127,6 @@ pub struct Tally {
     pub outside_window: u64,
     /// Records in the window of the kind that is not wanted.
     pub passed_over: u64,
-    /// Of all records in the window, those of transit gateways.
-    pub transit_gateway: u64,
     /// Records that end before they start.
     pub inversions: u64,
     /// Records of unwanted interfaces.

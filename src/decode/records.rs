@@ -5,7 +5,7 @@ use super::headerless::Headerless;
 use super::json::{self, Document, Pairs, Unusable};
 use super::reject::{Reason, Reject};
 use super::shape::Shape;
-use super::{Decoded, Kinds, Tally, Validation, Wanted};
+use super::{Decoded, Tally, Validation, Wanted};
 use crate::error::Result;
 use crate::flow::{Header, Layout, Separator};
 use csv_core::ReadRecordResult;
@@ -59,7 +59,7 @@ impl Records {
     /// Makes an empty collection; `known` says what records without a header are.
     pub fn new(wanted: Arc<Wanted>, known: Headerless) -> Records {
         let default = Arc::new(Layout::default_format());
-        let strict = Wanted { validation: Validation::Full, kinds: Kinds::Both, ..Wanted::default() };
+        let strict = Wanted { validation: Validation::Full, ..Wanted::default() };
         let probe = Columns::new(Arc::new(strict), &default);
         Records {
             columns: Columns::new(wanted, &default),
@@ -157,7 +157,7 @@ impl Records {
                 let names: Vec<&str> = pairs.names().collect();
                 let shown = names.join(" ").chars().take(200).collect::<String>();
                 let raw = shown.clone();
-                self.count(raw.as_bytes(), |records| match records.named(&pairs) {
+                self.count(raw.as_bytes(), |records| match records.named(&pairs, Shape::JsonRecords) {
                     Some(taken) => taken,
                     None => Err((Reason::NotARecord, format!("no names of a flow log among: {shown}"))),
                 });
@@ -201,7 +201,7 @@ impl Records {
             return Ok(());
         }
         match self.record(line, shape) {
-            Err((Reason::NoHeader, detail)) => match extracted.and_then(|pairs| self.named(pairs)) {
+            Err((Reason::NoHeader, detail)) => match extracted.and_then(|pairs| self.named(pairs, shape)) {
                 Some(taken) => taken,
                 None => Err((Reason::NoHeader, detail)),
             },
@@ -323,10 +323,10 @@ impl Records {
     }
 
     /// Takes names and values as a record; `None` if too few of the names are fields.
-    fn named(&mut self, pairs: &Pairs<'_>) -> Option<Result<(), Fault>> {
+    fn named(&mut self, pairs: &Pairs<'_>, shape: Shape) -> Option<Result<(), Fault>> {
         let names: Vec<&str> = pairs.names().collect();
         let layout = Layout::of_names(&names, Separator::Spaces)?;
-        self.activate(Arc::new(layout), Shape::JsonRecords, Origin::Names);
+        self.activate(Arc::new(layout), shape, Origin::Names);
         Some(self.columns.push(&pairs.values(), self.tally.lines, &mut self.tally))
     }
 

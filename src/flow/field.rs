@@ -201,6 +201,19 @@ impl FieldId {
         usize::from(self.0)
     }
 
+    /// Returns what a value says in a transit gateway record, where shared names have another meaning.
+    pub fn meaning_at_transit_gateway(self) -> &'static str {
+        match self {
+            id::ACCOUNT_ID => "Account that owns the transit gateway",
+            id::SRCADDR => "Source address of the packets",
+            id::DSTADDR => "Destination address of the packets",
+            id::TCP_FLAGS => "OR of FIN 1, SYN 2, RST 4, PSH 8, ACK 16, SYN-ACK 18, URG 32 over the interval",
+            id::REGION => "Region of the transit gateway",
+            id::FLOW_DIRECTION => "`ingress` or `egress` as the transit gateway saw it",
+            _ => self.field().meaning,
+        }
+    }
+
     /// Finds a field by its header token (`pkt-srcaddr`).
     pub fn by_name(name: &str) -> Option<FieldId> {
         FIELDS.iter().position(|field| field.name == name).map(|at| FieldId(at as u8))

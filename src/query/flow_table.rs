@@ -2,7 +2,7 @@
 //! and object prune objects and drop lines early; a limit stops the reading.
 
 use super::Logs;
-use crate::decode::{Interfaces, Kinds, Wanted};
+use crate::decode::{Interfaces, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read, schema};
 use crate::flow::RecordKind;
 use crate::inventory::Eni;
@@ -254,7 +254,7 @@ impl FlowScan {
     fn new(logs: &Arc<Logs>, kind: RecordKind, columns: Vec<FlowColumn>, pushed: &Pushed, limit: Option<usize>) -> FlowScan {
         let inputs: Arc<[Input]> = logs.inputs.iter().filter(|input| pushed.allows_input(input)).cloned().collect();
         let wanted = Wanted {
-            kinds: Kinds::Only(kind),
+            kind,
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: pushed.interfaces(logs),

@@ -3,7 +3,7 @@
 use super::drift::{self, Missing};
 use super::spill::PARTITIONS;
 use super::{Logs, connections, failed};
-use crate::decode::{Interfaces, Kinds, LayoutSeen, Validation, Wanted};
+use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Input, LayoutTotal, ObjectRead, Part, Scan};
@@ -104,27 +104,30 @@ fn counts(values: impl IntoIterator<Item = u64>) -> ArrayRef {
     Arc::new(values.into_iter().map(|value| i64::try_from(value).unwrap_or(i64::MAX)).collect::<Int64Array>())
 }
 
-fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+/// Name, type and meaning of the columns of a table.
+pub type ColumnList = Vec<(&'static str, DataType, &'static str)>;
+
+fn schema(columns: &ColumnList) -> SchemaRef {
+    Arc::new(Schema::new(columns.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
 }
 
 /// Columns of `coverage`.
-fn coverage_columns() -> SchemaRef {
+fn coverage_columns() -> ColumnList {
     use DataType::{Int64, Utf8};
-    schema(&[
-        ("cluster", Utf8),
-        ("cluster_arn", Utf8),
-        ("interface_id", Utf8),
-        ("hour", utc()),
-        ("state", Utf8),
-        ("records_ok", Int64),
-        ("records_nodata", Int64),
-        ("records_skipdata", Int64),
-    ])
+    vec![
+        ("cluster", Utf8, "EKS cluster of the interface"),
+        ("cluster_arn", Utf8, "ARN of the cluster"),
+        ("interface_id", Utf8, "Control-plane interface"),
+        ("hour", utc(), "First instant of the hour"),
+        ("state", Utf8, "`OK`, `NODATA`, `SKIPDATA` or `GAP`"),
+        ("records_ok", Int64, "Records of traffic"),
+        ("records_nodata", Int64, "Records that say that there was no traffic"),
+        ("records_skipdata", Int64, "Records that say that records were lost"),
+    ]
 }
 
 /// Returns the columns of `coverage`, `layouts`, `objects` and `rejects`.
-pub fn schemas() -> [(&'static str, SchemaRef); 4] {
+pub fn columns() -> [(&'static str, ColumnList); 4] {
     [("coverage", coverage_columns()), ("layouts", layout_columns()), ("objects", object_columns()), ("rejects", reject_columns())]
 }
 
@@ -133,7 +136,7 @@ pub fn schemas() -> [(&'static str, SchemaRef); 4] {
 /// # Errors
 /// None in practice: the schema is its own.
 pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, coverage_columns(), |logs| {
+    table(logs, schema(&coverage_columns()), |logs| {
         stream::once(async move {
             let egress = logs.egress().await?;
             let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +153,7 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
                 counts(hours.iter().map(|hour| hour.covered.nodata)),
                 counts(hours.iter().map(|hour| hour.covered.skipdata)),
             ];
-            Ok(RecordBatch::try_new(coverage_columns(), arrays)?)
+            Ok(RecordBatch::try_new(schema(&coverage_columns()), arrays)?)
         })
         .boxed()
     })
@@ -164,37 +167,37 @@ impl super::Egress {
 }
 
 /// Columns of `objects`.
-fn object_columns() -> SchemaRef {
+fn object_columns() -> ColumnList {
     use DataType::{Int64, Utf8};
-    schema(&[
-        ("log_object", Utf8),
-        ("account_id", Utf8),
-        ("region", Utf8),
-        ("flow_log_id", Utf8),
-        ("key_time", utc()),
-        ("size", Int64),
-        ("etag", Utf8),
-        ("modified", utc()),
-        ("encoding", Utf8),
-        ("shape", Utf8),
-        ("status", Utf8),
-        ("reason", Utf8),
-        ("lines", Int64),
-        ("headers", Int64),
-        ("blanks", Int64),
-        ("control_messages", Int64),
-        ("records_ok", Int64),
-        ("records_nodata", Int64),
-        ("records_skipdata", Int64),
-        ("records_rejected", Int64),
-        ("records_outside_window", Int64),
-        ("records_transit_gateway", Int64),
-        ("inversions", Int64),
-        ("first_start", utc()),
-        ("last_end", utc()),
-        ("fields", Int64),
-        ("layout", Utf8),
-    ])
+    vec![
+        ("log_object", Utf8, "URI or path"),
+        ("account_id", Utf8, "Account of the flow log, from the key"),
+        ("region", Utf8, "Region of the flow log, from the key"),
+        ("flow_log_id", Utf8, "Flow log, from the key"),
+        ("key_time", utc(), "Time stamp of the key"),
+        ("size", Int64, "Stored bytes"),
+        ("etag", Utf8, "Entity tag in S3"),
+        ("modified", utc(), "When it was last written"),
+        ("encoding", Utf8, "`gzip`, `zstd`, `plain` or `parquet`"),
+        ("shape", Utf8, "How records stand in it; several if it changes"),
+        ("status", Utf8, "`read`, `partial` or `unreadable`"),
+        ("reason", Utf8, "Why it was not read whole, and where that was noticed"),
+        ("lines", Int64, "Lines of text, log events in JSON, or rows in Parquet"),
+        ("headers", Int64, "Lines that name the columns"),
+        ("blanks", Int64, "Empty lines"),
+        ("control_messages", Int64, "Control messages of CloudWatch Logs"),
+        ("records_ok", Int64, "Records of traffic"),
+        ("records_nodata", Int64, "Records that say that there was no traffic"),
+        ("records_skipdata", Int64, "Records that say that records were lost"),
+        ("records_rejected", Int64, "Lines that are not records"),
+        ("records_outside_window", Int64, "Records that start outside the window"),
+        ("records_transit_gateway", Int64, "Records of transit gateways"),
+        ("inversions", Int64, "Records that end before they start"),
+        ("first_start", utc(), "Least `start` of records in the window"),
+        ("last_end", utc(), "Greatest `end` of records in the window"),
+        ("fields", Int64, "Most fields of any layout in it"),
+        ("layout", Utf8, "Its layouts"),
+    ]
 }
 
 /// Returns `objects`: every input object with its accounting; every column is validated.
@@ -202,7 +205,7 @@ fn object_columns() -> SchemaRef {
 /// # Errors
 /// None in practice: the schema is its own.
 pub fn objects(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, object_columns(), |logs| {
+    table(logs, schema(&object_columns()), |logs| {
         let logs_read = Arc::clone(&logs);
         stream::once(async move { object_rows(&logs_read.inputs, &read_whole(&logs).await?) }).boxed()
     })
@@ -219,21 +222,21 @@ async fn read_whole(logs: &Logs) -> Result<Vec<(usize, ObjectRead)>> {
 }
 
 /// Columns of `layouts`.
-fn layout_columns() -> SchemaRef {
+fn layout_columns() -> ColumnList {
     use DataType::{Int64, Utf8};
-    schema(&[
-        ("shape", Utf8),
-        ("record_kind", Utf8),
-        ("fields", Int64),
-        ("layout", Utf8),
-        ("objects", Int64),
-        ("records", Int64),
-        ("first_start", utc()),
-        ("last_end", utc()),
-        ("missing_egress", Utf8),
-        ("missing_cross_az", Utf8),
-        ("missing_nat", Utf8),
-    ])
+    vec![
+        ("shape", Utf8, "How records stand in the objects: `text`, `csv`, `subscription`, `parquet`, …"),
+        ("record_kind", Utf8, "`vpc` or `transit-gateway`"),
+        ("fields", Int64, "Number of fields"),
+        ("layout", Utf8, "Fields in their order, as AWS names them"),
+        ("objects", Int64, "Objects that it appears in"),
+        ("records", Int64, "Records in the window"),
+        ("first_start", utc(), "Least `start` of those"),
+        ("last_end", utc(), "Greatest `end` of those"),
+        ("missing_egress", Utf8, "Fields that `report egress` would use and that it lacks"),
+        ("missing_cross_az", Utf8, "Fields that `report cross-az` would use and that it lacks"),
+        ("missing_nat", Utf8, "Fields that `report nat` would use and that it lacks"),
+    ]
 }
 
 /// Returns `layouts`: every layout that appears, from when to when, and what it lacks.
@@ -241,7 +244,7 @@ fn layout_columns() -> SchemaRef {
 /// # Errors
 /// None in practice: the schema is its own.
 pub fn layouts(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, layout_columns(), |logs| {
+    table(logs, schema(&layout_columns()), |logs| {
         stream::once(async move {
             let objects = read_whole(&logs).await?;
             layout_rows(&pipeline::layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts)))
@@ -269,7 +272,7 @@ fn layout_rows(layouts: &[LayoutTotal]) -> Result<RecordBatch> {
         lacks(|missing| &missing.cross_az),
         lacks(|missing| &missing.nat),
     ];
-    Ok(RecordBatch::try_new(layout_columns(), arrays)?)
+    Ok(RecordBatch::try_new(schema(&layout_columns()), arrays)?)
 }
 
 fn object_rows(inputs: &[Input], objects: &[(usize, ObjectRead)]) -> Result<RecordBatch> {
@@ -303,20 +306,26 @@ fn object_rows(inputs: &[Input], objects: &[(usize, ObjectRead)]) -> Result<Reco
         counts(rows.iter().map(|(_, read)| read.tally.skipdata)),
         counts(rows.iter().map(|(_, read)| read.tally.rejects)),
         counts(rows.iter().map(|(_, read)| read.tally.outside_window)),
-        counts(rows.iter().map(|(_, read)| read.tally.transit_gateway)),
+        counts(rows.iter().map(|(_, read)| read.tally.passed_over)),
         counts(rows.iter().map(|(_, read)| read.tally.inversions)),
         times(rows.iter().map(|(_, read)| read.tally.start_min())),
         times(rows.iter().map(|(_, read)| read.tally.end_max())),
         counts(rows.iter().map(|(_, read)| u64::from(read.tally.fields_max()))),
         texts(layouts.iter().map(|layout| Some(layout.as_str()))),
     ];
-    Ok(RecordBatch::try_new(object_columns(), arrays)?)
+    Ok(RecordBatch::try_new(schema(&object_columns()), arrays)?)
 }
 
 /// Columns of `rejects`.
-fn reject_columns() -> SchemaRef {
+fn reject_columns() -> ColumnList {
     use DataType::{Int64, Utf8};
-    schema(&[("log_object", Utf8), ("log_line", Int64), ("reason", Utf8), ("detail", Utf8), ("raw", Utf8)])
+    vec![
+        ("log_object", Utf8, "URI or path of the object"),
+        ("log_line", Int64, "Line, log event or row in it; 1-based"),
+        ("reason", Utf8, "Why it is not a record"),
+        ("detail", Utf8, "Which value is wrong"),
+        ("raw", Utf8, "The line, cut after 4 KiB"),
+    ]
 }
 
 /// Returns `rejects`: every line that is not a record; every column is validated.
@@ -324,7 +333,7 @@ fn reject_columns() -> SchemaRef {
 /// # Errors
 /// None in practice: the schema is its own.
 pub fn rejects(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, reject_columns(), |logs| {
+    table(logs, schema(&reject_columns()), |logs| {
         let parts = pipeline::run(whole(&logs), logs.new_intake());
         let next = |mut parts: mpsc::Receiver<Result<Part>>| async move { parts.recv().await.map(|part| (part, parts)) };
         stream::unfold(parts, next).map(move |part| reject_rows(&logs.inputs, &part?)).boxed()
@@ -341,18 +350,13 @@ fn reject_rows(inputs: &[Input], part: &Part) -> Result<RecordBatch> {
         texts(rejects.iter().map(|reject| Some(reject.detail.as_str()).filter(|detail| !detail.is_empty()))),
         texts(rejects.iter().map(|reject| Some(reject.text.as_str()))),
     ];
-    Ok(RecordBatch::try_new(reject_columns(), arrays)?)
+    Ok(RecordBatch::try_new(schema(&reject_columns()), arrays)?)
 }
 
 /// A scan that checks every line, of whatever kind, and hands on no column.
 fn whole(logs: &Logs) -> Scan {
-    let wanted = Wanted {
-        kinds: Kinds::Both,
-        validation: Validation::Full,
-        interfaces: Interfaces::Only(Arc::default()),
-        time: logs.window,
-        ..Wanted::default()
-    };
+    let wanted =
+        Wanted { validation: Validation::Full, interfaces: Interfaces::Only(Arc::default()), time: logs.window, ..Wanted::default() };
     Scan {
         inputs: Arc::clone(&logs.inputs),
         wanted: Arc::new(wanted),

@@ -11,7 +11,7 @@ pub mod log_tables;
 pub mod spill;
 pub mod summary;
 
-use crate::decode::{Interfaces, Kinds, Validation, Wanted};
+use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Layout, RecordKind};
@@ -124,7 +124,7 @@ impl Logs {
         let dropped = self.inventory.enis().iter().filter(|eni| !on_path(eni)).map(|eni| eni.id.to_string()).collect();
         let columns = collect::COLUMNS.to_vec();
         let wanted = Wanted {
-            kinds: Kinds::Only(RecordKind::Vpc),
+            kind: RecordKind::Vpc,
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: Interfaces::AllBut(Arc::new(dropped)),
