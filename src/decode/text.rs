@@ -32,10 +32,10 @@ enum At {
     InLine,
     /// In a line of which enough is carried to know that it is too long.
     InOverlong,
-    /// Behind a document or in an array of them: what may stand between documents is skipped.
-    Between,
+    /// Behind a document, or in an array of documents: what may stand between them is skipped.
+    Between { in_array: bool },
     /// In a document whose start is carried.
-    InDocument(Scanner),
+    InDocument { scanner: Scanner, in_array: bool },
 }
 
 impl TextDecoder {
@@ -57,8 +57,8 @@ impl TextDecoder {
             let taken = match &mut self.at {
                 At::Line => self.lines(rest),
                 At::InLine | At::InOverlong => self.on_line(rest),
-                At::Between => self.between(rest),
-                At::InDocument(_) => self.on_document(rest),
+                At::Between { .. } => self.between(rest),
+                At::InDocument { .. } => self.on_document(rest),
             };
             rest = rest.get(taken..).unwrap_or_default();
         }
@@ -67,9 +67,9 @@ impl TextDecoder {
     /// Takes the end of the text: a last line without a line break counts.
     pub fn end(&mut self) {
         match std::mem::replace(&mut self.at, At::Line) {
-            At::Line | At::Between => {}
+            At::Line | At::Between { .. } => {}
             At::InLine | At::InOverlong => self.records.line(&self.carry),
-            At::InDocument(_) => self.records.unreadable(&self.carry, Reason::BadJson, "the text ends within the document".to_owned()),
+            At::InDocument { .. } => self.records.unreadable(&self.carry, Reason::BadJson, "the text ends within the document".to_owned()),
         }
         self.carry.clear();
     }
@@ -97,7 +97,7 @@ impl TextDecoder {
         let mut at = 0;
         while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
             if matches!(rest.first(), Some(b'{' | b'[')) {
-                self.at = At::Between;
+                self.at = At::Between { in_array: false };
                 return at;
             }
             let Some(end) = memchr::memchr(b'\n', rest) else {
@@ -131,18 +131,32 @@ impl TextDecoder {
     }
 
     fn between(&mut self, block: &[u8]) -> usize {
-        let skipped = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b',' | b'[' | b']');
-        let start = block.iter().position(|byte| !skipped(byte)).unwrap_or(block.len());
-        match block.get(start) {
-            None => {}
-            Some(b'{') => self.at = At::InDocument(Scanner::default()),
-            Some(_) => self.at = At::Line,
+        let At::Between { in_array } = &mut self.at else { return 0 };
+        for (at, byte) in block.iter().enumerate() {
+            match byte {
+                b'[' => *in_array = true,
+                b']' => *in_array = false,
+                b'{' => {
+                    self.at = At::InDocument { scanner: Scanner::default(), in_array: *in_array };
+                    return at;
+                }
+                b'\n' if !*in_array => {
+                    self.at = At::Line;
+                    return at + 1;
+                }
+                b' ' | b'\t' | b'\r' | b'\n' | b',' => {}
+                _ => {
+                    self.at = At::Line;
+                    return at;
+                }
+            }
         }
-        start
+        block.len()
     }
 
     fn on_document(&mut self, block: &[u8]) -> usize {
-        let At::InDocument(scanner) = &mut self.at else { return 0 };
+        let At::InDocument { scanner, in_array } = &mut self.at else { return 0 };
+        let in_array = *in_array;
         let (taken, ended) = match scanner.scan(block) {
             Scanned::End(taken) => (taken, true),
             Scanned::Broken(taken) => {
@@ -175,7 +189,7 @@ impl TextDecoder {
             self.records.document(&self.carry);
             self.carry.clear();
         }
-        self.at = At::Between;
+        self.at = At::Between { in_array };
         taken
     }
 
