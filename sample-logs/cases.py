@@ -711,7 +711,8 @@ Case(
     "v11",
     "All 54 fields of version 11: the next hop names the NAT gateway's interface, so the path is known without the gateway's own records.",
     "198.51.100.80:443: line 2, 11 and 1,650, back 13 and 9,700, next hop of type nat_gateway. 10.0.3.118:9443: line 4, 10 and 1,000, "
-    "back 9 and 2,000; its next hop is the pod's node in the same zone, which is no device: path `vpc`.",
+    "back 9 and 2,000; its next hop is the pod's node in the same zone, which is no device: path `vpc`. Tag values are percent-encoded: the "
+    "column keeps them so.",
     {"flows.log": text(V11, [
         out(A, 41001, LOGIN, 443, 3, 11, 1650, "10:00:00", "10:00:01", next_hop_interface_id=NAT.id, next_hop_subnet_id=NAT.subnet,
             next_hop_az_id=NAT.az_id, next_hop_vpc_id=VPC, next_hop_interface_type="nat_gateway", interface_tag="control%20plane"),
@@ -730,7 +731,9 @@ Case(
              seen=("10:00:00", "10:00:01"), lines=in_log(2)),
     ], flows=[{"sql": "SELECT log_line, version, next_hop_interface_type, next_hop_az_id, ecs_task_id FROM flows WHERE log_line IN (2, 4) ORDER BY log_line",
                "rows": [{"log_line": 2, "version": 11, "next_hop_interface_type": "nat_gateway", "next_hop_az_id": "euc1-az2", "ecs_task_id": None},
-                        {"log_line": 4, "version": 11, "next_hop_interface_type": None, "next_hop_az_id": "euc1-az2", "ecs_task_id": None}]}]),
+                        {"log_line": 4, "version": 11, "next_hop_interface_type": None, "next_hop_az_id": "euc1-az2", "ecs_task_id": None}]},
+              {"sql": "SELECT log_line, interface_tag AS raw, percent_decode(interface_tag) AS tag FROM flows WHERE interface_tag IS NOT NULL ORDER BY log_line",
+               "rows": [{"log_line": 2, "raw": "control%20plane", "tag": "control plane"}, {"log_line": 3, "raw": "control%20plane", "tag": "control plane"}]}]),
 )
 
 Case(

@@ -233,7 +233,8 @@ fn reshape(rng: &mut Rng, text: &str) -> String {
     let joined =
         |by: &str, of: &dyn Fn(&str) -> String| lines().map(|line| line.split(' ').map(of).collect::<Vec<_>>().join(by) + "\n").collect();
     let event = |line: &str| serde_json::json!({ "id": "1", "timestamp": 1_791_240_000_000u64, "message": line });
-    match rng.below(8) {
+    match rng.below(9) {
+        7 => serde_json::json!({ "message": text }).to_string(),
         0 => joined(",", &|value| {
             if value.starts_with(|c: char| c.is_ascii_lowercase()) && FieldId::by_name(value).is_some() {
                 value.replace('-', "_")

@@ -23,6 +23,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("traffic_path_name(code)", "traffic-path in words, e.g. internet-gateway"),
     ("service_name(port)", "IANA service of a well-known port, e.g. https"),
     ("aws_service(addr)", "AWS service of a public address, where ip-ranges are in the inventory"),
+    ("percent_decode(text)", "Text without percent-encoding, as AWS writes the values of tags, e.g. control%20plane"),
     ("format_bytes(bytes)", "Bytes with a binary unit, e.g. 1.5 GiB"),
     ("join_distinct(text)", "Aggregate: the distinct comma-separated parts, sorted, joined by commas"),
 ];
@@ -61,6 +62,7 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
         Ok(Arc::new(StringArray::from_iter(addresses(arrays)?.map(|address| address.and_then(service)))))
     };
     scalar("aws_service", vec![Utf8], Utf8, Box::new(aws_service));
+    scalar("percent_decode", vec![Utf8], Utf8, Box::new(percent_decoded));
     let bytes = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let Some(bytes) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
             return exec_err!("format_bytes takes one number");
@@ -91,6 +93,14 @@ fn named(arrays: &[ArrayRef], name: impl Fn(i32) -> Option<String>) -> Result<Ar
         return exec_err!("the argument is a number");
     };
     Ok(Arc::new(StringArray::from_iter(numbers.iter().map(|number| number.and_then(|number| name(i32::try_from(number).ok()?))))))
+}
+
+fn percent_decoded(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let Some(texts) = arrays.first().and_then(|array| array.as_string_opt::<i32>()) else {
+        return exec_err!("percent_decode takes a text");
+    };
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
+    Ok(Arc::new(StringArray::from_iter(texts.iter().map(|text| text.and_then(decoded)))))
 }
 
 fn cidr_contains(arrays: &[ArrayRef]) -> Result<ArrayRef> {
