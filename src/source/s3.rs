@@ -6,6 +6,7 @@
 use super::aws::{Bucket, Connection, chain};
 use super::key::Prune;
 use super::listing::{Judge, Listing};
+use super::place::{self, Holder};
 use super::walk::{self, Found, Page};
 use super::{Bytestream, Object, Permission, ReadFault, Source};
 use crate::error::{Error, Result};
@@ -43,36 +44,47 @@ pub(super) struct S3Source {
 }
 
 impl S3Source {
-    /// Opens `bucket/prefix`; nothing is asked of S3 yet.
-    pub(super) fn open(arg: &str, place: &str, connection: &mut Connection) -> Result<S3Source> {
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-        if !named {
-            return Err(Error::usage("not a bucket name").at(arg).with_hint("write s3://bucket/prefix"));
-        }
+    /// Opens what follows `s3://`, or the ARN of an access point; nothing is asked of S3 yet.
+    pub(super) fn open(arg: &str, place: &str, connection: &Connection) -> Result<S3Source> {
+        let (holder, prefix) = place::parse(arg, place)?;
         if prefix.contains(['*', '?']) {
             let hint = "globs work on a disk; in S3 give a prefix, and narrow it with --log-account, --log-region, --from, --to";
             return Err(Error::usage("a prefix, not a glob, is expected here").at(arg).with_hint(hint));
         }
-        Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(bucket), prefix: prefix.to_owned() })
+        Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(&holder), prefix: prefix.to_owned() })
+    }
+
+    /// Opens a bucket or access point as it is, for keys that are known.
+    pub(super) fn whole(holder: &Holder, connection: &Connection) -> S3Source {
+        S3Source { arg: holder.uri_of(""), bucket: connection.bucket(holder), prefix: String::new() }
     }
 
     pub(super) fn uri_of(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.bucket.name)
+        self.bucket.holder.uri_of(key)
+    }
+
+    fn arn(&self) -> String {
+        self.bucket.holder.arn(&self.bucket.region())
     }
 
     fn arn_of(&self, key: &str) -> String {
-        let region = self.bucket.region();
-        let partition = match () {
-            () if region.starts_with("cn-") => "aws-cn",
-            () if region.starts_with("us-gov-") => "aws-us-gov",
-            () if region.starts_with("eusc-") => "aws-eusc",
-            () => "aws",
-        };
-        match key {
-            "" => format!("arn:{partition}:s3:::{}", self.bucket.name),
-            _ => format!("arn:{partition}:s3:::{}/{key}", self.bucket.name),
+        self.bucket.holder.object_arn(key, &self.bucket.region())
+    }
+
+    /// Says what else may be behind a refusal.
+    fn or_else(&self, mut hint: String) -> String {
+        if self.bucket.holder.is_access_point() {
+            hint.push_str("; the policies of the access point and of its bucket must allow it too");
         }
+        if !self.bucket.request_payer {
+            hint.push_str("; if it is a requester-pays bucket, add --request-payer");
+        }
+        hint
+    }
+
+    /// Returns what reading keys that match a pattern needs.
+    pub(super) fn reading(&self, keys: &str) -> Permission {
+        Permission { action: "s3:GetObject", resource: self.arn_of(keys), prefix: None }
     }
 
     fn payer(&self) -> Option<RequestPayer> {
@@ -83,7 +95,7 @@ impl S3Source {
     pub(super) async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<Page> {
         for _ in 0..=MOVES_MAX {
             judge.request();
-            let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
+            let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.holder.name).prefix(prefix);
             let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
             // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
             match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
@@ -101,10 +113,10 @@ impl S3Source {
 
     /// Asks for an object's bytes, all or from `range`; only for the object that was listed.
     async fn get(&self, object: &Object, range: Option<Range<u64>>) -> Result<GetObjectOutput> {
-        let key = object.uri.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map_or("", |(_, key)| key);
+        let key = object.uri.strip_prefix(&self.uri_of("")).unwrap_or_default();
         for _ in 0..=MOVES_MAX {
             let asked = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1));
-            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
+            let request = self.bucket.client().get_object().bucket(&self.bucket.holder.name).key(key).set_range(asked);
             let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
             match request.set_request_payer(self.payer()).send().await {
                 Ok(answer) if object.etag.is_some() && answer.e_tag().is_some_and(|etag| strong(etag) != object.etag.as_deref()) => {
@@ -125,6 +137,34 @@ impl S3Source {
         Err(Error::failed("S3 names one region after another for this bucket").at(&*object.uri))
     }
 
+    /// Asks what stands at a key.
+    ///
+    /// # Errors
+    /// [`ReadFault::Missing`]; an access error; S3 cannot be reached.
+    pub(super) async fn head(&self, key: &str) -> Result<Found> {
+        let uri = self.uri_of(key);
+        for _ in 0..=MOVES_MAX {
+            let request = self.bucket.client().head_object().bucket(&self.bucket.holder.name).key(key);
+            match request.set_request_payer(self.payer()).send().await {
+                Ok(answer) => {
+                    return Ok(Found {
+                        key: key.to_owned(),
+                        size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                        etag: answer.e_tag.as_deref().and_then(strong).map(Arc::from),
+                        modified: answer.last_modified.map(|at| at.secs()),
+                    });
+                }
+                Err(fault) => {
+                    let fault = Fault::of(fault);
+                    if !self.follow(&fault).await {
+                        return Err(self.explain_head(fault, uri, key));
+                    }
+                }
+            }
+        }
+        Err(Error::failed("S3 names one region after another for this bucket").at(uri))
+    }
+
     /// Moves to the bucket's region if that is what S3 asks for; returns whether to ask again.
     async fn follow(&self, fault: &Fault) -> bool {
         if !fault.is_elsewhere() {
@@ -132,7 +172,7 @@ impl S3Source {
         }
         let region = match &fault.region {
             Some(region) => Some(region.clone()),
-            None => match self.bucket.client().head_bucket().bucket(&self.bucket.name).send().await {
+            None => match self.bucket.client().head_bucket().bucket(&self.bucket.holder.name).send().await {
                 Ok(answer) => answer.bucket_region,
                 Err(fault) => Fault::of(fault).region,
             },
@@ -149,11 +189,28 @@ impl S3Source {
             "AccessDenied" | "AllAccessDisabled" | "403" => {
                 let hint = format!(
                     "allow s3:ListBucket on {} (condition s3:prefix \"{prefix}*\"); `flowproof iam-policy` prints the whole policy",
-                    self.arn_of("")
+                    self.arn()
                 );
-                Error::access("access denied to list").at(uri).caused_by(fault).with_hint(hint)
+                Error::access("access denied to list").at(uri).caused_by(fault).with_hint(self.or_else(hint))
             }
             _ => fault.into_error("cannot list", uri),
+        }
+    }
+
+    /// An answer to HEAD has no body, so all that S3 says is the status.
+    fn explain_head(&self, fault: Fault, uri: String, key: &str) -> Error {
+        match fault.status {
+            404 if fault.code == "NoSuchBucket" => Error::failed("no such bucket").at(uri),
+            404 => ReadFault::Missing.error(&uri),
+            403 if !matches!(&*fault.code, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken") => {
+                let hint = format!(
+                    "allow s3:GetObject on {}; without s3:ListBucket on {} a missing object looks like this too",
+                    self.arn_of(key),
+                    self.arn()
+                );
+                Error::access("access denied to read").at(uri).caused_by(fault).with_hint(self.or_else(hint))
+            }
+            _ => fault.into_error("cannot read", uri),
         }
     }
 
@@ -166,7 +223,7 @@ impl S3Source {
             (_, "AccessDenied" | "AllAccessDisabled" | "403") => {
                 let hint =
                     format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
-                Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(hint)
+                Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(self.or_else(hint))
             }
             (_, "InvalidObjectState") => {
                 let hint = "the object is archived (Glacier): restore it first";
@@ -239,11 +296,7 @@ impl Source for S3Source {
 
     fn permissions(&self) -> Vec<Permission> {
         let prefix = (!self.prefix.is_empty()).then(|| format!("{}*", self.prefix));
-        let objects = self.arn_of(&format!("{}*", self.prefix));
-        vec![
-            Permission { action: "s3:ListBucket", resource: self.arn_of(""), prefix },
-            Permission { action: "s3:GetObject", resource: objects, prefix: None },
-        ]
+        vec![Permission { action: "s3:ListBucket", resource: self.arn(), prefix }, self.reading(&format!("{}*", self.prefix))]
     }
 }
 
