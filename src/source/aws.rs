@@ -92,7 +92,11 @@ impl Connection {
         if !options.no_sign_request {
             check_credentials(&config, options).await?;
         }
-        Ok(Connection { config, options: options.clone(), buckets: Mutex::default() })
+        Ok(Connection::of(config, options.clone()))
+    }
+
+    pub(super) fn of(config: SdkConfig, options: S3Options) -> Connection {
+        Connection { config, options, buckets: Mutex::default() }
     }
 
     /// Returns the bucket or access point of this name; what is learnt about its region is shared.

@@ -256,7 +256,7 @@ impl Place {
             return Err("hidden folder");
         }
         let account_before_service = is_account(folder).then(|| folder.into());
-        Ok(Place { account_before_service, is_lake: folder == "aws", ..Place::default() })
+        Ok(Place { account_before_service, is_lake: folder == LAKE_ROOT, ..Place::default() })
     }
 
     fn at(&self, level: Level, hive_name: Option<&str>) -> Place {
@@ -390,8 +390,10 @@ fn is_flow_log_id(text: &str) -> bool {
     text.strip_prefix("fl-").is_some_and(|id| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// Folder of Security Lake's own sources.
+pub(super) const LAKE_ROOT: &str = "aws";
 /// Security Lake's folder of flow logs (Security Lake user guide, "Source version identification").
-const LAKE_SOURCE: &str = "VPC_FLOW";
+pub(super) const LAKE_SOURCE: &str = "VPC_FLOW";
 /// Folders of its other sources, beside that one.
 const OTHER_LAKE_SOURCES: [&str; 7] = ["CLOUD_TRAIL_MGMT", "EKS_AUDIT", "LAMBDA_EXECUTION", "ROUTE53", "S3_DATA", "SH_FINDINGS", "WAF"];
 

@@ -3,7 +3,7 @@
 //! A folder tree that mirrors a bucket is recognised and pruned as in S3. Where no layout is recognised, every file below a
 //! folder that the user named may be a log. This is not for pipes: a file must stay as it is while it is read.
 
-use super::key::{Level, Place, Prune};
+use super::key::{LAKE_ROOT, LAKE_SOURCE, Level, Place, Prune};
 use super::listing::{Judge, Listing};
 use super::{Bytestream, Object, ReadFault, Source};
 use crate::error::{Error, Result};
@@ -232,7 +232,9 @@ impl Walk {
         }
         let outside = folder.place.level == Level::Outside;
         let has_layout = |name: &str| folder.place.enter(name).is_ok_and(|place| place.level != Level::Outside);
-        let strict = folder.strict || outside && below.iter().any(|(name, _)| has_layout(name));
+        // Security Lake's custom sources lie one folder further away from its flow logs.
+        let is_lake = |name: &str, path: &str| name == LAKE_ROOT && Path::new(path).join(LAKE_SOURCE).is_dir();
+        let strict = folder.strict || outside && below.iter().any(|(name, path)| has_layout(name) || is_lake(name, path));
         for (name, path, metadata) in files {
             let key = self.judge.object(folder.place.object(&name), &path, metadata.len(), strict);
             self.ready.extend(key.map(|key| object(&path, key, &metadata)));

@@ -231,6 +231,14 @@ fn on_disk_path(arg: &str) -> Result<&str> {
 /// As for [`open_given`]; a usage error for a list that must be read to know.
 pub async fn permissions(given: Given, options: &S3Options) -> Result<Vec<Permission>> {
     let Given { logs, objects_from, spool_dir, .. } = given;
+    for arg in logs.iter().chain(&objects_from) {
+        if let Some(place) = place::in_s3(arg)
+            && place::parse(arg, place)?.0.is_alias()
+        {
+            let hint = "give its ARN: aws s3control list-access-points --account-id ID shows it beside the alias";
+            return Err(Error::usage("IAM policies cannot name an access point by its alias").at(arg).with_hint(hint));
+        }
+    }
     let sources = open(&logs, options).await?;
     let mut permissions: Vec<Permission> = sources.iter().flat_map(|source| source.permissions()).collect();
     let access = Arc::new(aws::Access::new(options));

@@ -87,7 +87,7 @@ fn access_point<'a>(arg: &str, place: &'a str) -> Result<(Holder, &'a str)> {
     let (partition, service, region, account, resource) = (part(), part(), part(), part(), part());
     let Some(named) = resource.strip_prefix("accesspoint").and_then(|rest| rest.strip_prefix(['/', ':'])) else {
         let hint = format!("write s3://{resource}, or the ARN of an access point");
-        return Err(Error::usage("an ARN of this kind is not a place that logs are read from").at(arg).with_hint(hint));
+        return Err(Error::usage("an ARN is not a place that logs are read from, unless it is an access point's").at(arg).with_hint(hint));
     };
     let (name, prefix) = named.split_once('/').unwrap_or((named, ""));
     if service != "s3" {

@@ -444,3 +444,117 @@ impl std::fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws::S3Options;
+    use super::*;
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+    use aws_sdk_s3::primitives::SdkBody;
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use std::sync::Mutex;
+
+    /// Stands for the network: answers each request, and keeps method, URL, signature and payer.
+    #[derive(Debug, Clone, Default)]
+    struct Network {
+        seen: Arc<Mutex<Vec<(String, String, String, bool)>>>,
+        denies: bool,
+    }
+
+    impl HttpConnector for Network {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
+            let (method, url) = (request.method().to_owned(), request.uri().to_owned());
+            let payer = header("x-amz-request-payer") == "requester";
+            self.seen.lock().unwrap().push((method.clone(), url.clone(), header("authorization"), payer));
+            let object = "<Contents><Key>a/x.log</Key><Size>1</Size><ETag>&quot;e&quot;</ETag></Contents>";
+            let list = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{object}</ListBucketResult>");
+            let (status, body) = match &*method {
+                _ if self.denies => (403, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>".to_owned()),
+                "HEAD" => (200, String::new()),
+                _ if url.contains("list-type=2") => (200, list),
+                _ => (200, "x".to_owned()),
+            };
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("etag", "\"e\"");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    impl HttpClient for Network {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl Network {
+        fn open(&self, arg: &str, options: S3Options) -> S3Source {
+            let keys = Credentials::new("AKIAFLOWPROOFTEST000", "not-a-secret", None, None, "test");
+            let config = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::from_static("us-east-1"))
+                .credentials_provider(SharedCredentialsProvider::new(keys))
+                .http_client(SharedHttpClient::new(self.clone()))
+                .build();
+            S3Source::open(arg, place::in_s3(arg).unwrap(), &Connection::of(config, options)).unwrap()
+        }
+
+        /// Lists, looks and reads; returns the requests.
+        async fn requests(&self, arg: &str, options: S3Options) -> Vec<(String, String, String, bool)> {
+            let source = self.open(arg, options);
+            let mut objects = source.list(&Prune::default());
+            let object = objects.next().await.unwrap().unwrap();
+            assert_eq!(&*object.uri, source.uri_of("a/x.log"));
+            source.head("a/x.log").await.unwrap();
+            let body: Vec<_> = source.read(&object).await.unwrap().collect().await;
+            assert_eq!(body.len(), 1);
+            std::mem::take(&mut *self.seen.lock().unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn access_points_are_asked_in_their_own_region_by_their_own_host() {
+        let network = Network::default();
+        for (arg, region, host) in [
+            ("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", "eu-west-1", "s3-accesspoint.eu-west-1.amazonaws.com"),
+            ("arn:aws:s3:us-east-1:123456789012:accesspoint:my-ap/a/", "us-east-1", "s3-accesspoint.us-east-1.amazonaws.com"),
+            ("arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-ap/a/", "cn-north-1", "s3-accesspoint.cn-north-1.amazonaws.com.cn"),
+        ] {
+            let requests = network.requests(arg, S3Options { request_payer: true, ..S3Options::default() }).await;
+            let methods: Vec<_> = requests.iter().map(|(method, ..)| method.as_str()).collect();
+            assert_eq!(methods, ["GET", "HEAD", "GET"], "{requests:?}");
+            for (_, url, signature, payer) in &requests {
+                assert!(url.starts_with(&format!("https://my-ap-123456789012.{host}/")), "{url}");
+                assert!(signature.contains(&format!("/{region}/s3/aws4_request")), "{signature}");
+                assert!(payer);
+            }
+            assert!(requests[2].1.ends_with("/a/x.log?x-id=GetObject"), "{}", requests[2].1);
+        }
+        let minio = S3Options { endpoint_url: Some("http://s3.example:9000".into()), ..S3Options::default() };
+        let requests = network.requests("arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", minio.clone()).await;
+        assert!(requests.iter().all(|(_, url, _, payer)| url.starts_with("http://my-ap-123456789012.s3.example:9000/") && !payer));
+        // A bucket beside it is named in the path, as before.
+        let requests = network.requests("s3://my-ap-abc123-s3alias/a/", minio).await;
+        assert!(requests.iter().all(|(_, url, ..)| url.starts_with("http://s3.example:9000/my-ap-abc123-s3alias")), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_every_policy_that_may_be_behind_it() {
+        let network = Network { denies: true, ..Network::default() };
+        let source = network.open("arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", S3Options::default());
+        let fault = source.list(&Prune::default()).next().await.unwrap().unwrap_err();
+        let hint = fault.hint().unwrap();
+        assert!(hint.contains("s3:ListBucket on arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap "), "{hint}");
+        assert!(hint.contains("its bucket must allow it too") && hint.contains("add --request-payer"), "{hint}");
+        let fault = source.head("a/x.log").await.unwrap_err();
+        assert!(fault.hint().unwrap().contains("s3:GetObject on arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/object/a/x.log"));
+        let paying = network.open("s3://org-flow-logs/a/", S3Options { request_payer: true, ..S3Options::default() });
+        let fault = paying.list(&Prune::default()).next().await.unwrap().unwrap_err();
+        assert!(!fault.hint().unwrap().contains("--request-payer"), "{fault:?}");
+    }
+}

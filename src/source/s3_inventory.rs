@@ -427,7 +427,8 @@ mod tests {
             let sound = split(line, &mut fields);
             assert_eq!(sound.then(|| fields.iter().map(String::as_str).collect::<Vec<_>>()).as_deref(), want, "{line}");
         };
-        check(r#""a","b c","""d""","""#, None);
+        check(r#""a","b c","""d""",""#, None);
+        check(r#""a","b c","""d""","""#, Some(&["a", "b c", "\"d\"", ""]));
         check(r#""a","b,c","""d""","",e"#, Some(&["a", "b,c", "\"d\"", "", "e"]));
         check("a,,c", Some(&["a", "", "c"]));
         check("", Some(&[""]));
