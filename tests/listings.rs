@@ -451,6 +451,14 @@ fn hostile_and_broken_inventories_fail_by_name() {
     }
     let not_parquet = manifest("Parquet", "message s3.inventory {}", &[(key.clone(), sound.clone())]);
     fails(&not_parquet, &sound, 1, "not a sound Parquet file");
+    // The bytes stop coming, and asking again does not help.
+    for format in ["CSV", "Parquet"] {
+        let estate = Estate::new();
+        let uri = estate.inventory(format);
+        let name = if format == "CSV" { "0.csv.gz" } else { "0.parquet" };
+        estate.server.cut_body_at(LISTS, &format!("{FOLDER}/data/{name}"), 0);
+        estate.report(&["--objects-from", &uri]).exits(1).without_results().tells("gave up at byte 0").tells(name);
+    }
     // A manifest that names itself.
     let own = format!("{FOLDER}/2026-03-01T02-00Z/manifest.json");
     fails(&manifest("CSV", CSV, &[(own, Vec::new())]), &sound, 1, "where the manifest says 0");
@@ -463,6 +471,21 @@ fn hostile_and_broken_inventories_fail_by_name() {
         let at = folder.path().join("in/manifest.json");
         std::fs::write(&at, manifest("CSV", CSV, &[(key.to_owned(), sound.clone())]).to_string()).unwrap();
         estate.report(&["--objects-from", at.to_str().unwrap()]).exits(1).without_results().tells("is not looked for on disk");
+    }
+}
+
+#[test]
+fn a_list_follows_its_buckets_to_their_regions_and_survives_busy_servers() {
+    let estate = Estate::new();
+    let wanted = estate.listed();
+    let text: String = estate.rows.iter().map(|row| format!("s3://{BUCKET}/{}\n", row.key)).collect();
+    let (uri, named) = (estate.inventory("Parquet"), list(&text));
+    estate.server.region(BUCKET, "ap-southeast-2");
+    estate.server.region(LISTS, "us-west-2");
+    estate.server.slow_down_every(5);
+    estate.server.cut_bodies(3, 1);
+    for from in [&*uri, path(&named)] {
+        same_answer(&estate.report(&["--objects-from", from]).exits(0).json(), &wanted);
     }
 }
 

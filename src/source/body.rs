@@ -25,11 +25,17 @@ pub(super) struct Body {
     chunk: Bytes,
     md5: Md5,
     count: u64,
+    is_cut: bool,
 }
 
 impl Body {
     pub(super) fn new(waiting: Handle, stream: Bytestream) -> Body {
-        Body { waiting, stream, chunk: Bytes::new(), md5: Md5::new(), count: 0 }
+        Body { waiting, stream, chunk: Bytes::new(), md5: Md5::new(), count: 0, is_cut: false }
+    }
+
+    /// Whether the bytes stopped coming before their end.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Returns how many bytes were delivered, and their MD5 in hexadecimal.
@@ -41,7 +47,7 @@ impl Body {
 
 impl BufRead for Body {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.chunk.is_empty() {
+        while self.chunk.is_empty() && !self.is_cut {
             match self.waiting.block_on(self.stream.next()) {
                 None => break,
                 Some(Ok(chunk)) => {
@@ -49,7 +55,10 @@ impl BufRead for Body {
                     self.count += chunk.len() as u64;
                     self.chunk = chunk;
                 }
-                Some(Err(fault)) => return Err(io::Error::other(fault)),
+                Some(Err(fault)) => {
+                    self.is_cut = true;
+                    return Err(io::Error::other(fault));
+                }
             }
         }
         Ok(&self.chunk)

@@ -259,8 +259,10 @@ pub async fn permissions(given: Given, options: &S3Options) -> Result<Vec<Permis
 pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec<(Arc<dyn Source>, Object)>, ListCounts)> {
     let listings = sources.iter().cloned().map(|source| async move {
         let mut listing = source.list(prune);
-        let mut objects = Vec::new();
-        while let Some(object) = listing.try_next().await? {
+        let (mut objects, mut names) = (Vec::new(), Names::default());
+        while let Some(mut object) = listing.try_next().await? {
+            let LogKey { account, region, flow_log_id, .. } = &mut object.key;
+            [account, region, flow_log_id].into_iter().flatten().for_each(|name| names.share(name));
             objects.push((source.clone(), object));
         }
         Ok::<_, Error>((objects, listing.counts()))
@@ -269,7 +271,11 @@ pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec
     let listings: Vec<_> = stream::iter(listings.collect::<Vec<_>>()).buffered(SOURCES_IN_FLIGHT_MAX).try_collect().await?;
     let (mut all, mut counts) = (Vec::new(), ListCounts::default());
     for (objects, seen) in listings {
-        all.extend(objects);
+        if all.is_empty() {
+            all = objects
+        } else {
+            all.extend(objects)
+        }
         counts.add(seen);
     }
     all.sort_by(|(_, a), (_, b)| a.uri.cmp(&b.uri));
@@ -281,6 +287,19 @@ pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec
         counts.bytes = all.iter().map(|(_, object)| object.size).sum();
     }
     Ok((all, counts))
+}
+
+/// Names that recur in a million keys, held once.
+#[derive(Default)]
+struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    fn share(&mut self, name: &mut Arc<str>) {
+        match self.0.get(name) {
+            Some(known) => *name = Arc::clone(known),
+            None => drop(self.0.insert(Arc::clone(name))),
+        }
+    }
 }
 
 /// Says why no object was left to read: what was listed, what the limits and the names left out, and what there is instead.

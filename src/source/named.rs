@@ -52,7 +52,7 @@ struct Inner {
 #[derive(Debug)]
 enum What {
     Lines,
-    Inventory(Manifest),
+    Inventory(Box<Manifest>),
 }
 
 /// Which rows of an inventory are wanted. Loose files are strangers if the bucket holds a layout anywhere, which is known after
@@ -188,7 +188,7 @@ impl What {
             return Ok(What::Lines);
         }
         match text.whole(MANIFEST_BYTES_MAX).map_err(fault)? {
-            Some(json) => Ok(What::Inventory(Manifest::parse(&json, arg)?)),
+            Some(json) => Ok(What::Inventory(Box::new(Manifest::parse(&json, arg)?))),
             None => Err(Error::usage("larger than 64 MiB, which no manifest is").at(arg)),
         }
     }

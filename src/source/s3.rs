@@ -459,10 +459,13 @@ mod tests {
     use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
     use std::sync::Mutex;
 
-    /// Stands for the network: answers each request, and keeps method, URL, signature and payer.
+    /// A request: method, URL, signature, and whether its sender pays.
+    type Seen = (String, String, String, bool);
+
+    /// Stands for the network: answers each request, and keeps it.
     #[derive(Debug, Clone, Default)]
     struct Network {
-        seen: Arc<Mutex<Vec<(String, String, String, bool)>>>,
+        seen: Arc<Mutex<Vec<Seen>>>,
         denies: bool,
     }
 
@@ -505,7 +508,7 @@ mod tests {
         }
 
         /// Lists, looks and reads; returns the requests.
-        async fn requests(&self, arg: &str, options: S3Options) -> Vec<(String, String, String, bool)> {
+        async fn requests(&self, arg: &str, options: S3Options) -> Vec<Seen> {
             let source = self.open(arg, options);
             let mut objects = source.list(&Prune::default());
             let object = objects.next().await.unwrap().unwrap();
