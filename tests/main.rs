@@ -12,6 +12,8 @@ mod generator;
 mod generator_self;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
+/// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.
+mod listings;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.
 mod program;
 /// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.

@@ -420,7 +420,7 @@ fn length(range: &str) -> usize {
 }
 
 /// Adds a column of a version to come, of text that does not compress, until the object is big; returns its size.
-fn widen(path: &Path) -> usize {
+pub fn widen(path: &Path) -> usize {
     let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(path).unwrap()).unwrap().build().unwrap();
     let batches: Vec<RecordBatch> = reader.map(|batch| batch.unwrap()).collect();
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();

@@ -79,6 +79,7 @@ struct State {
     denied_gets: Vec<(String, String)>,
     regions: BTreeMap<String, (String, bool)>,
     anonymous_denied: bool,
+    requester_pays: Vec<String>,
 }
 
 /// A running server; it stops when it is dropped.
@@ -132,6 +133,11 @@ impl S3Server {
     /// Stores an object, replacing one of the same key.
     pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
         self.state().put(bucket, key, bytes.into());
+    }
+
+    /// Returns an object's tag.
+    pub fn etag(&self, bucket: &str, key: &str) -> String {
+        self.state().buckets[bucket][key].etag.clone()
     }
 
     /// Makes an empty bucket.
@@ -193,6 +199,11 @@ impl S3Server {
     /// Denies unsigned requests.
     pub fn deny_anonymous(&self) {
         self.state().anonymous_denied = true;
+    }
+
+    /// Refuses whoever does not agree to pay, as S3 does for requester-pays buckets.
+    pub fn requester_pays(&self, bucket: &str) {
+        self.state().requester_pays.push(bucket.to_owned());
     }
 
     /// Lets a bucket lie in a region: requests signed for another, and the first unsigned one, are sent there.
@@ -276,6 +287,8 @@ impl State {
     /// Judges a request by the faults that are set, and writes it down.
     fn admit<T>(&mut self, request: &S3Request<T>, arrived: Request) -> S3Result<()> {
         let (bucket, key, method) = (arrived.bucket.clone(), arrived.key.clone(), arrived.method);
+        // HeadBucket has no such header.
+        let unpaid = !arrived.payer && method != "HEAD-BUCKET" && self.requester_pays.contains(&bucket);
         self.log.push(arrived);
         if self.slow_down_every.is_some_and(|n| (self.log.len() as u64).is_multiple_of(n)) {
             return Err(S3Error::with_message(S3ErrorCode::SlowDown, "Please reduce your request rate."));
@@ -295,7 +308,7 @@ impl State {
             _ => &self.denied_gets,
         };
         let denied = denied.iter().any(|(of, prefix)| *of == bucket && key.starts_with(&**prefix));
-        if denied || self.anonymous_denied && request.credentials.is_none() {
+        if denied || unpaid || self.anonymous_denied && request.credentials.is_none() {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         }
         if !self.buckets.contains_key(&bucket) {
@@ -348,7 +361,7 @@ fn arrived<T>(request: &S3Request<T>, method: &'static str, bucket: &str, key: &
         delimiter: request.uri.query().is_some_and(|query| query.contains("delimiter=%2F")),
         if_match: header("if-match").is_some(),
         signed_by: request.credentials.as_ref().map(|by| by.access_key.clone()),
-        payer: header("x-amz-request-payer").is_some(),
+        payer: header("x-amz-request-payer").as_deref() == Some("requester"),
     }
 }
 

@@ -728,6 +728,60 @@ fn keys_as_they_are_met() {
     check("logs/x.log.gz.sha256", "manifest, checksum or signature");
     check("exports/aws-logs-write-test", "write test of an AWS service");
     check("table/_delta_log/0000.json", "hidden folder");
+    // Security Lake, under any prefix, and its other sources.
+    let lake = "region=us-east-1/accountId=111122223333/eventDay=20261001/0a1b.gz.parquet";
+    check(&format!("aws/VPC_FLOW/1.0/{lake}"), "log 111122223333 security-lake");
+    check(&format!("copy/of/aws/VPC_FLOW/2.0/{lake}"), "log 111122223333 security-lake");
+    check(&format!("VPC_FLOW/{lake}"), "log 111122223333 security-lake");
+    check(&format!("aws/CLOUD_TRAIL_MGMT/2.0/{lake}"), "another source of Security Lake");
+    check(&format!("aws/ROUTE53/2.0/{lake}"), "another source of Security Lake");
+    check("aws/VPC_FLOW/2.0/region=us-east-1/accountId=unknown/x.parquet", "not an account folder");
+    check("aws/VPC_FLOW/2.0/metadata/v1.json", "not a region folder");
+    check("backups/WAF/x.log", "loose");
+    check("aws/x.log", "loose");
+    // Transit gateway flow logs, in Hive folders as either page of AWS writes them.
+    for service in ["aws-service=vpcflowlogs", "service=vpcflowlogs"] {
+        let key = hive(ACCOUNT, "us-east-1", "20260301T1000Z").replace("aws-service=vpcflowlogs", service);
+        check(&key, "log 111122223333 hive");
+    }
+    // CloudWatch export tasks, and Firehose without a suffix.
+    check("exports/0f1e2d3c-1111-2222-3333-444455556666/eni-0123456789abcdef0-all/000000.gz", "loose");
+    check("2026/10/01/08/flow-1-2026-10-01-08-00-00-0f1e2d3c-1111-2222-3333-444455556666", "loose");
+    for folder in ["", "exports/", "a/b/c/d/e/", "AWSLogs/", "AWSLogs/111122223333/vpcflowlogs/", "aws/VPC_FLOW/2.0/"] {
+        check(&format!("{folder}aws-logs-write-test"), "write test of an AWS service");
+    }
+}
+
+#[tokio::test]
+async fn security_lake_is_pruned_by_region_and_account_but_not_by_its_event_day() {
+    contract(async |at| {
+        for (source, version) in [("VPC_FLOW", "1.0"), ("VPC_FLOW", "2.0"), ("CLOUD_TRAIL_MGMT", "2.0"), ("ROUTE53", "2.0")] {
+            for region in ["us-east-1", "eu-west-1"] {
+                for account in [ACCOUNT, OTHER_ACCOUNT] {
+                    for day in ["20261001", "20261002"] {
+                        let folders = format!("lake/aws/{source}/{version}/region={region}/accountId={account}/eventDay={day}");
+                        at.put(&format!("{folders}/0a1b2c.gz.parquet"), b"x");
+                    }
+                }
+            }
+        }
+        at.put("lake/ext/MY_SOURCE/1.0/x.parquet", b"x");
+        for level in ["", "lake", "lake/aws/"] {
+            let (found, counts) = at.list(level, &Prune::default()).await.unwrap();
+            assert_eq!(found.len(), 16, "{level}: {found:?}");
+            assert!(found.iter().all(|key| key.contains("/VPC_FLOW/")));
+            assert!(counts.foreign_prefixes >= 2, "{counts:?}");
+        }
+        let (found, counts) = at.list("", &Prune { regions: vec!["eu-west-1".into()], ..Prune::default() }).await.unwrap();
+        assert_eq!((found.len(), counts.pruned.region.prefixes), (8, 2));
+        let (found, counts) = at.list("", &Prune { accounts: vec![ACCOUNT.into()], ..Prune::default() }).await.unwrap();
+        assert_eq!((found.len(), counts.pruned.account.prefixes), (8, 4));
+        assert_eq!(at.list("lake/aws/VPC_FLOW/2.0", &window("2026-10-02", "2026-10-03")).await.unwrap().0.len(), 8);
+        let (_, object) = at.object("lake/aws/VPC_FLOW/2.0/region=eu-west-1/accountId=111122223333/eventDay=20261001/").await;
+        assert_eq!((object.key.account.as_deref(), object.key.region.as_deref()), (Some(ACCOUNT), Some("eu-west-1")));
+        assert_eq!((object.key.layout.as_str(), object.key.path_time), ("security-lake", None));
+    })
+    .await;
 }
 
 proptest! {

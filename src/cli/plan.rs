@@ -11,7 +11,7 @@ use crate::pipeline::{self, Input, Intake, Scan};
 use crate::query::Logs;
 use crate::query::functions::format_bytes;
 use crate::report::Format;
-use crate::source::{self, Permission, Pruned, S3Options};
+use crate::source::{self, Given, Permission, Pruned, S3Options};
 use crate::time::rfc3339;
 use clap::Args;
 use serde::Serialize;
@@ -38,9 +38,12 @@ pub struct PlanArgs {
 /// Options of `iam-policy`.
 #[derive(Debug, Args)]
 pub struct IamPolicyArgs {
-    /// s3://bucket/prefix of logs or inventory
-    #[arg(value_name = "LOGS", required = true)]
+    /// s3://bucket/prefix of logs or inventory, or an access point
+    #[arg(value_name = "LOGS", required_unless_present = "objects_from")]
     logs: Vec<String>,
+    /// A list of objects: an S3 Inventory manifest.json, or a file with one URI per line (repeatable)
+    #[arg(long, value_name = "LIST")]
+    objects_from: Vec<String>,
     #[command(flatten)]
     s3: S3Args,
 }
@@ -78,8 +81,12 @@ struct Sample {
 /// # Errors
 /// If the listing fails or the sample cannot be read.
 pub async fn plan(args: PlanArgs, context: &Context) -> Result<Status> {
-    if args.logs.logs.is_empty() {
+    if args.logs.is_empty() {
         return Err(Error::usage("no LOGS are given").with_hint("flowproof plan s3://bucket/prefix"));
+    }
+    if args.logs.reads_stdin() {
+        return Err(Error::usage("a plan lists what lies somewhere; standard input can only be read")
+            .with_hint("plan a place, or a file with the list"));
     }
     let logs = args.logs.open(context).await?;
     let sample = sample(&logs).await?;
@@ -150,6 +157,8 @@ fn document(logs: &Logs, sample: &Sample) -> Value {
         "first_key_time": stamps().min().map(rfc3339),
         "last_key_time": stamps().max().map(rfc3339),
         "requests": { "list": if remote > 0 { listed.requests } else { 0 }, "get": remote },
+        "superseded": listed.superseded,
+        "notes": listed.notes,
         "foreign": { "objects": listed.foreign, "prefixes": listed.foreign_prefixes, "examples": listed.foreign_examples },
         "pruned": {
             "account": pruned(&listed.pruned.account),
@@ -198,6 +207,9 @@ fn page(document: &Value, out: &mut dyn Write) -> Result<()> {
             writeln!(out, "pruned       by {by}: {objects} objects ({}) seen, {prefixes} whole prefixes not entered", bytes(&at("bytes")))?;
         }
     }
+    if count("/superseded") > 0 {
+        writeln!(out, "superseded   {} older versions and delete markers of the S3 Inventory", count("/superseded"))?;
+    }
     writeln!(out, "foreign      {} objects, {} prefixes that hold no flow logs", count("/foreign/objects"), count("/foreign/prefixes"))?;
     writeln!(
         out,
@@ -224,13 +236,16 @@ fn page(document: &Value, out: &mut dyn Write) -> Result<()> {
 pub async fn iam_policy(args: IamPolicyArgs, context: &Context) -> Result<Status> {
     // The policy follows from the names alone: no credentials are needed to ask for it.
     let options = S3Options { no_sign_request: true, role_arn: None, external_id: None, ..args.s3.options(context) };
-    let sources = source::open(&args.logs, &options).await?;
-    let mut permissions: Vec<Permission> = sources.iter().flat_map(|source| source.permissions()).collect();
+    let given = Given { logs: args.logs, objects_from: args.objects_from, ..Given::default() };
+    let permissions: Vec<Permission> = source::permissions(given, &options).await?;
     if permissions.is_empty() {
         return Err(Error::usage("files on disk need no IAM policy").with_hint("give s3://bucket/prefix"));
     }
-    permissions.sort();
-    permissions.dedup();
+    if permissions.iter().any(|permission| permission.resource.contains(":accesspoint/")) {
+        tracing::warn!(
+            "an access point grants nothing alone: its bucket's policy must allow the same, or delegate to access points (s3:DataAccessPointAccount)"
+        );
+    }
     let statements = permissions.iter().enumerate().map(|(at, permission)| Statement {
         sid: format!("FlowproofRead{}", at + 1),
         effect: "Allow",

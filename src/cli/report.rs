@@ -58,7 +58,7 @@ enum FailOn {
 /// If logs or inventory cannot be read, or the output cannot be written.
 pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let Command::Egress(args) = command;
-    if args.logs.logs.is_empty() {
+    if args.logs.is_empty() {
         return Err(Error::usage("no LOGS are given").with_hint("flowproof report egress s3://bucket/prefix --inventory DIR"));
     }
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;

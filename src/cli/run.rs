@@ -8,11 +8,12 @@ use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
-use crate::source::{self, ListCounts, Prune, S3Options, Source};
+use crate::source::{self, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
 use clap::{Args, ValueEnum};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::future::Future;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ pub struct S3Args {
     /// Do not sign requests (public buckets)
     #[arg(long)]
     no_sign_request: bool,
-    /// Pay for requests to requester-pays buckets
+    /// Agree to pay for requests and transfer (requester-pays buckets)
     #[arg(long)]
     request_payer: bool,
 }
@@ -74,9 +75,13 @@ pub struct InventoryArgs {
 /// Which logs are read, and how.
 #[derive(Debug, Clone, Args)]
 pub struct LogsArgs {
-    /// s3://bucket/prefix, folders, files or globs, at any level of a layout
+    /// s3://bucket/prefix, access points, folders, files or globs, at any level of a layout; - for standard input
     #[arg(value_name = "LOGS")]
     pub logs: Vec<String>,
+    /// Objects that a list names: an S3 Inventory manifest.json, or a file with one URI or path per line; local, s3:// or -
+    /// (repeatable)
+    #[arg(long, value_name = "LIST", help_heading = "Which logs")]
+    objects_from: Vec<String>,
     /// First instant of the period, UTC: 2026-10-03, 2026-10-03T08:00:00Z, now-7d, 7d
     #[arg(long, value_name = "TIME", help_heading = "Period")]
     pub from: Option<String>,
@@ -151,6 +156,34 @@ pub fn block_on<T>(context: &Context, work: impl Future<Output = Result<T>>) -> 
 }
 
 impl LogsArgs {
+    /// Returns whether no logs are named.
+    pub fn is_empty(&self) -> bool {
+        self.logs.is_empty() && self.objects_from.is_empty()
+    }
+
+    /// Returns whether standard input is to be read.
+    pub fn reads_stdin(&self) -> bool {
+        self.logs.iter().chain(&self.objects_from).any(|arg| arg == STDIN)
+    }
+
+    fn spill_dir(&self, context: &Context) -> PathBuf {
+        self.spill_dir.clone().or_else(|| context.file.spill_dir.clone()).unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn given(&self, context: &Context) -> Result<Given> {
+        let stdin = std::io::stdin();
+        if self.reads_stdin() && stdin.is_terminal() {
+            let hint = "pipe the logs in, such as by zcat x.log.gz | flowproof … -";
+            return Err(Error::usage("standard input is a terminal").at(STDIN).with_hint(hint));
+        }
+        Ok(Given {
+            logs: self.logs.clone(),
+            objects_from: self.objects_from.clone(),
+            stdin: self.reads_stdin().then(|| Box::new(stdin) as Box<_>),
+            spool_dir: self.spill_dir(context),
+        })
+    }
+
     /// Returns the limits of the listing, with the period.
     ///
     /// # Errors
@@ -201,7 +234,7 @@ impl LogsArgs {
         });
         // A second call, as in tests, finds the pool built; it then keeps its size.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        let (inputs, listed) = if self.logs.is_empty() { Default::default() } else { list(&self.logs, &options, &prune).await? };
+        let (inputs, listed) = if self.is_empty() { Default::default() } else { list(self.given(context)?, &options, &prune).await? };
         Ok(Arc::new(Logs {
             inputs,
             listed,
@@ -211,19 +244,20 @@ impl LogsArgs {
             log_format: log_format.transpose()?.map(Arc::new),
             threads,
             memory_limit,
-            spill_dir: self.spill_dir.clone().or_else(|| context.file.spill_dir.clone()).unwrap_or_else(std::env::temp_dir),
+            spill_dir: self.spill_dir(context),
             scans: Scans::default(),
             summary: tokio::sync::OnceCell::new(),
         }))
     }
 }
 
-async fn list(logs: &[String], options: &S3Options, prune: &Prune) -> Result<(Arc<[Input]>, ListCounts)> {
-    let sources: Vec<Arc<dyn Source>> = source::open(logs, options).await?;
+async fn list(given: Given, options: &S3Options, prune: &Prune) -> Result<(Arc<[Input]>, ListCounts)> {
+    let sources: Vec<Arc<dyn Source>> = source::open_given(given, options).await?;
     let (objects, counts) = source::list_all(&sources, prune).await?;
     if objects.is_empty() {
         return Err(source::nothing_found(&sources, &counts));
     }
+    counts.notes.iter().for_each(|note| tracing::warn!("{note}"));
     tracing::info!("listed {} objects, {} stored bytes, {} requests", counts.objects, counts.bytes, counts.requests);
     Ok((objects.into_iter().map(|(source, object)| Input { source, object }).collect(), counts))
 }

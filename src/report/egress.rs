@@ -70,7 +70,8 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
     let findings = findings(logs, &egress, undecided, certainty);
     drop(egress);
-    let notes = notes(&logs.inventory, &findings);
+    let mut notes = notes(&logs.inventory, &findings);
+    notes.extend(logs.listed.notes.iter().cloned());
     let page = page(&logs.inventory, &findings, &rows, &notes);
     let further = further(&logs.inventory, &findings, query.sql);
     Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, page })

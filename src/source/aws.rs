@@ -3,6 +3,7 @@
 //! The chain is the AWS CLI's, by aws-config: environment, profile, SSO, web identity, credential process, container,
 //! instance. A role given here is assumed on top of it. Nothing is read from the environment by this crate itself.
 
+use super::place::Holder;
 use crate::error::{Error, Result};
 use aws_config::retry::RetryConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -11,7 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{ProvideCredentials, RequestChecksumCalculation, ResponseChecksumValidation, SharedCredentialsProvider};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Region of the first request when none is configured; S3 answers with the bucket's own.
@@ -46,12 +47,33 @@ pub struct S3Options {
     pub request_payer: bool,
 }
 
+/// The way to S3, opened when the first place in S3 is met.
+#[derive(Debug)]
+pub(crate) struct Access {
+    options: S3Options,
+    connection: tokio::sync::OnceCell<Connection>,
+}
+
+impl Access {
+    pub(super) fn new(options: &S3Options) -> Access {
+        Access { options: options.clone(), connection: tokio::sync::OnceCell::new() }
+    }
+
+    /// Returns the connection.
+    ///
+    /// # Errors
+    /// Those of [`Connection::open`].
+    pub(super) async fn connection(&self) -> Result<&Connection> {
+        self.connection.get_or_try_init(|| Connection::open(&self.options)).await
+    }
+}
+
 /// The configured way to S3, shared by every bucket of a run.
 #[derive(Debug)]
 pub(crate) struct Connection {
     config: SdkConfig,
     options: S3Options,
-    buckets: HashMap<String, Arc<Bucket>>,
+    buckets: Mutex<HashMap<String, Arc<Bucket>>>,
 }
 
 impl Connection {
@@ -70,14 +92,22 @@ impl Connection {
         if !options.no_sign_request {
             check_credentials(&config, options).await?;
         }
-        Ok(Connection { config, options: options.clone(), buckets: HashMap::new() })
+        Ok(Connection::of(config, options.clone()))
     }
 
-    /// Returns the bucket of this name; what is learnt about its region is shared.
-    pub(crate) fn bucket(&mut self, name: &str) -> Arc<Bucket> {
-        let Connection { config, options, buckets } = self;
-        let bucket = buckets.entry(name.to_owned()).or_insert_with(|| Arc::new(Bucket::new(name, config, options)));
-        bucket.clone()
+    pub(super) fn of(config: SdkConfig, options: S3Options) -> Connection {
+        Connection { config, options, buckets: Mutex::default() }
+    }
+
+    /// Returns the bucket or access point of this name; what is learnt about its region is shared.
+    pub(super) fn bucket(&self, holder: &Holder) -> Arc<Bucket> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get(&holder.name) {
+            return Arc::clone(bucket);
+        }
+        let bucket = Arc::new(Bucket::new(holder, &self.config, &self.options));
+        buckets.insert(holder.name.clone(), Arc::clone(&bucket));
+        bucket
     }
 }
 
@@ -138,18 +168,18 @@ pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     parts.join(": ")
 }
 
-/// One bucket, and the client for the region where it lies.
+/// One bucket or access point, and the client for the region where it lies.
 #[derive(Debug)]
 pub(crate) struct Bucket {
-    /// Its name.
-    pub(super) name: String,
+    /// What it is.
+    pub(super) holder: Holder,
     /// Whether requests say that the requester pays.
     pub(super) request_payer: bool,
     state: RwLock<(Client, String)>,
 }
 
 impl Bucket {
-    fn new(name: &str, config: &SdkConfig, options: &S3Options) -> Bucket {
+    fn new(holder: &Holder, config: &SdkConfig, options: &S3Options) -> Bucket {
         let mut builder = aws_sdk_s3::config::Builder::from(config)
             // S3-compatible servers need not know the newer checksums; TLS, length and ETag are checked all the same.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
@@ -157,15 +187,20 @@ impl Bucket {
         if let Some(url) = &options.endpoint_url {
             builder = builder.endpoint_url(url);
         }
-        if options.endpoint_url.is_some() || config.endpoint_url().is_some() {
+        // An access point is always named in the host.
+        if !holder.is_access_point() && (options.endpoint_url.is_some() || config.endpoint_url().is_some()) {
             builder = builder.force_path_style(true);
         }
         if options.no_sign_request {
             builder = builder.allow_no_auth();
         }
-        let region = config.region().map_or(FIRST_REGION, Region::as_ref).to_owned();
+        let region = match &holder.region {
+            Some(region) => region.clone(),
+            None => config.region().map_or(FIRST_REGION, Region::as_ref).to_owned(),
+        };
+        builder = builder.region(Region::new(region.clone()));
         let state = RwLock::new((Client::from_conf(builder.build()), region));
-        Bucket { name: name.to_owned(), request_payer: options.request_payer, state }
+        Bucket { holder: holder.clone(), request_payer: options.request_payer, state }
     }
 
     /// Returns the client for the region that is known so far.

@@ -2,7 +2,8 @@
 //!
 //! Rests on the AWS page "Amazon S3 bucket for flow logs, log file path" (VPC user guide): plain, Hive-compatible and hourly
 //! folders, and file names `{account}_vpcflowlogs_{region}_{flow log id}_{YYYYMMDD}T{HHmm}Z_{hash}.log.gz`. A local path that
-//! mirrors a bucket is read the same way. This says nothing about what is inside an object: format and fields are found there.
+//! mirrors a bucket is read the same way. Security Lake's folders are of its user guide ("Retrieving Amazon S3 objects, source
+//! version identification"). This says nothing about what is inside an object: format and fields are found there.
 
 use crate::time::{DAY, HOUR, TimeRange, UnixSeconds, ValidPeriod};
 use chrono::{Datelike, Months, NaiveDate};
@@ -39,6 +40,8 @@ pub enum Layout {
     Hive,
     /// The same with an `hour=` folder.
     HiveHourly,
+    /// `aws/VPC_FLOW/{source version}/region=…/accountId=…/eventDay=YYYYMMDD/` of Security Lake.
+    SecurityLake,
 }
 
 impl Layout {
@@ -50,6 +53,7 @@ impl Layout {
             Layout::PlainHourly => "plain-hourly",
             Layout::Hive => "hive",
             Layout::HiveHourly => "hive-hourly",
+            Layout::SecurityLake => "security-lake",
         }
     }
 }
@@ -85,13 +89,22 @@ pub enum Recognised {
 impl LogKey {
     /// Reads a key, or a path with `/` between its parts.
     pub fn parse(key: &str) -> Recognised {
-        let (folders, name) = key.rsplit_once('/').unwrap_or(("", key));
-        let place = folders.split('/').try_fold(Place::default(), |place, folder| place.enter(folder));
-        match place {
-            Ok(place) => place.object(name),
-            Err(reason) => Recognised::Foreign(reason),
-        }
+        recognise(key).0
     }
+}
+
+/// Reads a key; says too whether it stands in a layout, which makes what follows none a stranger.
+pub(super) fn recognise(key: &str) -> (Recognised, bool) {
+    let (folders, name) = key.rsplit_once('/').unwrap_or(("", key));
+    let (mut place, mut inside) = (Place::default(), false);
+    for folder in folders.split('/') {
+        match place.enter(folder) {
+            Ok(below) => place = below,
+            Err(reason) => return (Recognised::Foreign(reason), inside),
+        }
+        inside |= place.level != Level::Outside;
+    }
+    (place.object(name), inside)
 }
 
 /// What stands directly below a folder.
@@ -116,6 +129,22 @@ pub(super) enum Level {
     Hours,
     /// Files of an hour.
     Files,
+    /// Source versions of Security Lake's `VPC_FLOW`.
+    LakeVersions,
+    /// Regions of one of them.
+    LakeRegions,
+    /// Accounts of a region.
+    LakeAccounts,
+    /// Event days of an account, and their files.
+    LakeDays,
+}
+
+impl Level {
+    /// Whether what lies below is listed whole. Days are: their hours are few, and the file stamps tell the same. So are the
+    /// event days of Security Lake, which leave nothing out.
+    pub(super) fn is_listed_whole(self) -> bool {
+        matches!(self, Level::Outside | Level::Hours | Level::Files | Level::LakeDays)
+    }
 }
 
 /// A folder, and what its path says about everything below it.
@@ -126,6 +155,8 @@ pub(super) struct Place {
     hive: bool,
     /// Account-like last folder outside `AWSLogs/`: it is the account if `vpcflowlogs` follows.
     account_before_service: Option<Arc<str>>,
+    /// Last folder is `aws`, below which Security Lake keeps its sources.
+    is_lake: bool,
 }
 
 impl Place {
@@ -173,7 +204,30 @@ impl Place {
             Level::Days => self.enter_period(Level::Hours, "day", name, value).ok_or("not a day folder"),
             Level::Hours => self.enter_period(Level::Files, "hour", name, value).ok_or("not an hour folder"),
             Level::Files => Err("a folder below an hour"),
+            Level::LakeVersions if name == Some("region") => self.at_lake(Level::LakeRegions).enter(folder),
+            Level::LakeVersions if is_source_version(folder) => Ok(self.at_lake(Level::LakeRegions)),
+            Level::LakeVersions => Err("not a source version of Security Lake"),
+            Level::LakeRegions if name == Some("region") && is_region(value) => {
+                let mut place = self.at_lake(Level::LakeAccounts);
+                place.known.region = Some(value.into());
+                Ok(place)
+            }
+            Level::LakeRegions => Err("not a region folder"),
+            Level::LakeAccounts if name == Some("accountId") && is_account(value) => {
+                let mut place = self.at_lake(Level::LakeDays);
+                place.known.account = Some(value.into());
+                Ok(place)
+            }
+            Level::LakeAccounts => Err("not an account folder"),
+            // AWS does not say by which instant of a record its day is chosen, so the day leaves nothing out.
+            Level::LakeDays if name == Some("eventDay") => Ok(self.clone()),
+            Level::LakeDays => Err("not an event day folder"),
         }
+    }
+
+    fn at_lake(&self, level: Level) -> Place {
+        let known = LogKey { layout: Layout::SecurityLake, ..self.known.clone() };
+        Place { level, known, ..Place::default() }
     }
 
     fn enter_outside(&self, folder: &str) -> Result<Place, &'static str> {
@@ -191,16 +245,23 @@ impl Place {
             place.known.account = Some(account.into());
             return Ok(place);
         }
+        if folder == LAKE_SOURCE {
+            return Ok(self.at_lake(Level::LakeVersions));
+        }
+        if self.is_lake && OTHER_LAKE_SOURCES.contains(&folder) {
+            return Err("another source of Security Lake");
+        }
         // `.` and `..` are ways to write a local path, not hidden folders.
         if folder.starts_with(['.', '_']) && !matches!(folder, "." | "..") {
             return Err("hidden folder");
         }
-        Ok(Place { account_before_service: is_account(folder).then(|| folder.into()), ..Place::default() })
+        let account_before_service = is_account(folder).then(|| folder.into());
+        Ok(Place { account_before_service, is_lake: folder == LAKE_ROOT, ..Place::default() })
     }
 
     fn at(&self, level: Level, hive_name: Option<&str>) -> Place {
         let hive = self.hive || hive_name.is_some();
-        let mut place = Place { level, known: self.known.clone(), hive, account_before_service: None };
+        let mut place = Place { level, known: self.known.clone(), hive, ..Place::default() };
         place.known.layout = match (hive, level) {
             (true, Level::Files) => Layout::HiveHourly,
             (true, _) => Layout::Hive,
@@ -307,7 +368,7 @@ fn parse_stamp(text: &str) -> Option<UnixSeconds> {
     Some(date.and_hms_opt(number(9..11)?, number(11..13)?, 0)?.and_utc().timestamp())
 }
 
-fn is_account(text: &str) -> bool {
+pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -317,7 +378,7 @@ fn is_organisation(text: &str) -> bool {
 }
 
 /// AWS adds regions, so this goes by shape: `us-gov-east-1`, `eusc-de-east-1`.
-fn is_region(text: &str) -> bool {
+pub(super) fn is_region(text: &str) -> bool {
     text.len() <= 32
         && text.contains('-')
         && text.starts_with(|first: char| first.is_ascii_lowercase())
@@ -327,6 +388,19 @@ fn is_region(text: &str) -> bool {
 
 fn is_flow_log_id(text: &str) -> bool {
     text.strip_prefix("fl-").is_some_and(|id| (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Folder of Security Lake's own sources.
+pub(super) const LAKE_ROOT: &str = "aws";
+/// Security Lake's folder of flow logs (Security Lake user guide, "Source version identification").
+pub(super) const LAKE_SOURCE: &str = "VPC_FLOW";
+/// Folders of its other sources, beside that one.
+const OTHER_LAKE_SOURCES: [&str; 7] = ["CLOUD_TRAIL_MGMT", "EKS_AUDIT", "LAMBDA_EXECUTION", "ROUTE53", "S3_DATA", "SH_FINDINGS", "WAF"];
+
+/// Source versions are `1.0` and `2.0` so far.
+fn is_source_version(text: &str) -> bool {
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.split_once('.').is_some_and(|(major, minor)| digits(major) && digits(minor))
 }
 
 /// The transit gateway page writes `service=` for Hive folders where the VPC page writes `aws-service=`.

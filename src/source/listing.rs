@@ -70,8 +70,10 @@ pub struct ListCounts {
     pub objects: u64,
     /// Their stored bytes.
     pub bytes: u64,
-    /// LIST requests made, or folders of a disk read.
+    /// LIST requests made, folders of a disk read, or lists of objects and their parts read.
     pub requests: u64,
+    /// Older versions and delete markers that an S3 Inventory names.
+    pub superseded: u64,
     /// Keys that are something else than a flow log.
     pub foreign: u64,
     /// Folders of something else that were not entered.
@@ -82,6 +84,8 @@ pub struct ListCounts {
     pub foreign_examples: Vec<(String, String)>,
     /// Some folders and objects that the limits left out, sorted; at most [`EXAMPLES_MAX`].
     pub pruned_examples: Vec<String>,
+    /// What a reader of the answer must know about the listing, sorted.
+    pub notes: Vec<String>,
 }
 
 impl ListCounts {
@@ -90,6 +94,7 @@ impl ListCounts {
         self.objects += other.objects;
         self.bytes += other.bytes;
         self.requests += other.requests;
+        self.superseded += other.superseded;
         self.foreign += other.foreign;
         self.foreign_prefixes += other.foreign_prefixes;
         self.pruned.account.add(&other.pruned.account);
@@ -98,6 +103,9 @@ impl ListCounts {
         self.pruned.flow_log_id.add(&other.pruned.flow_log_id);
         other.foreign_examples.into_iter().for_each(|example| keep_smallest(&mut self.foreign_examples, example));
         other.pruned_examples.into_iter().for_each(|example| keep_smallest(&mut self.pruned_examples, example));
+        self.notes.extend(other.notes);
+        self.notes.sort_unstable();
+        self.notes.dedup();
     }
 
     /// Returns whether nothing at all stood where the listing looked.
@@ -132,6 +140,17 @@ impl Judge {
         self.with(|counts| counts.clone())
     }
 
+    /// Returns a judge with the same limits and counts of its own.
+    pub(super) fn apart(&self) -> Judge {
+        Judge { prune: Arc::clone(&self.prune), counts: Arc::default() }
+    }
+
+    /// Adds the counts of another judge.
+    pub(super) fn take_in(&self, other: &Judge) {
+        let counts = other.counts();
+        self.with(|own| own.add(counts));
+    }
+
     fn with<T>(&self, change: impl FnOnce(&mut ListCounts) -> T) -> T {
         // A panic elsewhere cannot leave counts half changed: they are plain sums.
         change(&mut self.counts.lock().unwrap_or_else(PoisonError::into_inner))
@@ -139,6 +158,21 @@ impl Judge {
 
     pub(super) fn request(&self) {
         self.with(|counts| counts.requests += 1);
+    }
+
+    /// Counts what an inventory names and a listing would not.
+    pub(super) fn superseded(&self) {
+        self.with(|counts| counts.superseded += 1);
+    }
+
+    /// Adds the size of an object that was yielded before it was known.
+    pub(super) fn sized(&self, bytes: u64) {
+        self.with(|counts| counts.bytes += bytes);
+    }
+
+    /// Says what a reader of the answer must know.
+    pub(super) fn note(&self, text: String) {
+        self.with(|counts| counts.notes.push(text));
     }
 
     /// Returns the folder below, unless it is foreign or pruned; `uri` names it in examples.
@@ -184,7 +218,7 @@ impl Judge {
         let key = match recognised {
             Recognised::Log(key) => key,
             Recognised::Loose if strict => {
-                self.foreign(uri, "beside AWSLogs/, not in it");
+                self.foreign(uri, "beside the folders of flow logs, not in them");
                 return None;
             }
             Recognised::Loose => LogKey::default(),

@@ -3,7 +3,7 @@
 //! A folder tree that mirrors a bucket is recognised and pruned as in S3. Where no layout is recognised, every file below a
 //! folder that the user named may be a log. This is not for pipes: a file must stay as it is while it is read.
 
-use super::key::{Level, Place, Prune};
+use super::key::{LAKE_ROOT, LAKE_SOURCE, Level, Place, Prune};
 use super::listing::{Judge, Listing};
 use super::{Bytestream, Object, ReadFault, Source};
 use crate::error::{Error, Result};
@@ -15,6 +15,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Bytes read from a file at a time: large enough that a thread switch costs nothing, small enough to stay in cache.
@@ -65,6 +66,30 @@ impl LocalSource {
     }
 }
 
+impl LocalSource {
+    /// Opens files that are named elsewhere, by `arg`.
+    pub(super) fn files_of(arg: &str) -> LocalSource {
+        LocalSource { arg: arg.to_owned(), starts: Vec::new() }
+    }
+}
+
+/// Looks at one file.
+///
+/// # Errors
+/// [`ReadFault::Missing`]; it is no file, or may not be looked at.
+pub(super) async fn look(path: &str) -> Result<Object> {
+    let path = tidy(path);
+    on_disk(move || match std::fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() => Ok(object(&path, super::LogKey::default(), &metadata)),
+        Ok(_) => Err(Error::failed("not a file").at(path)),
+        Err(fault) if matches!(fault.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(ReadFault::Missing.error(&path))
+        }
+        Err(fault) => Err(unreadable(&path, fault)),
+    })
+    .await
+}
+
 #[async_trait]
 impl Source for LocalSource {
     fn uri(&self) -> &str {
@@ -113,14 +138,14 @@ impl Source for LocalSource {
         .await
     }
 
-    fn identity(&self, object: &Object) -> String {
+    fn identity(&self, object: &Object) -> Arc<str> {
         // A file that vanished since is told when it is read.
-        std::fs::canonicalize(&*object.uri).map_or_else(|_| object.uri.to_string(), |path| path.to_string_lossy().into_owned())
+        std::fs::canonicalize(&*object.uri).map_or_else(|_| Arc::clone(&object.uri), |path| path.to_string_lossy().into())
     }
 }
 
 /// Runs file work off the waiting threads.
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(super) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(fault) => Err(Error::failed("reading from disk was stopped").caused_by(fault)),
@@ -182,7 +207,7 @@ impl Walk {
             };
             self.ready.extend(key.map(|key| object(&start.path, key, &metadata)));
         } else {
-            let hint = "write its bytes to a file first: a log must stay as it is while it is read";
+            let hint = "give its bytes on standard input, with - as LOGS: a log must stay as it is while it is read";
             return Err(Error::usage("neither a file nor a folder").at(start.path).with_hint(hint));
         }
         Ok(())
@@ -207,7 +232,9 @@ impl Walk {
         }
         let outside = folder.place.level == Level::Outside;
         let has_layout = |name: &str| folder.place.enter(name).is_ok_and(|place| place.level != Level::Outside);
-        let strict = folder.strict || outside && below.iter().any(|(name, _)| has_layout(name));
+        // Security Lake's custom sources lie one folder further away from its flow logs.
+        let is_lake = |name: &str, path: &str| name == LAKE_ROOT && Path::new(path).join(LAKE_SOURCE).is_dir();
+        let strict = folder.strict || outside && below.iter().any(|(name, path)| has_layout(name) || is_lake(name, path));
         for (name, path, metadata) in files {
             let key = self.judge.object(folder.place.object(&name), &path, metadata.len(), strict);
             self.ready.extend(key.map(|key| object(&path, key, &metadata)));
@@ -317,7 +344,7 @@ fn unreadable(path: &str, fault: std::io::Error) -> Error {
 }
 
 /// Drops what does not change where a path leads, so that one file has one name: `./a//b/` is `a/b`.
-fn tidy(path: &str) -> String {
+pub(super) fn tidy(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     match (path.starts_with('/'), parts.is_empty()) {
         (true, _) => format!("/{}", parts.join("/")),

@@ -4,21 +4,28 @@
 //! in `decode`. Everything that is not yielded is counted by reason (`listing`), and what a key says is read in `key`.
 
 pub mod aws;
+mod body;
 pub mod key;
 mod listing;
 mod local;
+mod named;
+mod place;
 mod s3;
+mod s3_inventory;
+mod spool;
 mod walk;
 
 pub use aws::S3Options;
 pub use key::{LogKey, Prune};
 pub use listing::{EXAMPLES_MAX, ListCounts, Listing, Pruned, PrunedBy};
+pub use spool::STDIN;
 
 use crate::error::{Error, Result};
 use crate::time::UnixSeconds;
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How many sources are listed at a time: a shell may expand one glob into thousands of arguments.
@@ -49,6 +56,8 @@ pub enum ReadFault {
     Replaced,
     /// It is no longer there.
     Gone,
+    /// A list names it, and it is not there.
+    Missing,
     /// The bytes stopped coming, and asking again did not help.
     Cut {
         /// Bytes that were delivered.
@@ -65,6 +74,7 @@ impl ReadFault {
     fn error(self, uri: &str) -> Error {
         let hint = match self {
             ReadFault::Replaced | ReadFault::Gone => "run again: the listing is out of date",
+            ReadFault::Missing => "correct the list that names it",
             ReadFault::Cut { .. } => "run again; if it stays, look at the network and at S3's health",
         };
         Error::failed("cannot read the object whole").at(uri).with_hint(hint).caused_by(self)
@@ -76,6 +86,7 @@ impl std::fmt::Display for ReadFault {
         match self {
             ReadFault::Replaced => f.write_str("it was replaced after it was listed"),
             ReadFault::Gone => f.write_str("it was deleted after it was listed"),
+            ReadFault::Missing => f.write_str("there is no such object"),
             ReadFault::Cut { at } => write!(f, "gave up at byte {at}"),
         }
     }
@@ -119,8 +130,8 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<bytes::Bytes>;
 
     /// Returns what names an object wherever it was reached from: two ways to write a path name one file.
-    fn identity(&self, object: &Object) -> String {
-        object.uri.to_string()
+    fn identity(&self, object: &Object) -> Arc<str> {
+        Arc::clone(&object.uri)
     }
 
     /// Returns the IAM actions and resources that reading this source needs; none for a disk.
@@ -129,39 +140,114 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     }
 }
 
+/// What a run was given to read.
+#[derive(Default)]
+pub struct Given {
+    /// LOGS: places, or `-` for standard input.
+    pub logs: Vec<String>,
+    /// Lists of objects: S3 Inventory manifests and files of URIs, or `-`.
+    pub objects_from: Vec<String>,
+    /// Standard input, if there is one to read.
+    pub stdin: Option<Box<dyn std::io::Read + Send>>,
+    /// Folder for what must be spooled.
+    pub spool_dir: PathBuf,
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given").field("logs", &self.logs).field("objects_from", &self.objects_from).finish_non_exhaustive()
+    }
+}
+
 /// Opens every LOGS argument.
 ///
 /// # Errors
-/// A usage error that names the argument, if one names nothing that can be read; an access error without credentials.
+/// As for [`open_given`].
 pub async fn open(args: &[String], options: &S3Options) -> Result<Vec<Arc<dyn Source>>> {
-    let mut connection = None;
-    let mut sources: Vec<Arc<dyn Source>> = Vec::with_capacity(args.len());
-    for arg in args {
-        let source: Arc<dyn Source> = match arg.split_once("://") {
-            Some(("s3", place)) => {
-                let connection = match &mut connection {
-                    Some(connection) => connection,
-                    none => none.insert(aws::Connection::open(options).await?),
-                };
-                Arc::new(s3::S3Source::open(arg, place, connection)?)
-            }
-            Some(("file", path)) => Arc::new(local::LocalSource::open(path)?),
-            Some(("s3a" | "s3n", place)) => {
-                return Err(Error::usage("not a place that logs are read from").at(arg).with_hint(format!("write s3://{place}")));
-            }
-            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
-                let hint = "give s3://bucket/prefix, a folder, a file or a glob";
-                return Err(Error::usage(format!("{scheme}:// is not a place that logs are read from")).at(arg).with_hint(hint));
-            }
-            _ if arg.starts_with("arn:") => {
-                let hint = format!("write s3://{}", arg.rsplit(':').next().unwrap_or_default());
-                return Err(Error::usage("an ARN is not a place that logs are read from").at(arg).with_hint(hint));
-            }
-            _ => Arc::new(local::LocalSource::open(arg)?),
+    open_given(Given { logs: args.to_vec(), ..Given::default() }, options).await
+}
+
+/// Opens all that was given: LOGS, then lists of objects. Standard input is read to its end.
+///
+/// # Errors
+/// A usage error that names the argument, if one names nothing that can be read; an access error without credentials; a full
+/// disk while standard input is spooled.
+pub async fn open_given(given: Given, options: &S3Options) -> Result<Vec<Arc<dyn Source>>> {
+    let Given { logs, objects_from, mut stdin, spool_dir } = given;
+    if logs.iter().chain(&objects_from).filter(|arg| *arg == STDIN).count() > 1 {
+        return Err(Error::usage("standard input can be read once").at(STDIN).with_hint("give - once, as LOGS or as --objects-from"));
+    }
+    let access = Arc::new(aws::Access::new(options));
+    let mut sources: Vec<Arc<dyn Source>> = Vec::with_capacity(logs.len() + objects_from.len());
+    for arg in &logs {
+        let source = match &**arg {
+            STDIN => Arc::new(spooled(stdin.take(), &spool_dir).await?),
+            _ => open_place(arg, &access).await?,
         };
         sources.push(source);
     }
+    for arg in &objects_from {
+        let spooled = if arg == STDIN { Some(spooled(stdin.take(), &spool_dir).await?) } else { None };
+        sources.push(Arc::new(named::NamedObjects::open(arg, spooled, Arc::clone(&access), &spool_dir).await?));
+    }
     Ok(sources)
+}
+
+async fn spooled(stdin: Option<Box<dyn std::io::Read + Send>>, folder: &std::path::Path) -> Result<spool::Spooled> {
+    let Some(stdin) = stdin else {
+        return Err(Error::usage("there is no standard input to read here").at(STDIN).with_hint("name a place"));
+    };
+    let folder = folder.to_owned();
+    local::on_disk(move || spool::Spooled::read(stdin, &folder)).await
+}
+
+async fn open_place(arg: &str, access: &aws::Access) -> Result<Arc<dyn Source>> {
+    if let Some(place) = place::in_s3(arg) {
+        // A name that cannot be read is told before credentials are asked for.
+        place::parse(arg, place)?;
+        return Ok(Arc::new(s3::S3Source::open(arg, place, access.connection().await?)?));
+    }
+    Ok(Arc::new(local::LocalSource::open(on_disk_path(arg)?)?))
+}
+
+/// Returns the path that an argument names, if it is one.
+fn on_disk_path(arg: &str) -> Result<&str> {
+    match arg.split_once("://") {
+        Some(("file", path)) => Ok(path),
+        Some(("s3a" | "s3n", place)) => {
+            Err(Error::usage("not a place that logs are read from").at(arg).with_hint(format!("write s3://{place}")))
+        }
+        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            let hint = "give s3://bucket/prefix, a folder, a file or a glob";
+            Err(Error::usage(format!("{scheme}:// is not a place that logs are read from")).at(arg).with_hint(hint))
+        }
+        _ => Ok(arg),
+    }
+}
+
+/// Returns the IAM actions and resources that reading what was given needs.
+///
+/// # Errors
+/// As for [`open_given`]; a usage error for a list that must be read to know.
+pub async fn permissions(given: Given, options: &S3Options) -> Result<Vec<Permission>> {
+    let Given { logs, objects_from, spool_dir, .. } = given;
+    for arg in logs.iter().chain(&objects_from) {
+        if let Some(place) = place::in_s3(arg)
+            && place::parse(arg, place)?.0.is_alias()
+        {
+            let hint = "give its ARN: aws s3control list-access-points --account-id ID shows it beside the alias";
+            return Err(Error::usage("IAM policies cannot name an access point by its alias").at(arg).with_hint(hint));
+        }
+    }
+    let sources = open(&logs, options).await?;
+    let mut permissions: Vec<Permission> = sources.iter().flat_map(|source| source.permissions()).collect();
+    let access = Arc::new(aws::Access::new(options));
+    for arg in &objects_from {
+        permissions.extend(named::permissions(arg, &access, &spool_dir).await?);
+    }
+    permissions.sort();
+    permissions.dedup();
+    Ok(permissions)
 }
 
 /// Collects the objects of all sources, sorted by URI, each with its source; one that two arguments reach is taken once.
@@ -173,8 +259,10 @@ pub async fn open(args: &[String], options: &S3Options) -> Result<Vec<Arc<dyn So
 pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec<(Arc<dyn Source>, Object)>, ListCounts)> {
     let listings = sources.iter().cloned().map(|source| async move {
         let mut listing = source.list(prune);
-        let mut objects = Vec::new();
-        while let Some(object) = listing.try_next().await? {
+        let (mut objects, mut names) = (Vec::new(), Names::default());
+        while let Some(mut object) = listing.try_next().await? {
+            let LogKey { account, region, flow_log_id, .. } = &mut object.key;
+            [account, region, flow_log_id].into_iter().flatten().for_each(|name| names.share(name));
             objects.push((source.clone(), object));
         }
         Ok::<_, Error>((objects, listing.counts()))
@@ -183,11 +271,15 @@ pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec
     let listings: Vec<_> = stream::iter(listings.collect::<Vec<_>>()).buffered(SOURCES_IN_FLIGHT_MAX).try_collect().await?;
     let (mut all, mut counts) = (Vec::new(), ListCounts::default());
     for (objects, seen) in listings {
-        all.extend(objects);
+        if all.is_empty() {
+            all = objects
+        } else {
+            all.extend(objects)
+        }
         counts.add(seen);
     }
     all.sort_by(|(_, a), (_, b)| a.uri.cmp(&b.uri));
-    let mut taken = HashSet::with_capacity(all.len());
+    let mut taken: HashSet<Arc<str>> = HashSet::with_capacity(all.len());
     let listed = all.len();
     all.retain(|(source, object)| taken.insert(source.identity(object)));
     if all.len() < listed {
@@ -195,6 +287,19 @@ pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec
         counts.bytes = all.iter().map(|(_, object)| object.size).sum();
     }
     Ok((all, counts))
+}
+
+/// Names that recur in a million keys, held once.
+#[derive(Default)]
+struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    fn share(&mut self, name: &mut Arc<str>) {
+        match self.0.get(name) {
+            Some(known) => *name = Arc::clone(known),
+            None => drop(self.0.insert(Arc::clone(name))),
+        }
+    }
 }
 
 /// Says why no object was left to read: what was listed, what the limits and the names left out, and what there is instead.
@@ -222,7 +327,7 @@ pub fn nothing_found(sources: &[Arc<dyn Source>], counts: &ListCounts) -> Error 
         told.push(format!("{total} files or folders are something else, such as {}", examples.join(", ")));
     }
     if told.is_empty() {
-        told.push("the folder is empty".to_owned());
+        told.push("nothing stands there".to_owned());
     }
     Error::usage("no flow log objects to read").at(places.join(", ")).with_hint(told.join("; "))
 }

@@ -6,6 +6,7 @@
 use super::aws::{Bucket, Connection, chain};
 use super::key::Prune;
 use super::listing::{Judge, Listing};
+use super::place::{self, Holder};
 use super::walk::{self, Found, Page};
 use super::{Bytestream, Object, Permission, ReadFault, Source};
 use crate::error::{Error, Result};
@@ -43,36 +44,47 @@ pub(super) struct S3Source {
 }
 
 impl S3Source {
-    /// Opens `bucket/prefix`; nothing is asked of S3 yet.
-    pub(super) fn open(arg: &str, place: &str, connection: &mut Connection) -> Result<S3Source> {
-        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-        let named = (3..=63).contains(&bucket.len()) && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
-        if !named {
-            return Err(Error::usage("not a bucket name").at(arg).with_hint("write s3://bucket/prefix"));
-        }
+    /// Opens what follows `s3://`, or the ARN of an access point; nothing is asked of S3 yet.
+    pub(super) fn open(arg: &str, place: &str, connection: &Connection) -> Result<S3Source> {
+        let (holder, prefix) = place::parse(arg, place)?;
         if prefix.contains(['*', '?']) {
             let hint = "globs work on a disk; in S3 give a prefix, and narrow it with --log-account, --log-region, --from, --to";
             return Err(Error::usage("a prefix, not a glob, is expected here").at(arg).with_hint(hint));
         }
-        Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(bucket), prefix: prefix.to_owned() })
+        Ok(S3Source { arg: arg.to_owned(), bucket: connection.bucket(&holder), prefix: prefix.to_owned() })
+    }
+
+    /// Opens a bucket or access point as it is, for keys that are known.
+    pub(super) fn whole(holder: &Holder, connection: &Connection) -> S3Source {
+        S3Source { arg: holder.uri_of(""), bucket: connection.bucket(holder), prefix: String::new() }
     }
 
     pub(super) fn uri_of(&self, key: &str) -> String {
-        format!("s3://{}/{key}", self.bucket.name)
+        self.bucket.holder.uri_of(key)
+    }
+
+    fn arn(&self) -> String {
+        self.bucket.holder.arn(&self.bucket.region())
     }
 
     fn arn_of(&self, key: &str) -> String {
-        let region = self.bucket.region();
-        let partition = match () {
-            () if region.starts_with("cn-") => "aws-cn",
-            () if region.starts_with("us-gov-") => "aws-us-gov",
-            () if region.starts_with("eusc-") => "aws-eusc",
-            () => "aws",
-        };
-        match key {
-            "" => format!("arn:{partition}:s3:::{}", self.bucket.name),
-            _ => format!("arn:{partition}:s3:::{}/{key}", self.bucket.name),
+        self.bucket.holder.object_arn(key, &self.bucket.region())
+    }
+
+    /// Says what else may be behind a refusal.
+    fn or_else(&self, mut hint: String) -> String {
+        if self.bucket.holder.is_access_point() {
+            hint.push_str("; the policies of the access point and of its bucket must allow it too");
         }
+        if !self.bucket.request_payer {
+            hint.push_str("; if it is a requester-pays bucket, add --request-payer");
+        }
+        hint
+    }
+
+    /// Returns what reading keys that match a pattern needs.
+    pub(super) fn reading(&self, keys: &str) -> Permission {
+        Permission { action: "s3:GetObject", resource: self.arn_of(keys), prefix: None }
     }
 
     fn payer(&self) -> Option<RequestPayer> {
@@ -83,7 +95,7 @@ impl S3Source {
     pub(super) async fn page(&self, prefix: &str, delimiter: bool, token: Option<String>, judge: &Judge) -> Result<Page> {
         for _ in 0..=MOVES_MAX {
             judge.request();
-            let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.name).prefix(prefix);
+            let request = self.bucket.client().list_objects_v2().bucket(&self.bucket.holder.name).prefix(prefix);
             let request = request.set_delimiter(delimiter.then(|| "/".to_owned())).set_continuation_token(token.clone());
             // Keys may hold characters that XML cannot carry; one such key must not make a bucket unreadable.
             match request.encoding_type(EncodingType::Url).set_request_payer(self.payer()).send().await {
@@ -101,10 +113,10 @@ impl S3Source {
 
     /// Asks for an object's bytes, all or from `range`; only for the object that was listed.
     async fn get(&self, object: &Object, range: Option<Range<u64>>) -> Result<GetObjectOutput> {
-        let key = object.uri.strip_prefix("s3://").and_then(|uri| uri.split_once('/')).map_or("", |(_, key)| key);
+        let key = object.uri.strip_prefix(&self.uri_of("")).unwrap_or_default();
         for _ in 0..=MOVES_MAX {
             let asked = range.as_ref().map(|range| format!("bytes={}-{}", range.start, range.end - 1));
-            let request = self.bucket.client().get_object().bucket(&self.bucket.name).key(key).set_range(asked);
+            let request = self.bucket.client().get_object().bucket(&self.bucket.holder.name).key(key).set_range(asked);
             let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\"")));
             match request.set_request_payer(self.payer()).send().await {
                 Ok(answer) if object.etag.is_some() && answer.e_tag().is_some_and(|etag| strong(etag) != object.etag.as_deref()) => {
@@ -125,6 +137,34 @@ impl S3Source {
         Err(Error::failed("S3 names one region after another for this bucket").at(&*object.uri))
     }
 
+    /// Asks what stands at a key.
+    ///
+    /// # Errors
+    /// [`ReadFault::Missing`]; an access error; S3 cannot be reached.
+    pub(super) async fn head(&self, key: &str) -> Result<Found> {
+        let uri = self.uri_of(key);
+        for _ in 0..=MOVES_MAX {
+            let request = self.bucket.client().head_object().bucket(&self.bucket.holder.name).key(key);
+            match request.set_request_payer(self.payer()).send().await {
+                Ok(answer) => {
+                    return Ok(Found {
+                        key: key.to_owned(),
+                        size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+                        etag: answer.e_tag.as_deref().and_then(strong).map(Arc::from),
+                        modified: answer.last_modified.map(|at| at.secs()),
+                    });
+                }
+                Err(fault) => {
+                    let fault = Fault::of(fault);
+                    if !self.follow(&fault).await {
+                        return Err(self.explain_head(fault, uri, key));
+                    }
+                }
+            }
+        }
+        Err(Error::failed("S3 names one region after another for this bucket").at(uri))
+    }
+
     /// Moves to the bucket's region if that is what S3 asks for; returns whether to ask again.
     async fn follow(&self, fault: &Fault) -> bool {
         if !fault.is_elsewhere() {
@@ -132,7 +172,7 @@ impl S3Source {
         }
         let region = match &fault.region {
             Some(region) => Some(region.clone()),
-            None => match self.bucket.client().head_bucket().bucket(&self.bucket.name).send().await {
+            None => match self.bucket.client().head_bucket().bucket(&self.bucket.holder.name).send().await {
                 Ok(answer) => answer.bucket_region,
                 Err(fault) => Fault::of(fault).region,
             },
@@ -149,11 +189,28 @@ impl S3Source {
             "AccessDenied" | "AllAccessDisabled" | "403" => {
                 let hint = format!(
                     "allow s3:ListBucket on {} (condition s3:prefix \"{prefix}*\"); `flowproof iam-policy` prints the whole policy",
-                    self.arn_of("")
+                    self.arn()
                 );
-                Error::access("access denied to list").at(uri).caused_by(fault).with_hint(hint)
+                Error::access("access denied to list").at(uri).caused_by(fault).with_hint(self.or_else(hint))
             }
             _ => fault.into_error("cannot list", uri),
+        }
+    }
+
+    /// An answer to HEAD has no body, so all that S3 says is the status.
+    fn explain_head(&self, fault: Fault, uri: String, key: &str) -> Error {
+        match fault.status {
+            404 if fault.code == "NoSuchBucket" => Error::failed("no such bucket").at(uri),
+            404 => ReadFault::Missing.error(&uri),
+            403 if !matches!(&*fault.code, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken" | "ExpiredToken") => {
+                let hint = format!(
+                    "allow s3:GetObject on {}; without s3:ListBucket on {} a missing object looks like this too",
+                    self.arn_of(key),
+                    self.arn()
+                );
+                Error::access("access denied to read").at(uri).caused_by(fault).with_hint(self.or_else(hint))
+            }
+            _ => fault.into_error("cannot read", uri),
         }
     }
 
@@ -166,7 +223,7 @@ impl S3Source {
             (_, "AccessDenied" | "AllAccessDisabled" | "403") => {
                 let hint =
                     format!("allow s3:GetObject on {} (and kms:Decrypt on its key if it is encrypted with SSE-KMS)", self.arn_of(key));
-                Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(hint)
+                Error::access("access denied to read").at(&*object.uri).caused_by(fault).with_hint(self.or_else(hint))
             }
             (_, "InvalidObjectState") => {
                 let hint = "the object is archived (Glacier): restore it first";
@@ -239,11 +296,7 @@ impl Source for S3Source {
 
     fn permissions(&self) -> Vec<Permission> {
         let prefix = (!self.prefix.is_empty()).then(|| format!("{}*", self.prefix));
-        let objects = self.arn_of(&format!("{}*", self.prefix));
-        vec![
-            Permission { action: "s3:ListBucket", resource: self.arn_of(""), prefix },
-            Permission { action: "s3:GetObject", resource: objects, prefix: None },
-        ]
+        vec![Permission { action: "s3:ListBucket", resource: self.arn(), prefix }, self.reading(&format!("{}*", self.prefix))]
     }
 }
 
@@ -391,3 +444,120 @@ impl std::fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::aws::S3Options;
+    use super::*;
+    use aws_config::{BehaviorVersion, Region, SdkConfig};
+    use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+    use aws_sdk_s3::primitives::SdkBody;
+    use aws_smithy_runtime_api::client::http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+    use std::sync::Mutex;
+
+    /// A request: method, URL, signature, and whether its sender pays.
+    type Seen = (String, String, String, bool);
+
+    /// Stands for the network: answers each request, and keeps it.
+    #[derive(Debug, Clone, Default)]
+    struct Network {
+        seen: Arc<Mutex<Vec<Seen>>>,
+        denies: bool,
+    }
+
+    impl HttpConnector for Network {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let header = |name: &str| request.headers().get(name).unwrap_or_default().to_owned();
+            let (method, url) = (request.method().to_owned(), request.uri().to_owned());
+            let payer = header("x-amz-request-payer") == "requester";
+            self.seen.lock().unwrap().push((method.clone(), url.clone(), header("authorization"), payer));
+            let object = "<Contents><Key>a/x.log</Key><Size>1</Size><ETag>&quot;e&quot;</ETag></Contents>";
+            let list = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{object}</ListBucketResult>");
+            let (status, body) = match &*method {
+                _ if self.denies => (403, "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>".to_owned()),
+                "HEAD" => (200, String::new()),
+                _ if url.contains("list-type=2") => (200, list),
+                _ => (200, "x".to_owned()),
+            };
+            let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("etag", "\"e\"");
+            HttpConnectorFuture::ready(Ok(response))
+        }
+    }
+
+    impl HttpClient for Network {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl Network {
+        fn open(&self, arg: &str, options: S3Options) -> S3Source {
+            let keys = Credentials::new("AKIAFLOWPROOFTEST000", "not-a-secret", None, None, "test");
+            let config = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::from_static("us-east-1"))
+                .credentials_provider(SharedCredentialsProvider::new(keys))
+                .http_client(SharedHttpClient::new(self.clone()))
+                .build();
+            S3Source::open(arg, place::in_s3(arg).unwrap(), &Connection::of(config, options)).unwrap()
+        }
+
+        /// Lists, looks and reads; returns the requests.
+        async fn requests(&self, arg: &str, options: S3Options) -> Vec<Seen> {
+            let source = self.open(arg, options);
+            let mut objects = source.list(&Prune::default());
+            let object = objects.next().await.unwrap().unwrap();
+            assert_eq!(&*object.uri, source.uri_of("a/x.log"));
+            source.head("a/x.log").await.unwrap();
+            let body: Vec<_> = source.read(&object).await.unwrap().collect().await;
+            assert_eq!(body.len(), 1);
+            std::mem::take(&mut *self.seen.lock().unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn access_points_are_asked_in_their_own_region_by_their_own_host() {
+        let network = Network::default();
+        for (arg, region, host) in [
+            ("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", "eu-west-1", "s3-accesspoint.eu-west-1.amazonaws.com"),
+            ("arn:aws:s3:us-east-1:123456789012:accesspoint:my-ap/a/", "us-east-1", "s3-accesspoint.us-east-1.amazonaws.com"),
+            ("arn:aws-cn:s3:cn-north-1:123456789012:accesspoint/my-ap/a/", "cn-north-1", "s3-accesspoint.cn-north-1.amazonaws.com.cn"),
+        ] {
+            let requests = network.requests(arg, S3Options { request_payer: true, ..S3Options::default() }).await;
+            let methods: Vec<_> = requests.iter().map(|(method, ..)| method.as_str()).collect();
+            assert_eq!(methods, ["GET", "HEAD", "GET"], "{requests:?}");
+            for (_, url, signature, payer) in &requests {
+                assert!(url.starts_with(&format!("https://my-ap-123456789012.{host}/")), "{url}");
+                assert!(signature.contains(&format!("/{region}/s3/aws4_request")), "{signature}");
+                assert!(payer);
+            }
+            assert!(requests[2].1.ends_with("/a/x.log?x-id=GetObject"), "{}", requests[2].1);
+        }
+        let minio = S3Options { endpoint_url: Some("http://s3.example:9000".into()), ..S3Options::default() };
+        let requests = network.requests("arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", minio.clone()).await;
+        assert!(requests.iter().all(|(_, url, _, payer)| url.starts_with("http://my-ap-123456789012.s3.example:9000/") && !payer));
+        // A bucket beside it is named in the path, as before.
+        let requests = network.requests("s3://my-ap-abc123-s3alias/a/", minio).await;
+        assert!(requests.iter().all(|(_, url, ..)| url.starts_with("http://s3.example:9000/my-ap-abc123-s3alias")), "{requests:?}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_every_policy_that_may_be_behind_it() {
+        let network = Network { denies: true, ..Network::default() };
+        let source = network.open("arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", S3Options::default());
+        let fault = source.list(&Prune::default()).next().await.unwrap().unwrap_err();
+        let hint = fault.hint().unwrap();
+        assert!(hint.contains("s3:ListBucket on arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap "), "{hint}");
+        assert!(hint.contains("its bucket must allow it too") && hint.contains("add --request-payer"), "{hint}");
+        let fault = source.head("a/x.log").await.unwrap_err();
+        assert!(fault.hint().unwrap().contains("s3:GetObject on arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/object/a/x.log"));
+        let paying = network.open("s3://org-flow-logs/a/", S3Options { request_payer: true, ..S3Options::default() });
+        let fault = paying.list(&Prune::default()).next().await.unwrap().unwrap_err();
+        assert!(!fault.hint().unwrap().contains("--request-payer"), "{fault:?}");
+    }
+}

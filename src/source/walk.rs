@@ -77,7 +77,8 @@ struct Walk {
 struct Search {
     layouts: Vec<(String, Place)>,
     beside: Vec<String>,
-    hidden: Vec<String>,
+    /// Folders of something else, with the reason.
+    foreign: Vec<(String, &'static str)>,
     /// Folders that the bounds left unseen.
     unseen: Vec<String>,
     /// Folders with more names than a page, of which the rest was left unseen.
@@ -95,7 +96,7 @@ impl Search {
             match looked.place.enter(last_part(folder)) {
                 Ok(below) if below.level == Level::Outside => next.push((folder.clone(), below)),
                 Ok(below) => self.layouts.push((folder.clone(), below)),
-                Err(_) => self.hidden.push(folder.clone()),
+                Err(reason) => self.foreign.push((folder.clone(), reason)),
             }
         }
         next
@@ -123,9 +124,8 @@ struct Task {
 }
 
 impl Task {
-    /// Days are listed whole: their hours are few, and the file stamps tell the same.
     fn new(prefix: String, place: Place) -> Task {
-        let whole = place.level >= Level::Hours || place.level == Level::Outside;
+        let whole = place.level.is_listed_whole();
         Task { prefix, place, whole, token: None }
     }
 }
@@ -246,10 +246,10 @@ impl Walk {
     /// Counts what the search came upon outside `AWSLogs/`.
     fn leave_out(&self, search: &Search) {
         for key in &search.beside {
-            self.judge.foreign(&self.source.uri_of(key), "beside AWSLogs/, not in it");
+            self.judge.foreign(&self.source.uri_of(key), "beside the folders of flow logs, not in them");
         }
-        for folder in &search.hidden {
-            self.judge.foreign_folder(&self.source.uri_of(folder), "hidden folder");
+        for (folder, reason) in &search.foreign {
+            self.judge.foreign_folder(&self.source.uri_of(folder), reason);
         }
         for folder in &search.unseen {
             self.judge.foreign_folder(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
