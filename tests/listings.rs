@@ -125,8 +125,9 @@ impl Estate {
     /// Puts an inventory of the rows into a bucket, in two data files; returns its URI.
     fn inventory(&self, format: &str) -> String {
         let (first, second) = self.rows.split_at(self.rows.len() / 2);
-        let (name, schema, write): (_, _, fn(&[Row]) -> Vec<u8>) =
-            if format == "CSV" { ("csv.gz", CSV, csv) } else { ("parquet", "message s3.inventory { … }", parquet) };
+        let is_csv = format == "CSV";
+        let (name, schema) = if is_csv { ("csv.gz", CSV) } else { ("parquet", "message s3.inventory { … }") };
+        let write = |rows: &[Row]| if is_csv { csv(rows) } else { parquet(rows) };
         let data =
             [first, second].iter().enumerate().map(|(at, rows)| (format!("{FOLDER}/data/{at}.{name}"), write(rows))).collect::<Vec<_>>();
         self.store(&manifest(format, schema, &data), data)

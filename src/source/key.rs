@@ -2,8 +2,8 @@
 //!
 //! Rests on the AWS page "Amazon S3 bucket for flow logs, log file path" (VPC user guide): plain, Hive-compatible and hourly
 //! folders, and file names `{account}_vpcflowlogs_{region}_{flow log id}_{YYYYMMDD}T{HHmm}Z_{hash}.log.gz`. A local path that
-//! mirrors a bucket is read the same way. Security Lake's folders are of its user guide ("Retrieving Amazon S3 objects, source
-//! version identification"). This says nothing about what is inside an object: format and fields are found there.
+//! mirrors a bucket is read the same way. Security Lake's folders are as its users report them (wazuh issue 17373); its user guide
+//! names the partitions `region`, `accountId`, `eventDay`. This says nothing about what is inside an object: format and fields are found there.
 
 use crate::time::{DAY, HOUR, TimeRange, UnixSeconds, ValidPeriod};
 use chrono::{Datelike, Months, NaiveDate};
@@ -392,7 +392,7 @@ fn is_flow_log_id(text: &str) -> bool {
 
 /// Folder of Security Lake's own sources.
 pub(super) const LAKE_ROOT: &str = "aws";
-/// Security Lake's folder of flow logs (Security Lake user guide, "Source version identification").
+/// Security Lake's folder of flow logs.
 pub(super) const LAKE_SOURCE: &str = "VPC_FLOW";
 /// Folders of its other sources, beside that one.
 const OTHER_LAKE_SOURCES: [&str; 7] = ["CLOUD_TRAIL_MGMT", "EKS_AUDIT", "LAMBDA_EXECUTION", "ROUTE53", "S3_DATA", "SH_FINDINGS", "WAF"];
