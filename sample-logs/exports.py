@@ -387,7 +387,7 @@ Case(
 
 # --- Security Lake ----------------------------------------------------------------------------------------------------------------
 
-LAKE_1, LAKE_2, LAKE_DNS = lake_key(1, number=1), lake_key(2, number=2), lake_key(2, of="ROUTE53", number=3)
+LAKE_1, LAKE_2, LAKE_DNS = lake_key(1, number=1), lake_key(2, number=2), "copied/dns.gz.parquet"
 OUTSIDE = "203.0.113.66"
 THROUGH_NAT = [  # a node's call through the gateway, as the gateway's interface logs the side towards the node
     back(NAT, 443, "10.0.3.4", 51001, 3, 11, 1650, "10:42:00", "10:42:01", pkt_dstaddr=LOGIN),

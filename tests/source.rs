@@ -260,16 +260,34 @@ async fn foreign_keys_are_skipped_and_counted() {
         at.put(&format!("AWSLogs/{ACCOUNT}/CloudTrail/us-east-1/2026/03/01/{ACCOUNT}_CloudTrail_x.json.gz"), b"foreign");
         at.put(&format!("AWSLogs/{ACCOUNT}/elasticloadbalancing/us-east-1/2026/03/01/x.log.gz"), b"foreign");
         at.put("AWSLogs/aws-logs-write-test", b"foreign");
-        at.put("beside.log", b"foreign");
         let (found, counts) = at.list("", &Prune::default()).await.unwrap();
         assert_eq!(found, std::slice::from_ref(&log));
-        assert_eq!((counts.foreign, counts.foreign_prefixes), (10, 2), "{counts:?}");
+        assert_eq!((counts.foreign, counts.foreign_prefixes, counts.beside), (9, 2, 0), "{counts:?}");
         assert_eq!(counts.foreign_examples.len(), source::EXAMPLES_MAX);
         // An object that the user names is read, whatever its name.
         let (found, counts) = at.list(&format!("{day}/{uuid}.csv"), &Prune::default()).await.unwrap();
         assert_eq!((found.len(), counts.foreign), (1, 0));
     })
     .await;
+}
+
+/// A bucket is not walked whole for what may lie beside `AWSLogs/`, and says so; a folder on disk is.
+#[tokio::test]
+async fn what_lies_beside_a_layout_is_read_on_disk_and_counted_in_s3() {
+    let keys = [plain(ACCOUNT, "us-east-1", "20260301T1000Z"), "beside.log".to_owned(), "export/task/stream/000000.gz".to_owned()];
+    let folder = tempfile::tempdir().unwrap();
+    for key in &keys {
+        let path = folder.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"x").unwrap();
+    }
+    let (server, options) = s3().await;
+    keys.iter().for_each(|key| server.put(BUCKET, key, &b"x"[..]));
+    for (place, read, beside) in [(folder.path().to_str().unwrap().to_owned(), 3, 0), (format!("s3://{BUCKET}/"), 1, 2)] {
+        let sources = source::open(&[place], &options).await.unwrap();
+        let (objects, counts) = source::list_all(&sources, &Prune::default()).await.unwrap();
+        assert_eq!((objects.len(), counts.beside), (read, beside), "{counts:?}");
+    }
 }
 
 #[tokio::test]
@@ -765,7 +783,6 @@ async fn security_lake_is_pruned_by_region_and_account_but_not_by_its_event_day(
                 }
             }
         }
-        at.put("lake/ext/MY_SOURCE/1.0/x.parquet", b"x");
         for level in ["", "lake", "lake/aws/"] {
             let (found, counts) = at.list(level, &Prune::default()).await.unwrap();
             assert_eq!(found.len(), 16, "{level}: {found:?}");

@@ -42,6 +42,9 @@ impl<'a> Cell<'a> {
 pub trait Cells {
     /// Returns the cell at a position of the layout.
     fn cell(&self, at: usize) -> Cell<'_>;
+
+    /// Hands on names and values beside the columns of the layout.
+    fn beside(&self, _take: &mut dyn FnMut(&str, &str)) {}
 }
 
 /// First instant that no record can carry: 2100-01-01. Microseconds and garbage lie beyond.
@@ -293,6 +296,11 @@ fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &im
             present = true;
         }
     }
+    cells.beside(&mut |name, value| {
+        extra.keys().append_value(name);
+        extra.values().append_value(value);
+        present = true;
+    });
     // Keys and values were appended in step, so closing the entry cannot fail.
     let _ = extra.append(present);
 }

@@ -83,12 +83,12 @@ const MAPPED: [FieldId; 27] = [
     id::TRAFFIC_PATH,
 ];
 
-/// Name under which what no field takes of `unmapped` stands in `extra`.
-const REST: &str = "unmapped";
+/// Names and values of one row.
+pub type Pairs = Vec<(String, String)>;
 
 /// Returns whether columns are those of OCSF.
 pub fn is_ocsf(names: &[&str]) -> bool {
-    ["src_endpoint", "dst_endpoint", "connection_info"].iter().all(|name| names.contains(name))
+    ["class_uid", "metadata"].iter().all(|name| names.contains(name))
 }
 
 /// Returns whether a root column is needed.
@@ -99,7 +99,7 @@ pub fn reads(name: &str) -> bool {
 /// Returns the columns that records are mapped back to.
 pub fn layout() -> Layout {
     let fields = MAPPED.iter().chain(&UNMAPPED).map(|field| Column::Known(*field));
-    Layout { columns: fields.chain([Column::Unknown(REST.into())]).collect(), separator: Separator::Spaces }
+    Layout { columns: fields.collect(), separator: Separator::Spaces }
 }
 
 /// The records of a batch, in the columns of [`layout`].
@@ -107,6 +107,8 @@ pub fn layout() -> Layout {
 pub struct Mapped {
     /// One entry for each column.
     pub columns: Vec<Values>,
+    /// For each row, what `unmapped` holds and no field takes.
+    pub rest: Vec<Pairs>,
     class: Values,
 }
 
@@ -124,7 +126,7 @@ impl Mapped {
 pub fn map(batch: &RecordBatch) -> Result<Mapped, ArrowError> {
     let source = Source { batch };
     let ends = Ends::new(&source)?;
-    let rest = source.unmapped()?;
+    let mut rest = source.unmapped()?;
     let column = |field: FieldId| -> Result<Values, ArrowError> {
         Ok(match field {
             id::VERSION => source.get(&["metadata", "product", "version"], field)?,
@@ -159,14 +161,10 @@ pub fn map(batch: &RecordBatch) -> Result<Mapped, ArrowError> {
             })?,
         })
     };
-    let mut columns = MAPPED.iter().chain(&UNMAPPED).map(|field| column(*field)).collect::<Result<Vec<_>, _>>()?;
+    let columns = MAPPED.iter().chain(&UNMAPPED).map(|field| column(*field)).collect::<Result<Vec<_>, _>>()?;
     let is_taken = |key: &str| FieldId::by_any_name(key).is_some_and(|field| UNMAPPED.contains(&field));
-    columns.push(source.texts(|row| {
-        let left: Vec<String> =
-            rest.get(row)?.iter().filter(|(key, _)| !is_taken(key)).map(|(key, value)| format!("{key}={value}")).collect();
-        (!left.is_empty()).then(|| left.join(" "))
-    })?);
-    Ok(Mapped { columns, class: source.get(&["class_uid"], id::VERSION)? })
+    rest.iter_mut().for_each(|pairs| pairs.retain(|(key, _)| !is_taken(key)));
+    Ok(Mapped { columns, rest, class: source.get(&["class_uid"], id::VERSION)? })
 }
 
 /// What decides which end is the interface's.
@@ -289,7 +287,7 @@ impl Source<'_> {
     }
 
     /// Returns the names and values of `unmapped` in each row: a map, or a structure.
-    fn unmapped(&self) -> Result<Vec<Vec<(String, String)>>, ArrowError> {
+    fn unmapped(&self) -> Result<Vec<Pairs>, ArrowError> {
         let rows = self.batch.num_rows();
         let Some(array) = self.batch.column_by_name("unmapped") else { return Ok(vec![Vec::new(); rows]) };
         if let Some(maps) = array.as_map_opt() {
@@ -311,6 +309,6 @@ impl Source<'_> {
             return Ok((0..rows).map(row).collect());
         }
         let texts = Values::new(array, None)?;
-        Ok((0..rows).map(|row| texts.text(row).map(|text| (REST.to_owned(), text)).into_iter().collect()).collect())
+        Ok((0..rows).map(|row| texts.text(row).map(|text| ("unmapped".to_owned(), text)).into_iter().collect()).collect())
     }
 }

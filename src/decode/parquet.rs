@@ -187,7 +187,7 @@ impl ParquetDecoder {
         if self.is_ocsf {
             let mapped = ocsf::map(batch).map_err(unreadable)?;
             let class = |row| mapped.other_class(row);
-            self.take(&mapped.columns, batch.num_rows(), class);
+            self.take(&mapped.columns, &mapped.rest, batch.num_rows(), class);
         } else {
             let field = |at: usize| match self.layout.columns.get(at) {
                 Some(Column::Known(field)) => Some(*field),
@@ -195,15 +195,15 @@ impl ParquetDecoder {
             };
             let columns = batch.columns().iter().enumerate().map(|(at, array)| Values::new(array, field(at)));
             let columns = columns.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-            self.take(&columns, batch.num_rows(), |_| None);
+            self.take(&columns, &[], batch.num_rows(), |_| None);
         }
         Ok(())
     }
 
-    fn take(&mut self, columns: &[Values], rows: usize, other_class: impl Fn(usize) -> Option<i64>) {
+    fn take(&mut self, columns: &[Values], rest: &[ocsf::Pairs], rows: usize, other_class: impl Fn(usize) -> Option<i64>) {
         for row in 0..rows {
             self.tally.lines += 1;
-            let cells = Row { columns, row };
+            let cells = Row { columns, row, rest: rest.get(row).map_or(&[], Vec::as_slice) };
             let taken: Result<(), Fault> = match other_class(row) {
                 Some(class) => Err((Reason::NotARecord, format!("OCSF class {class}"))),
                 None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
@@ -233,11 +233,16 @@ impl ParquetDecoder {
 struct Row<'a> {
     columns: &'a [Values],
     row: usize,
+    rest: &'a [(String, String)],
 }
 
 impl Cells for Row<'_> {
     #[inline]
     fn cell(&self, at: usize) -> Cell<'_> {
         self.columns.get(at).map_or(Cell::Null, |values| values.cell(self.row))
+    }
+
+    fn beside(&self, take: &mut dyn FnMut(&str, &str)) {
+        self.rest.iter().for_each(|(name, value)| take(name, value));
     }
 }

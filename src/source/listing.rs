@@ -80,6 +80,8 @@ pub struct ListCounts {
     pub foreign_prefixes: u64,
     /// What the limits left out.
     pub pruned: PrunedBy,
+    /// Of both, those that nobody looked into because flow logs lie beside them.
+    pub beside: u64,
     /// Some foreign keys and folders with the reason, sorted; at most [`EXAMPLES_MAX`].
     pub foreign_examples: Vec<(String, String)>,
     /// Some folders and objects that the limits left out, sorted; at most [`EXAMPLES_MAX`].
@@ -97,6 +99,7 @@ impl ListCounts {
         self.superseded += other.superseded;
         self.foreign += other.foreign;
         self.foreign_prefixes += other.foreign_prefixes;
+        self.beside += other.beside;
         self.pruned.account.add(&other.pruned.account);
         self.pruned.region.add(&other.pruned.region);
         self.pruned.time.add(&other.pruned.time);
@@ -205,6 +208,18 @@ impl Judge {
         });
     }
 
+    /// Counts an object that may be a log, but that lies beside AWS's folders.
+    pub(super) fn beside(&self, uri: &str) {
+        self.foreign(uri, "beside the folders of flow logs, not in them");
+        self.with(|counts| counts.beside += 1);
+    }
+
+    /// Counts a folder beside AWS's folders that was not searched, or not to its end.
+    pub(super) fn folder_beside(&self, uri: &str, reason: &str) {
+        self.foreign_folder(uri, reason);
+        self.with(|counts| counts.beside += 1);
+    }
+
     /// Counts an object that is something else.
     pub(super) fn foreign(&self, uri: &str, reason: &str) {
         self.with(|counts| {
@@ -218,7 +233,7 @@ impl Judge {
         let key = match recognised {
             Recognised::Log(key) => key,
             Recognised::Loose if strict => {
-                self.foreign(uri, "beside the folders of flow logs, not in them");
+                self.beside(uri);
                 return None;
             }
             Recognised::Loose => LogKey::default(),

@@ -3,7 +3,7 @@
 //! A folder tree that mirrors a bucket is recognised and pruned as in S3. Where no layout is recognised, every file below a
 //! folder that the user named may be a log. This is not for pipes: a file must stay as it is while it is read.
 
-use super::key::{LAKE_ROOT, LAKE_SOURCE, Level, Place, Prune};
+use super::key::{Place, Prune};
 use super::listing::{Judge, Listing};
 use super::{Bytestream, Object, ReadFault, Source};
 use crate::error::{Error, Result};
@@ -168,8 +168,6 @@ struct Walk {
 struct Folder {
     path: String,
     place: Place,
-    /// A folder above holds `AWSLogs/`: files that follow no layout are strangers here.
-    strict: bool,
     depth: usize,
 }
 
@@ -196,7 +194,7 @@ impl Walk {
         let metadata = std::fs::metadata(&start.path).map_err(|fault| unreadable(&start.path, fault))?;
         if metadata.is_dir() {
             let place = Place::of(&start.path);
-            self.folders.push(Folder { path: start.path, place, strict: false, depth: 0 });
+            self.folders.push(Folder { path: start.path, place, depth: 0 });
         } else if metadata.is_file() {
             let (folder, name) = start.path.rsplit_once('/').unwrap_or(("", &start.path));
             let recognised = Place::of(folder).object(name);
@@ -230,13 +228,8 @@ impl Walk {
                 Err(fault) => return Err(unreadable(&path, fault)),
             }
         }
-        let outside = folder.place.level == Level::Outside;
-        let has_layout = |name: &str| folder.place.enter(name).is_ok_and(|place| place.level != Level::Outside);
-        // Security Lake's custom sources lie one folder further away from its flow logs.
-        let is_lake = |name: &str, path: &str| name == LAKE_ROOT && Path::new(path).join(LAKE_SOURCE).is_dir();
-        let strict = folder.strict || outside && below.iter().any(|(name, path)| has_layout(name) || is_lake(name, path));
         for (name, path, metadata) in files {
-            let key = self.judge.object(folder.place.object(&name), &path, metadata.len(), strict);
+            let key = self.judge.object(folder.place.object(&name), &path, metadata.len(), false);
             self.ready.extend(key.map(|key| object(&path, key, &metadata)));
         }
         // The last in is the first out: reversed, the walk goes in sorted order.
@@ -245,7 +238,7 @@ impl Walk {
             if folder.depth >= DEPTH_MAX {
                 return Err(Error::failed(format!("more than {DEPTH_MAX} folders deep")).at(path));
             }
-            let next = Folder { path, place, strict, depth: folder.depth + 1 };
+            let next = Folder { path, place, depth: folder.depth + 1 };
             if Path::new(&next.path).is_symlink() { self.links.push_front(next) } else { self.folders.push(next) }
         }
         Ok(())

@@ -278,6 +278,14 @@ pub async fn list_all(sources: &[Arc<dyn Source>], prune: &Prune) -> Result<(Vec
         }
         counts.add(seen);
     }
+    if counts.beside > 0 {
+        let is_beside = |(_, reason): &&(String, String)| reason.contains("beside") || reason.contains("searched");
+        let such_as = counts.foreign_examples.iter().find(is_beside).map_or_else(String::new, |(uri, _)| format!(", such as {uri}"));
+        counts.notes.push(format!(
+            "{} objects or folders beside AWS's folders were not read{such_as}: a bucket that holds AWSLogs/ is not walked whole; name them as LOGS too if they are flow logs",
+            counts.beside
+        ));
+    }
     all.sort_by(|(_, a), (_, b)| a.uri.cmp(&b.uri));
     let mut taken: HashSet<Arc<str>> = HashSet::with_capacity(all.len());
     let listed = all.len();

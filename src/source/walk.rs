@@ -246,16 +246,16 @@ impl Walk {
     /// Counts what the search came upon outside `AWSLogs/`.
     fn leave_out(&self, search: &Search) {
         for key in &search.beside {
-            self.judge.foreign(&self.source.uri_of(key), "beside the folders of flow logs, not in them");
+            self.judge.beside(&self.source.uri_of(key));
         }
         for (folder, reason) in &search.foreign {
             self.judge.foreign_folder(&self.source.uri_of(folder), reason);
         }
         for folder in &search.unseen {
-            self.judge.foreign_folder(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
+            self.judge.folder_beside(&self.source.uri_of(folder), "not searched for AWSLogs/: name it to read it");
         }
         for folder in &search.half_seen {
-            self.judge.foreign_folder(&self.source.uri_of(folder), "only its first names were searched for AWSLogs/");
+            self.judge.folder_beside(&self.source.uri_of(folder), "only its first names were searched for AWSLogs/");
         }
     }
 
