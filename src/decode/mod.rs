@@ -7,6 +7,7 @@
 pub mod columns;
 pub mod decompress;
 pub mod object;
+pub mod page_guard;
 pub mod parquet;
 pub mod reject;
 pub mod text;
