@@ -2,8 +2,8 @@
 //!
 //! The crate (59.3) reserves what a file claims: a vector for the row groups of a footer, the children of a group, the values
 //! of a dictionary, the bytes of a page. A claim of 2^31 either ends the process (a refused allocation does not unwind) or
-//! fills its memory; a schema nested deeply enough overflows the stack; a negative offset panics. So three checks go first:
-//! [`footer`] on the footer's bytes, [`PageGuard::new`] on what was read from them, [`PageGuard::check`] on the column chunks of
+//! fills its memory; a schema nested deeply enough overflows the stack; a negative offset panics. So four checks go first:
+//! [`tail`] and [`footer`] on the footer's bytes, [`PageGuard::new`] on what was read from them, [`PageGuard::check`] on the column chunks of
 //! a row group.
 //! Structures are those of `parquet.thrift` in Thrift's compact protocol (apache/parquet-format, apache/thrift).
 
@@ -37,6 +37,23 @@ const DEFLATE_RATIO_MAX: u64 = 1_032;
 /// LZ4 expands at most 255 times.
 const LZ4_RATIO_MAX: u64 = 255;
 
+/// Checks the last eight bytes of a file of `size` bytes: the length of the footer, and the magic.
+///
+/// # Errors
+/// If the footer is claimed to be longer than the file, which the crate subtracts without asking, or than any footer.
+pub fn tail(last: &[u8], size: u64) -> Result<(), String> {
+    let [a, b, c, d, magic @ ..] = last else { return Err("the file is too short for a footer".to_owned()) };
+    if magic != b"PAR1" {
+        return Err("the file does not end with the magic of an unencrypted Parquet file: it is cut, or something else".to_owned());
+    }
+    let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+    // The magic stands at both ends.
+    if length > size.saturating_sub(12) || length > FOOTER_BYTES_MAX as u64 {
+        return Err(format!("a footer of {length} bytes is claimed in a file of {size}"));
+    }
+    Ok(())
+}
+
 /// Checks the bytes of a footer, without its last eight.
 ///
 /// # Errors
@@ -44,9 +61,6 @@ const LZ4_RATIO_MAX: u64 = 255;
 pub fn footer(bytes: &[u8]) -> Result<(), String> {
     const SCHEMA: i16 = 2;
     const CHILDREN: i16 = 5;
-    if bytes.len() > FOOTER_BYTES_MAX {
-        return Err(format!("the footer has {} bytes, more than {} MiB", bytes.len(), FOOTER_BYTES_MAX >> 20));
-    }
     let mut children: Vec<i64> = Vec::new();
     let mut reader = Compact { bytes, at: 0 };
     reader
@@ -148,6 +162,9 @@ fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)
         let uncompressed = u64::try_from(header.uncompressed).ok().filter(|size| *size <= PAGE_BYTES_MAX).ok_or_else(claims)?;
         let body = at.checked_add(compressed).and_then(|end| bytes.get(at..end)).ok_or_else(claims)?;
         at += compressed;
+        if header.crc.is_some_and(|crc| crc as u32 != checksum(body)) {
+            return Err((place, "the checksum does not fit".to_owned()));
+        }
         if header.values < 0 || header.is_dictionary() && header.values as u64 > uncompressed {
             return Err((place, format!("{} values are claimed in {uncompressed} bytes", header.values)));
         }
@@ -160,6 +177,13 @@ fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)
         if header.is_dictionary() { dictionaries += size } else { largest = largest.max(size) }
     }
     Ok(dictionaries + largest)
+}
+
+/// The checksum of a page (parquet.thrift, `PageHeader.crc`); the crate looks at it only with a feature that is off.
+fn checksum(body: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(body);
+    crc.sum()
 }
 
 /// Returns what a page's body decompresses to. Snappy, zstd and raw LZ4 are given a buffer of the claimed size; the crate's gzip
@@ -203,6 +227,8 @@ struct Header {
     uncompressed: i64,
     compressed: i64,
     values: i64,
+    /// CRC-32 of the stored bytes, where the writer gave one.
+    crc: Option<i64>,
     /// Bytes of levels that stand uncompressed before the values of a version 2 page.
     levels: i64,
     /// Whether a version 2 page says that it is not compressed.
@@ -222,6 +248,7 @@ impl Header {
                 [1] => header.kind = number,
                 [2] => header.uncompressed = number,
                 [3] => header.compressed = number,
+                [4] => header.crc = Some(number),
                 [DATA | DICTIONARY | DATA_V2, 1] => header.values = number,
                 [DATA_V2, 5 | 6] => header.levels = header.levels.saturating_add(if number < 0 { i64::MIN } else { number }),
                 [DATA_V2, 7] => header.is_plain = number == 0,
@@ -419,6 +446,15 @@ mod tests {
     }
 
     #[test]
+    fn a_footer_longer_than_the_file_is_refused() {
+        let of = |length: u32| [&length.to_le_bytes()[..], b"PAR1"].concat();
+        tail(&of(88), 100).unwrap();
+        assert_eq!(tail(&of(89), 100).unwrap_err(), "a footer of 89 bytes is claimed in a file of 100");
+        assert!(tail(&of(FOOTER_BYTES_MAX as u32 + 1), 1 << 40).is_err() && tail(&of(0)[1..], 100).is_err());
+        assert!(tail(b"\0\0\0\0PARE", 100).unwrap_err().contains("magic"));
+    }
+
+    #[test]
     fn a_chunk_outside_the_file_is_named() {
         let file = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0, 10);
         let (found, ranges) = read(&file);
@@ -431,8 +467,12 @@ mod tests {
         [&[step << 4 | kind], bytes].concat()
     }
 
-    fn number(mut value: u64) -> Vec<u8> {
-        value <<= 1;
+    fn number(value: u64) -> Vec<u8> {
+        zigzag(value as i64)
+    }
+
+    fn zigzag(value: i64) -> Vec<u8> {
+        let mut value = (value << 1 ^ value >> 63) as u64;
         let mut out = Vec::new();
         while value >= 0x80 {
             out.push(value as u8 | 0x80);
@@ -486,6 +526,18 @@ mod tests {
         let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         bomb.write_all(&vec![0; 65 << 20]).unwrap();
         assert!(claims(&page(8, 1, false, &bomb.finish().unwrap()), gzip).1.contains("more than 64 MiB"));
+    }
+
+    #[test]
+    fn checksums_are_compared_where_there_are_any() {
+        let with = |crc: u32| {
+            let signed = i64::from(crc as i32);
+            let sizes = [5, 4].map(|size| field(1, 5, &number(size))).concat();
+            let crc = field(1, 5, &zigzag(signed));
+            [field(1, 5, &number(0)), sizes, crc, vec![0], b"body".to_vec()].concat()
+        };
+        assert_eq!(pages_of(&with(checksum(b"body")), Compression::SNAPPY), Ok(5));
+        assert_eq!(pages_of(&with(checksum(b"body") ^ 1), Compression::SNAPPY), Err((0, "the checksum does not fit".to_owned())));
     }
 
     #[test]
