@@ -10,6 +10,8 @@ mod cli;
 mod generator;
 /// The generator against itself.
 mod generator_self;
+/// Hostile input: reported with its place, the rest complete, memory within the budget.
+mod hostile;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.
