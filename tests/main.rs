@@ -10,6 +10,8 @@ mod cli;
 mod generator;
 /// The generator against itself.
 mod generator_self;
+/// Hostile input: reported with its place, the rest complete, memory within the budget.
+mod hostile;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::config::{File, parse_size};
 use crate::decode::Validation;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, printable};
 use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
@@ -259,6 +259,10 @@ async fn list(given: Given, options: &S3Options, prune: &Prune) -> Result<(Arc<[
     }
     counts.notes.iter().for_each(|note| tracing::warn!("{note}"));
     tracing::info!("listed {} objects, {} stored bytes, {} requests", counts.objects, counts.bytes, counts.requests);
+    if counts.foreign > 0 {
+        let examples: Vec<_> = counts.foreign_examples.iter().map(|(uri, reason)| format!("{uri} ({reason})")).collect();
+        tracing::info!("passed over {} objects that are no flow logs: {}", counts.foreign, printable(&examples.join(", ")));
+    }
     Ok((objects.into_iter().map(|(source, object)| Input { source, object }).collect(), counts))
 }
 

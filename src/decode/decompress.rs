@@ -154,23 +154,35 @@ struct Frames {
 impl Frames {
     /// Text handed on at once.
     const OUT: usize = 128 << 10;
+    /// Text of one step, give or take [`Frames::OUT`]: four stored bytes can stand for a block of 128 KiB.
+    const STEP: usize = 1 << 20;
+    /// Greatest window, as a power of two: the decoder holds it for each object. Compression levels up to 21 need no more;
+    /// the library's own limit is 27.
+    const WINDOW_LOG_MAX: u32 = 26;
 
     fn new() -> std::io::Result<Frames> {
-        Ok(Frames { decoder: zstd::stream::raw::Decoder::new()?, out: vec![0; Self::OUT], open: false })
+        let mut decoder = zstd::stream::raw::Decoder::new()?;
+        decoder.set_parameter(zstd::stream::raw::DParameter::WindowLogMax(Self::WINDOW_LOG_MAX))?;
+        Ok(Frames { decoder, out: vec![0; Self::OUT], open: false })
     }
 
-    fn write(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> std::io::Result<()> {
+    /// Returns how many of the stored bytes were taken; the text of those was handed on.
+    fn write(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> std::io::Result<usize> {
         let mut input = InBuffer::around(stored);
+        let mut handed_on = 0;
         loop {
             let mut output = OutBuffer::around(&mut self.out[..]);
             self.open = self.decoder.run(&mut input, &mut output)? != 0;
             let full = output.pos() == Self::OUT;
             text(output.as_slice());
+            handed_on += output.pos();
             if !self.open {
                 self.decoder.reinit()?;
             }
-            if input.pos() == stored.len() && !(full && self.open) {
-                return Ok(());
+            // Once all is taken, what is left inside the decoder is less than a block.
+            let drained = input.pos() == stored.len() && !(full && self.open);
+            if drained || handed_on >= Self::STEP && input.pos() < stored.len() {
+                return Ok(input.pos());
             }
         }
     }
@@ -211,15 +223,14 @@ impl Inflater {
     /// If the stored bytes are damaged; text before the damage was handed on.
     pub fn step(&mut self, stored: &[u8], mut text: impl FnMut(&[u8])) -> std::io::Result<usize> {
         let slice = &stored[..stored.len().min(SLICE)];
-        let outcome = match &mut self.decoder {
+        match &mut self.decoder {
             Decoder::Plain => {
                 text(slice);
-                return Ok(slice.len());
+                Ok(slice.len())
             }
-            Decoder::Gzip(decoder) => drain(decoder.write_all(slice), decoder.get_mut(), &mut text),
+            Decoder::Gzip(decoder) => drain(decoder.write_all(slice), decoder.get_mut(), &mut text).map(|()| slice.len()),
             Decoder::Zstd(frames) => frames.write(slice, &mut text),
-        };
-        outcome.map(|()| slice.len())
+        }
     }
 
     /// Takes the end of the stored bytes.
@@ -301,6 +312,21 @@ mod tests {
         for at in 1..stored.len() {
             assert!(stream(Encoding::Zstd, &stored[..at]).1.is_err(), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_step_hands_on_little_whatever_the_stored_bytes_stand_for() {
+        let block = zstd::encode_all(&vec![b'a'; 32 << 20][..], 1).unwrap();
+        let (stored, mut inflater) = (block.repeat(4), Inflater::new(Encoding::Zstd).unwrap());
+        let (mut rest, mut all) = (&stored[..], 0);
+        while !rest.is_empty() {
+            let mut step = 0;
+            let taken = inflater.step(rest, |text| step += text.len()).unwrap();
+            assert!(step <= Frames::STEP + 2 * Frames::OUT, "{step}");
+            (rest, all) = (&rest[taken..], all + step);
+        }
+        inflater.end(|text| all += text.len()).unwrap();
+        assert_eq!(all, 128 << 20);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod headerless;
 pub mod json;
 pub mod object;
 pub mod ocsf;
+pub mod page_guard;
 pub mod parquet;
 pub mod records;
 pub mod reject;

@@ -2,7 +2,8 @@
 //!
 //! Recognised by content: this file knows how a document is built (pages, wrappers, concatenated documents), and hands each
 //! element to `snapshot` or `kubernetes`, which know what it means. Untrusted: files are bounded in size, also after
-//! inflating, and in depth (serde_json stops at 128 levels); a malformed one is an error with line and column.
+//! inflating, in depth (serde_json stops at 128 levels), and in what of them stands in memory as JSON at once; gzip is inflated
+//! as it is read. A malformed one is an error with line and column.
 
 use crate::error::{Error, Result};
 use crate::inventory::snapshot::{self, Sighting};
@@ -12,10 +13,20 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 /// Largest inventory file, after inflating: a listing of about a million interfaces.
 const FILE_BYTES_MAX: u64 = 2 << 30;
+
+/// Longest string of a file that is inflated as it is read.
+const STRING_BYTES_MAX: usize = 16 << 20;
+
+/// Most values (numbers, strings, keys, lists) kept of one element of a listing, or of one document beside its listings. The
+/// largest honest ones, lists of pods without kinds, have some hundred thousand; a value takes about 70 bytes.
+const VALUES_MAX: usize = 1_500_000;
+
+/// Most resources, pages and wrapped documents of a file: more than the largest honest ones have. Twelve bytes can make one.
+const SIGHTINGS_MAX: usize = 1_500_000;
 
 /// What one document says of itself and of the world.
 #[derive(Debug, Default)]
@@ -37,21 +48,48 @@ pub(super) struct Contents {
     pub(super) recognised: bool,
 }
 
+impl Contents {
+    fn check<E: serde::de::Error>(&self) -> Result<(), E> {
+        match self.plain.len() + self.wrapped.len() <= SIGHTINGS_MAX {
+            true => Ok(()),
+            false => Err(E::custom(format!("more than {SIGHTINGS_MAX} resources"))),
+        }
+    }
+}
+
 /// Reads a file.
 ///
 /// # Errors
 /// The file is too large, not valid gzip, or not JSON; with file, line and column.
 pub(super) fn read(file: &File) -> Result<Contents> {
-    let bytes = inflated(file)?;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf".as_slice()).unwrap_or(&bytes);
-    let mut contents = Contents::default();
-    // A README or a CSV beside the JSON is no damaged inventory file, only none.
-    if !matches!(text.trim_ascii_start().first(), Some(b'{' | b'[')) {
-        return Ok(contents);
+    if file.bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut text = std::io::BufReader::new(Inflated::new(&file.bytes));
+        let first = text.fill_buf().map_err(|error| not_gzip(file, error))?;
+        let mark = if first.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        let is_json = begins_as_json(&first[mark..]);
+        text.consume(mark);
+        return if is_json { documents(file, serde_json::Deserializer::from_reader(text)) } else { Ok(Contents::default()) };
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    while deserializer.end().is_err() {
-        Node { out: &mut contents }.deserialize(&mut deserializer).map_err(|error| malformed(file, &error))?;
+    if file.bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(Error::failed(too_large()).at(file.path.clone()));
+    }
+    let text = file.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&file.bytes);
+    if begins_as_json(text) { documents(file, serde_json::Deserializer::from_slice(text)) } else { Ok(Contents::default()) }
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A README or a CSV beside the JSON is no damaged inventory file, only none.
+fn begins_as_json(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+fn documents<'de, R: serde_json::de::Read<'de>>(file: &File, mut deserializer: serde_json::Deserializer<R>) -> Result<Contents> {
+    let mut contents = Contents::default();
+    while let Err(error) = deserializer.end() {
+        // What cannot be read on is no end of a document.
+        let read = if error.is_io() { Err(error) } else { Node { out: &mut contents }.deserialize(&mut deserializer) };
+        read.map_err(|error| if error.is_io() { not_gzip(file, error.into()) } else { malformed(file, &error) })?;
     }
     Ok(contents)
 }
@@ -64,18 +102,128 @@ fn malformed(file: &File, error: &serde_json::Error) -> Error {
         .with_hint("collect the file again, or move it out of the inventory folder")
 }
 
-fn inflated(file: &File) -> Result<Cow<'_, [u8]>> {
-    let too_large = || Error::failed(format!("inventory file is larger than {} GiB", FILE_BYTES_MAX >> 30)).at(file.path.clone());
-    if !file.bytes.starts_with(&[0x1f, 0x8b]) {
-        return if file.bytes.len() as u64 > FILE_BYTES_MAX { Err(too_large()) } else { Ok(Cow::Borrowed(&file.bytes)) };
+fn not_gzip(file: &File, error: std::io::Error) -> Error {
+    Error::failed("malformed inventory file: it cannot be inflated").at(file.path.clone()).caused_by(error)
+}
+
+fn too_large() -> String {
+    format!("the file has more than {} GiB of text, which no inventory file has", FILE_BYTES_MAX >> 30)
+}
+
+/// Text of a gzip file, inflated as it is read: neither all of it nor a string without end stands in memory.
+struct Inflated<'a> {
+    text: flate2::read::MultiGzDecoder<&'a [u8]>,
+    bytes: u64,
+    /// Bytes of the string that is being read, and whether a backslash precedes the next.
+    string: Option<usize>,
+    escaped: bool,
+}
+
+impl<'a> Inflated<'a> {
+    fn new(stored: &'a [u8]) -> Inflated<'a> {
+        Inflated { text: flate2::read::MultiGzDecoder::new(stored), bytes: 0, string: None, escaped: false }
     }
-    let mut text = Vec::new();
-    let reader = flate2::read::MultiGzDecoder::new(&file.bytes[..]);
-    reader
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut text)
-        .map_err(|error| Error::failed("malformed inventory file: not valid gzip").at(file.path.clone()).caused_by(error))?;
-    if text.len() as u64 > FILE_BYTES_MAX { Err(too_large()) } else { Ok(Cow::Owned(text)) }
+
+    fn follow(&mut self, byte: u8) {
+        self.string = match (self.string, byte) {
+            (None, b'"') => Some(0),
+            (Some(_), b'"') if !self.escaped => None,
+            (length, _) => length.map(|length| length + 1),
+        };
+        self.escaped = self.string.is_some() && byte == b'\\' && !self.escaped;
+    }
+}
+
+impl Read for Inflated<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.text.read(out)?;
+        self.bytes += count as u64;
+        for byte in &out[..count] {
+            self.follow(*byte);
+        }
+        if self.bytes > FILE_BYTES_MAX {
+            return Err(std::io::Error::other(too_large()));
+        }
+        if self.string.is_some_and(|length| length > STRING_BYTES_MAX) {
+            return Err(std::io::Error::other(format!("a string is longer than {} MiB", STRING_BYTES_MAX >> 20)));
+        }
+        Ok(count)
+    }
+}
+
+/// A value of which only so much is kept.
+struct Bounded<'a> {
+    left: &'a mut usize,
+}
+
+impl Bounded<'_> {
+    fn take<E: serde::de::Error>(&mut self, text_bytes: usize) -> Result<(), E> {
+        let left = self.left.checked_sub(1 + text_bytes / 64);
+        *self.left = left.ok_or_else(|| E::custom(format!("a resource of more than {VALUES_MAX} values")))?;
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Bounded<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Visits of the scalars of a [`Value`].
+macro_rules! bounded_scalars {
+    ($($visit:ident: $type:ty;)*) => {
+        $(fn $visit<E: serde::de::Error>(mut self, value: $type) -> Result<Value, E> {
+            self.take(0)?;
+            Ok(Value::from(value))
+        })*
+    };
+}
+
+impl<'de> Visitor<'de> for Bounded<'_> {
+    type Value = Value;
+
+    bounded_scalars! {
+        visit_bool: bool;
+        visit_i64: i64;
+        visit_u64: u64;
+        visit_f64: f64;
+    }
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("inventory JSON")
+    }
+
+    fn visit_unit<E: serde::de::Error>(mut self) -> Result<Value, E> {
+        self.take(0)?;
+        Ok(Value::Null)
+    }
+
+    fn visit_str<E: serde::de::Error>(mut self, text: &str) -> Result<Value, E> {
+        self.take(text.len())?;
+        Ok(Value::from(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Value, A::Error> {
+        self.take(0)?;
+        let mut list = Vec::new();
+        while let Some(element) = elements.next_element_seed(Bounded { left: self.left })? {
+            list.push(element);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
+        self.take(0)?;
+        let mut object = Map::new();
+        while let Some(key) = map.next_key::<String>()? {
+            self.take(key.len())?;
+            object.insert(key, map.next_value_seed(Bounded { left: self.left })?);
+        }
+        Ok(Value::Object(object))
+    }
 }
 
 /// A document, a page of an array of pages, or the data of a wrapper.
@@ -131,13 +279,14 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut inner = Contents::default();
         let mut rest = Map::new();
         let mut untyped = Vec::new();
+        let mut left = VALUES_MAX;
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if key == "data" {
                 map.next_value_seed(Node { out: &mut inner })?;
             } else if let Some(listing) = snapshot::listing(&key) {
-                map.next_value_seed(Listing { listing, out: &mut inner, untyped: &mut untyped })?;
+                map.next_value_seed(Listing { listing, out: &mut inner, untyped: &mut untyped, left: &mut left })?;
             } else {
-                rest.insert(key.into_owned(), map.next_value()?);
+                rest.insert(key.into_owned(), map.next_value_seed(Bounded { left: &mut left })?);
             }
         }
         let rest = Value::Object(rest);
@@ -145,12 +294,19 @@ impl<'de> Visitor<'de> for Node<'_> {
         inner.recognised |= snapshot::object(&rest, &mut inner.plain);
         self.out.recognised |= inner.recognised;
         self.out.wrapped.append(&mut inner.wrapped);
-        if is_wrapper(&rest) {
+        if is_wrapper(&rest) && !inner.plain.is_empty() {
             self.out.wrapped.push(Document { wrapper: rest, sightings: inner.plain });
         } else {
-            self.out.plain.append(&mut inner.plain);
+            // An empty page says no more than the empty page before it.
+            let repeated = match (self.out.plain.last(), &*inner.plain) {
+                (Some(Sighting::Listed(last)), [Sighting::Listed(key)]) => last == key,
+                _ => false,
+            };
+            if !repeated {
+                self.out.plain.append(&mut inner.plain);
+            }
         }
-        Ok(())
+        self.out.check()
     }
 }
 
@@ -179,6 +335,8 @@ struct Listing<'a> {
     listing: &'static snapshot::Listing,
     out: &'a mut Contents,
     untyped: &'a mut Vec<Value>,
+    /// What may still be kept of the document.
+    left: &'a mut usize,
 }
 
 impl<'de> DeserializeSeed<'de> for Listing<'_> {
@@ -196,14 +354,17 @@ impl<'de> Visitor<'de> for Listing<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         self.out.recognised = true;
         self.out.plain.push(Sighting::Listed(self.listing.key));
-        while let Some(element) = elements.next_element::<Value>()? {
+        loop {
+            let mut left = *self.left;
+            let Some(element) = elements.next_element_seed(Bounded { left: &mut left })? else { return Ok(()) };
             if self.listing.key == "items" && element.get("kind").is_none() {
                 self.untyped.push(element);
+                *self.left = left;
             } else {
                 (self.listing.read)(&element, &mut self.out.plain);
             }
+            self.out.check()?;
         }
-        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {

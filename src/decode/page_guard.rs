@@ -1,0 +1,557 @@
+//! What a Parquet file claims of itself, checked before the `parquet` crate acts on it.
+//!
+//! The crate (59.3) reserves what a file claims: a vector for the row groups of a footer, the children of a group, the values
+//! of a dictionary, the bytes of a page. A claim of 2^31 either ends the process (a refused allocation does not unwind) or
+//! fills its memory; a schema nested deeply enough overflows the stack; a negative offset panics. So four checks go first:
+//! [`tail`] and [`footer`] on the footer's bytes, [`PageGuard::new`] on what was read from them, [`PageGuard::check`] on the column chunks of
+//! a row group.
+//! Structures are those of `parquet.thrift` in Thrift's compact protocol (apache/parquet-format, apache/thrift).
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parquet::basic::Compression;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use std::io::Write;
+use std::ops::Range;
+
+/// Largest footer read; AWS's are a few kilobytes, and one of a thousand row groups with 29 columns is about 4 MB. Read, it
+/// takes about ten times as much.
+pub const FOOTER_BYTES_MAX: usize = 8 << 20;
+/// Groups within groups; OCSF nests three deep.
+const SCHEMA_DEPTH_MAX: usize = 32;
+/// Structures within structures in a footer or page header; those of the format nest seven deep.
+const THRIFT_DEPTH_MAX: usize = 24;
+/// Rows that one stored byte may stand for. Flow records need about a byte each even where most columns repeat; run-length
+/// encoding can claim 2^31 rows in ten bytes.
+const ROWS_PER_BYTE_MAX: u64 = 1_000;
+/// Rows that need no bytes to be believed.
+const ROWS_FREE: u64 = 1 << 20;
+/// Largest page, decompressed. Writers aim at 1 MiB.
+const PAGE_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of the dictionaries and the largest pages of a row group: what its columns hold at once.
+const PAGES_BYTES_MAX: u64 = 96 << 20;
+/// Stored bytes of the column chunks of a row group.
+const CHUNKS_BYTES_MAX: u64 = 192 << 20;
+/// Deflate expands at most 1,032 times (RFC 1951: 258 bytes from two bits).
+const DEFLATE_RATIO_MAX: u64 = 1_032;
+/// LZ4 expands at most 255 times.
+const LZ4_RATIO_MAX: u64 = 255;
+
+/// Checks the last eight bytes of a file of `size` bytes: the length of the footer, and the magic.
+///
+/// # Errors
+/// If the footer is claimed to be longer than the file, which the crate subtracts without asking, or than any footer.
+pub fn tail(last: &[u8], size: u64) -> Result<(), String> {
+    let [a, b, c, d, magic @ ..] = last else { return Err("the file is too short for a footer".to_owned()) };
+    if magic != b"PAR1" {
+        return Err("the file does not end with the magic of an unencrypted Parquet file: it is cut, or something else".to_owned());
+    }
+    let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+    // The magic stands at both ends.
+    if length > size.saturating_sub(12) || length > FOOTER_BYTES_MAX as u64 {
+        return Err(format!("a footer of {length} bytes is claimed in a file of {size}"));
+    }
+    Ok(())
+}
+
+/// Checks the bytes of a footer, without its last eight.
+///
+/// # Errors
+/// What is claimed and cannot be.
+pub fn footer(bytes: &[u8]) -> Result<(), String> {
+    const SCHEMA: i16 = 2;
+    const CHILDREN: i16 = 5;
+    let mut children: Vec<i64> = Vec::new();
+    let mut reader = Compact { bytes, at: 0 };
+    reader
+        .structure(&mut Vec::new(), &mut |path, claim| match (path, claim) {
+            ([SCHEMA], Claim::Structure) => children.push(0),
+            ([SCHEMA, CHILDREN], Claim::Number(count)) => {
+                if let Some(last) = children.last_mut() {
+                    *last = count;
+                }
+            }
+            _ => {}
+        })
+        .map_err(|fault| format!("the footer is damaged at its byte {}: {fault}", reader.at))?;
+    // Preorder: each entry is followed by its children.
+    let mut open: Vec<i64> = Vec::new();
+    for count in &children {
+        if *count < 0 || *count > children.len() as i64 {
+            return Err(format!("the schema has {} elements, and one claims {count} children", children.len()));
+        }
+        while open.last() == Some(&0) {
+            open.pop();
+        }
+        if let Some(left) = open.last_mut() {
+            *left -= 1;
+        }
+        open.push(*count);
+        if open.len() > SCHEMA_DEPTH_MAX {
+            return Err(format!("the schema is nested more than {SCHEMA_DEPTH_MAX} deep"));
+        }
+    }
+    Ok(())
+}
+
+/// The column chunks of a file, whose pages are to be checked.
+#[derive(Debug)]
+pub struct PageGuard {
+    /// How each chunk is compressed, by where it lies.
+    chunks: HashMap<(u64, u64), Compression>,
+}
+
+impl PageGuard {
+    /// Checks what was read from the footer of a file of `size` bytes.
+    ///
+    /// # Errors
+    /// What is claimed and cannot be.
+    pub fn new(metadata: &ParquetMetaData, size: u64) -> Result<PageGuard, String> {
+        let mut chunks = HashMap::new();
+        let mut rows: u64 = 0;
+        for (at, group) in metadata.row_groups().iter().enumerate() {
+            let claimed = u64::try_from(group.num_rows()).map_err(|_| format!("row group {at} claims {} rows", group.num_rows()))?;
+            rows = rows.saturating_add(claimed);
+            for (column, chunk) in group.columns().iter().enumerate() {
+                let range = range(chunk).filter(|range| range.end <= size);
+                let range = range.ok_or_else(|| format!("column {column} of row group {at} lies outside the file"))?;
+                chunks.insert((range.start, range.end), chunk.compression());
+            }
+        }
+        if rows > size.saturating_mul(ROWS_PER_BYTE_MAX).saturating_add(ROWS_FREE) {
+            return Err(format!("the footer claims {rows} rows in {size} bytes"));
+        }
+        Ok(PageGuard { chunks })
+    }
+
+    /// Checks the column chunks of a row group as they were read, before they are decoded: `data` are the bytes of `ranges`.
+    ///
+    /// # Errors
+    /// What a page claims and cannot be, with its place in the file.
+    pub fn check(&self, ranges: &[Range<u64>], data: &[Bytes]) -> Result<(), String> {
+        let (mut stored, mut held) = (0, 0);
+        for (range, bytes) in ranges.iter().zip(data) {
+            let compression = self.chunks.get(&(range.start, range.end));
+            let compression = compression.ok_or_else(|| format!("no column chunk lies at byte {}", range.start))?;
+            stored += bytes.len() as u64;
+            held += pages_of(bytes, *compression).map_err(|(at, fault)| format!("page at byte {}: {fault}", range.start + at))?;
+        }
+        if stored > CHUNKS_BYTES_MAX || held > PAGES_BYTES_MAX {
+            return Err(format!("a row group of {stored} stored bytes with pages of {held} bytes is larger than memory allows"));
+        }
+        Ok(())
+    }
+}
+
+/// Where a column chunk lies, if it lies anywhere: the crate's own `byte_range` panics on negative numbers.
+fn range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    let start = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;
+    let end = start.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?;
+    Some(start..end)
+}
+
+/// Returns the bytes that reading a column chunk holds at once: its dictionaries and its largest page.
+fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)> {
+    let (mut dictionaries, mut largest) = (0, 0);
+    let mut at = 0;
+    while at < bytes.len() {
+        let place = at as u64;
+        let header = Header::read(bytes, &mut at).map_err(|fault| (place, format!("damaged header: {fault}")))?;
+        let claims = || (place, format!("{} bytes stored and {} decompressed are claimed", header.compressed, header.uncompressed));
+        let compressed = usize::try_from(header.compressed).map_err(|_| claims())?;
+        let uncompressed = u64::try_from(header.uncompressed).ok().filter(|size| *size <= PAGE_BYTES_MAX).ok_or_else(claims)?;
+        let body = at.checked_add(compressed).and_then(|end| bytes.get(at..end)).ok_or_else(claims)?;
+        at += compressed;
+        if header.crc.is_some_and(|crc| crc as u32 != checksum(body)) {
+            return Err((place, "the checksum does not fit".to_owned()));
+        }
+        if header.values < 0 || header.is_dictionary() && header.values as u64 > uncompressed {
+            return Err((place, format!("{} values are claimed in {uncompressed} bytes", header.values)));
+        }
+        let levels = usize::try_from(header.levels).ok().filter(|levels| *levels <= compressed).ok_or_else(claims)?;
+        let size = if header.is_plain {
+            compressed as u64
+        } else {
+            levels as u64 + decompressed(&body[levels..], uncompressed, compression, place)?
+        };
+        if header.is_dictionary() { dictionaries += size } else { largest = largest.max(size) }
+    }
+    Ok(dictionaries + largest)
+}
+
+/// The checksum of a page (parquet.thrift, `PageHeader.crc`); the crate looks at it only with a feature that is off.
+fn checksum(body: &[u8]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(body);
+    crc.sum()
+}
+
+/// Returns what a page's body decompresses to. Snappy, zstd and raw LZ4 are given a buffer of the claimed size; the crate's gzip
+/// and framed LZ4 write as much as there is.
+fn decompressed(body: &[u8], claimed: u64, compression: Compression, place: u64) -> Result<u64, (u64, String)> {
+    let most = |ratio: u64| (body.len() as u64).saturating_mul(ratio);
+    let too_large = || (place, format!("decompresses to more than {} MiB", PAGE_BYTES_MAX >> 20));
+    match compression {
+        Compression::UNCOMPRESSED => Ok(body.len() as u64),
+        Compression::GZIP(_) if most(DEFLATE_RATIO_MAX) > PAGE_BYTES_MAX => {
+            let mut inflater = flate2::write::MultiGzDecoder::new(Counter(0));
+            match inflater.write_all(body) {
+                Err(fault) if fault.kind() == std::io::ErrorKind::OutOfMemory => Err(too_large()),
+                // Other damage is the crate's to report, with the rows before it.
+                _ => Ok(inflater.get_ref().0),
+            }
+        }
+        Compression::LZ4 if most(LZ4_RATIO_MAX) > PAGE_BYTES_MAX => Err(too_large()),
+        _ => Ok(claimed),
+    }
+}
+
+/// Counts bytes up to the limit.
+struct Counter(u64);
+
+impl Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        if self.0 > PAGE_BYTES_MAX { Err(std::io::ErrorKind::OutOfMemory.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a page header says.
+#[derive(Default)]
+struct Header {
+    kind: i64,
+    uncompressed: i64,
+    compressed: i64,
+    values: i64,
+    /// CRC-32 of the stored bytes, where the writer gave one.
+    crc: Option<i64>,
+    /// Bytes of levels that stand uncompressed before the values of a version 2 page.
+    levels: i64,
+    /// Whether a version 2 page says that it is not compressed.
+    is_plain: bool,
+}
+
+impl Header {
+    fn read(bytes: &[u8], at: &mut usize) -> Result<Header, &'static str> {
+        const DATA: i16 = 5;
+        const DICTIONARY: i16 = 7;
+        const DATA_V2: i16 = 8;
+        let mut header = Header { compressed: -1, uncompressed: -1, ..Header::default() };
+        let mut reader = Compact { bytes, at: *at };
+        reader.structure(&mut Vec::new(), &mut |path, claim| {
+            let Claim::Number(number) = claim else { return };
+            match path {
+                [1] => header.kind = number,
+                [2] => header.uncompressed = number,
+                [3] => header.compressed = number,
+                [4] => header.crc = Some(number),
+                [DATA | DICTIONARY | DATA_V2, 1] => header.values = number,
+                [DATA_V2, 5 | 6] => header.levels = header.levels.saturating_add(if number < 0 { i64::MIN } else { number }),
+                [DATA_V2, 7] => header.is_plain = number == 0,
+                _ => {}
+            }
+        })?;
+        *at = reader.at;
+        Ok(header)
+    }
+
+    fn is_dictionary(&self) -> bool {
+        self.kind == 2
+    }
+}
+
+/// What a walk over a structure comes by.
+enum Claim {
+    /// An element of a list of structures begins.
+    Structure,
+    /// A number, or a truth value as 0 or 1.
+    Number(i64),
+}
+
+type Seen<'a> = &'a mut dyn FnMut(&[i16], Claim);
+
+/// A walk over Thrift's compact protocol that allocates nothing by what it reads.
+struct Compact<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Compact<'_> {
+    fn byte(&mut self) -> Result<u8, &'static str> {
+        let byte = *self.bytes.get(self.at).ok_or("it ends early")?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    fn skip(&mut self, count: u64) -> Result<(), &'static str> {
+        let left = self.bytes.len() - self.at;
+        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or("a value is longer than what is left")?;
+        self.at += count;
+        Ok(())
+    }
+
+    fn varint(&mut self) -> Result<u64, &'static str> {
+        let mut value = 0;
+        for shift in (0..70).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err("a number has more than ten bytes")
+    }
+
+    fn zigzag(&mut self) -> Result<i64, &'static str> {
+        let value = self.varint()?;
+        Ok((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    fn structure(&mut self, path: &mut Vec<i16>, seen: Seen<'_>) -> Result<(), &'static str> {
+        if path.len() > THRIFT_DEPTH_MAX {
+            return Err("structures are nested too deeply");
+        }
+        let mut field: i16 = 0;
+        loop {
+            let head = self.byte()?;
+            let kind = head & 0x0f;
+            if kind == 0 {
+                return Ok(());
+            }
+            field = match head >> 4 {
+                0 => i16::try_from(self.zigzag()?).map_err(|_| "a field has no number")?,
+                delta => field.checked_add(i16::from(delta)).ok_or("a field has no number")?,
+            };
+            path.push(field);
+            match kind {
+                // In a field, the type is the value.
+                1 | 2 => seen(path, Claim::Number(i64::from(kind == 1))),
+                _ => self.value(kind, path, seen)?,
+            }
+            path.pop();
+        }
+    }
+
+    fn value(&mut self, kind: u8, path: &mut Vec<i16>, seen: Seen<'_>) -> Result<(), &'static str> {
+        match kind {
+            1..=3 => self.skip(1),
+            4..=6 => {
+                let number = self.zigzag()?;
+                seen(path, Claim::Number(number));
+                Ok(())
+            }
+            7 => self.skip(8),
+            8 => {
+                let length = self.varint()?;
+                self.skip(length)
+            }
+            9 | 10 => {
+                let head = self.byte()?;
+                let count = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+                // Each element takes a byte at least, so a true count cannot exceed what is left.
+                if count > (self.bytes.len() - self.at) as u64 {
+                    return Err("a list claims more elements than there are bytes");
+                }
+                (0..count).try_for_each(|_| self.element(head & 0x0f, path, seen))
+            }
+            11 => {
+                let count = self.varint()?;
+                if count > (self.bytes.len() - self.at) as u64 {
+                    return Err("a map claims more entries than there are bytes");
+                }
+                let kinds = if count == 0 { 0 } else { self.byte()? };
+                for _ in 0..count {
+                    self.element(kinds >> 4, path, seen)?;
+                    self.element(kinds & 0x0f, path, seen)?;
+                }
+                Ok(())
+            }
+            12 => self.structure(path, seen),
+            13 => self.skip(16),
+            _ => Err("a value has no known type"),
+        }
+    }
+
+    /// Reads an element of a list or map; lists within lists count as depth.
+    fn element(&mut self, kind: u8, path: &mut Vec<i16>, seen: Seen<'_>) -> Result<(), &'static str> {
+        if kind == 12 {
+            seen(path, Claim::Structure);
+            return self.structure(path, seen);
+        }
+        if matches!(kind, 9..=11) {
+            if path.len() > THRIFT_DEPTH_MAX {
+                return Err("lists are nested too deeply");
+            }
+            path.push(0);
+            let outcome = self.value(kind, path, seen);
+            path.pop();
+            return outcome;
+        }
+        self.value(kind, path, seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::metadata::ParquetMetaDataReader;
+    use parquet::file::properties::{WriterProperties, WriterVersion};
+    use std::sync::Arc;
+
+    fn file(compression: Compression, version: WriterVersion, rows: usize) -> Bytes {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|row| row * 7_919)));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter((0..rows).map(|row| (row % 5 > 0).then(|| format!("eni-{}", row % 9)))));
+        let batch = RecordBatch::try_from_iter([("bytes", numbers), ("interface_id", texts)]).unwrap();
+        let properties = WriterProperties::builder().set_compression(compression).set_writer_version(version).build();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap().into()
+    }
+
+    fn thrift(file: &[u8]) -> &[u8] {
+        let end = file.len() - 8;
+        let length = u32::from_le_bytes(file[end..end + 4].try_into().unwrap()) as usize;
+        &file[end - length..end]
+    }
+
+    fn read(file: &Bytes) -> (ParquetMetaData, Vec<Range<u64>>) {
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(file).unwrap();
+        let ranges = metadata.row_groups().iter().flat_map(|group| group.columns()).map(|chunk| range(chunk).unwrap()).collect();
+        (metadata, ranges)
+    }
+
+    fn cut(file: &Bytes, ranges: &[Range<u64>]) -> Vec<Bytes> {
+        ranges.iter().map(|range| file.slice(range.start as usize..range.end as usize)).collect()
+    }
+
+    #[test]
+    fn honest_files_pass() {
+        for compression in
+            [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::GZIP(Default::default()), Compression::ZSTD(Default::default())]
+        {
+            for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+                let file = file(compression, version, 50_000);
+                footer(thrift(&file)).unwrap();
+                let (found, ranges) = read(&file);
+                let guard = PageGuard::new(&found, file.len() as u64).unwrap();
+                guard.check(&ranges, &cut(&file, &ranges)).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_footer_longer_than_the_file_is_refused() {
+        let of = |length: u32| [&length.to_le_bytes()[..], b"PAR1"].concat();
+        tail(&of(88), 100).unwrap();
+        assert_eq!(tail(&of(89), 100).unwrap_err(), "a footer of 89 bytes is claimed in a file of 100");
+        assert!(tail(&of(FOOTER_BYTES_MAX as u32 + 1), 1 << 40).is_err() && tail(&of(0)[1..], 100).is_err());
+        assert!(tail(b"\0\0\0\0PARE", 100).unwrap_err().contains("magic"));
+    }
+
+    #[test]
+    fn a_chunk_outside_the_file_is_named() {
+        let file = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0, 10);
+        let (found, ranges) = read(&file);
+        let fault = PageGuard::new(&found, ranges[1].end - 1).unwrap_err();
+        assert_eq!(fault, "column 1 of row group 0 lies outside the file");
+    }
+
+    /// A field of a structure: the step from the last number, its type, its bytes.
+    fn field(step: u8, kind: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[step << 4 | kind], bytes].concat()
+    }
+
+    fn number(value: u64) -> Vec<u8> {
+        zigzag(value as i64)
+    }
+
+    fn zigzag(value: i64) -> Vec<u8> {
+        let mut value = (value << 1 ^ value >> 63) as u64;
+        let mut out = Vec::new();
+        while value >= 0x80 {
+            out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push(value as u8);
+        out
+    }
+
+    #[test]
+    fn lists_of_more_elements_than_bytes_are_refused() {
+        // Field 4 (row groups): a list of 2^31 - 1 structures.
+        let bytes = field(4, 9, &[0xfc, 0xff, 0xff, 0xff, 0xff, 0x07]);
+        assert!(footer(&bytes).unwrap_err().contains("more elements than there are bytes"));
+    }
+
+    #[test]
+    fn schemas_nested_too_deeply_or_with_children_that_are_not_there_are_refused() {
+        let element = |children: u64| [field(5, 5, &number(children)), vec![0]].concat();
+        let schema = |elements: Vec<Vec<u8>>| {
+            let count = number(elements.len() as u64 / 2);
+            let head = if elements.len() < 15 { vec![(elements.len() as u8) << 4 | 12] } else { [vec![0xfc], count].concat() };
+            [field(2, 9, &head), elements.concat(), vec![0]].concat()
+        };
+        footer(&schema(vec![element(2), element(0), element(0)])).unwrap();
+        assert!(footer(&schema(vec![element(2_000_000_000), element(0)])).unwrap_err().contains("children"));
+        assert!(footer(&schema(vec![element(1); 1_000])).unwrap_err().contains("nested more than 32 deep"));
+        // Wide is not deep.
+        let wide = [vec![element(999)], vec![element(0); 999]].concat();
+        footer(&schema(wide)).unwrap();
+    }
+
+    fn page(uncompressed: u64, values: u64, dictionary: bool, body: &[u8]) -> Vec<u8> {
+        let kind = field(1, 5, &number(if dictionary { 2 } else { 0 }));
+        let sizes = [field(1, 5, &number(uncompressed)), field(1, 5, &number(body.len() as u64))].concat();
+        let inner = [field(1, 5, &number(values)), vec![0]].concat();
+        let inner = field(if dictionary { 4 } else { 2 }, 12, &inner);
+        [kind, sizes, inner, vec![0], body.to_vec()].concat()
+    }
+
+    #[test]
+    fn pages_that_claim_more_than_memory_are_refused() {
+        let (ok, gzip) = (page(100, 10, false, b"body"), Compression::GZIP(Default::default()));
+        assert_eq!(pages_of(&ok, Compression::SNAPPY), Ok(100));
+        let claims = |bytes: &[u8], compression| pages_of(bytes, compression).unwrap_err();
+        let after = claims(&[ok.clone(), page(i32::MAX as u64, 1, false, b"x")].concat(), Compression::SNAPPY);
+        assert_eq!(after, (ok.len() as u64, "1 bytes stored and 2147483647 decompressed are claimed".to_owned()));
+        assert!(claims(&page(8, 1_000_000, true, b"x"), Compression::SNAPPY).1.contains("1000000 values are claimed in 8 bytes"));
+        assert!(claims(&ok[..ok.len() - 1], Compression::SNAPPY).1.contains("are claimed"));
+        // A gzip page says little and holds much.
+        let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        bomb.write_all(&vec![0; 65 << 20]).unwrap();
+        assert!(claims(&page(8, 1, false, &bomb.finish().unwrap()), gzip).1.contains("more than 64 MiB"));
+    }
+
+    #[test]
+    fn checksums_are_compared_where_there_are_any() {
+        let with = |crc: u32| {
+            let signed = i64::from(crc as i32);
+            let sizes = [5, 4].map(|size| field(1, 5, &number(size))).concat();
+            let crc = field(1, 5, &zigzag(signed));
+            [field(1, 5, &number(0)), sizes, crc, vec![0], b"body".to_vec()].concat()
+        };
+        assert_eq!(pages_of(&with(checksum(b"body")), Compression::SNAPPY), Ok(5));
+        assert_eq!(pages_of(&with(checksum(b"body") ^ 1), Compression::SNAPPY), Err((0, "the checksum does not fit".to_owned())));
+    }
+
+    #[test]
+    fn any_bytes_are_walked_to_an_end() {
+        let file = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0, 100);
+        let thrift = thrift(&file);
+        for at in 0..thrift.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut bytes = thrift.to_vec();
+                bytes[at] ^= flip;
+                let _ = footer(&bytes);
+                let _ = pages_of(&bytes, Compression::SNAPPY);
+            }
+            assert!(footer(&thrift[..at]).is_err(), "cut at {at}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Any bytes as a log object in any shape: text, CSV, JSON, gzip, zstd, Parquet, recognised as the program does.
+//!
+//! The first eight bytes say how the rest is cut and wrapped. Properties: every line is accounted for once; where the pieces are
+//! cut, and how the text is compressed, changes nothing; what is not wanted is still counted.
+#![no_main]
+
+mod drive;
+
+use drive::{everything, read};
+use flowproof::decode::decompress::Encoding;
+use flowproof::decode::{Interfaces, Wanted};
+use libfuzzer_sys::fuzz_target;
+use std::io::Write;
+use std::sync::Arc;
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((control, stored)) = data.split_first_chunk::<8>() else { return };
+    let [wrap, cuts @ ..] = control;
+    let pieces: Vec<usize> = cuts.iter().map(|cut| usize::from(*cut) * usize::from(*cut) / 4).collect();
+    let everything = everything();
+    let whole = read(stored, &[], &everything);
+    whole.agrees(&read(stored, &pieces, &everything));
+    if Encoding::sniff(stored) == Encoding::Plain && whole.fault.is_none() && !stored.is_empty() {
+        let middle = stored.len() * usize::from(cuts[0]) / 256;
+        let wrapped = match wrap & 3 {
+            0 => return,
+            1 => gzip(stored),
+            2 => [gzip(&stored[..middle]), gzip(&stored[middle..])].concat(),
+            _ => zstd::encode_all(stored, 1).expect("memory takes all"),
+        };
+        whole.agrees(&read(&wrapped, &[], &everything));
+        whole.agrees(&read(&wrapped, &pieces, &everything));
+    }
+    if wrap & 4 != 0 {
+        let nothing = Wanted { interfaces: Interfaces::Only(Arc::default()), ..everything };
+        let counted = read(stored, &[], &nothing);
+        assert_eq!((counted.tally.rows, counted.tally.lines), (0, whole.tally.lines));
+        // With every column checked, a record is judged alike whether it is wanted or not.
+        assert_eq!((counted.tally.ok, &counted.rejects), (whole.tally.ok, &whole.rejects));
+    }
+});
