@@ -6,12 +6,16 @@
 mod cases;
 /// The command line: exit codes, formats, help, configuration, and what must not get through.
 mod cli;
+/// Files that lie about themselves, written field by field.
+mod forge;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
 mod generator;
 /// The generator against itself.
 mod generator_self;
 /// Hostile input: reported with its place, the rest complete, memory within the budget.
 mod hostile;
+/// The same for Parquet: what a file claims of itself is not believed.
+mod hostile_parquet;
 /// Inventory files, as-of look-ups, the control-plane rule, and the collection script.
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.

@@ -4,7 +4,7 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
-use super::{Decoded, Tally, Validation, Wanted, schema};
+use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::flow::{Column, Layout, RecordKind};
@@ -125,6 +125,8 @@ pub struct Columns {
     builders: Vec<Builder>,
     extra: Option<MapBuilder<StringBuilder, StringBuilder>>,
     lines: Vec<i64>,
+    /// Bytes of text collected.
+    text_bytes: usize,
     numbers: [Option<i64>; FIELD_COUNT],
 }
 
@@ -134,7 +136,7 @@ impl Columns {
         let slots = Slots::new(layout, layout.kind(), &wanted);
         let builders = wanted.fields.iter().map(|field| builder(field.field().kind)).collect();
         let extra = wanted.extra.then(|| MapBuilder::new(None, StringBuilder::new(), StringBuilder::new()));
-        Columns { wanted, slots, builders, extra, lines: Vec::new(), numbers: [None; FIELD_COUNT] }
+        Columns { wanted, slots, builders, extra, lines: Vec::new(), text_bytes: 0, numbers: [None; FIELD_COUNT] }
     }
 
     /// Changes the layout of the records to come; `kind` is that of the whole object, of which these may be some columns.
@@ -145,6 +147,11 @@ impl Columns {
     /// Returns the number of records collected.
     pub fn len(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Returns whether a batch is collected: of that many records, or of that much text.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() >= BATCH_ROWS || self.text_bytes >= BATCH_TEXT_BYTES
     }
 
     /// Returns whether no record is collected.
@@ -247,13 +254,16 @@ impl Columns {
                 }
                 Builder::Text(builder) => match at.map_or(Cell::Null, |at| cells.cell(at)) {
                     Cell::Text("-") | Cell::Null => builder.append_null(),
-                    Cell::Text(text) => builder.append_value(text),
+                    Cell::Text(text) => {
+                        self.text_bytes += text.len();
+                        builder.append_value(text)
+                    }
                     Cell::Number(value) => builder.append_value(value.to_string()),
                 },
             }
         }
         if let Some(extra) = &mut self.extra {
-            append_extra(extra, cells, &self.slots.unknown);
+            self.text_bytes += append_extra(extra, cells, &self.slots.unknown);
         }
         self.lines.push(line as i64);
     }
@@ -270,6 +280,7 @@ impl Columns {
     /// # Errors
     /// Only if columns and schema disagree, which is a fault of this module.
     pub fn finish(&mut self) -> Result<Decoded> {
+        self.text_bytes = 0;
         let mut arrays: Vec<ArrayRef> = self.builders.iter_mut().map(finish).collect();
         if let Some(extra) = &mut self.extra {
             arrays.push(Arc::new(extra.finish()));
@@ -279,8 +290,8 @@ impl Columns {
     }
 }
 
-fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &impl Cells, unknown: &[(usize, Arc<str>)]) {
-    let mut present = false;
+fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &impl Cells, unknown: &[(usize, Arc<str>)]) -> usize {
+    let (mut present, mut bytes) = (false, 0);
     for (at, name) in unknown {
         let number;
         let text = match cells.cell(*at) {
@@ -293,6 +304,7 @@ fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &im
         if let Some(text) = text {
             extra.keys().append_value(name);
             extra.values().append_value(text);
+            bytes += name.len() + text.len();
             present = true;
         }
     }
@@ -303,6 +315,7 @@ fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &im
     });
     // Keys and values were appended in step, so closing the entry cannot fail.
     let _ = extra.append(present);
+    bytes
 }
 
 fn builder(kind: FieldType) -> Builder {

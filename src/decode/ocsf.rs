@@ -4,6 +4,7 @@
 //! Framework"); the mapping is that of OCSF's published examples for VPC Flow Logs. OCSF has no place for `srcaddr` where it
 //! differs from the packet's address but `intermediate_ips`, and none for the fields of version 8 and later.
 
+use super::records::LINE_LEN_MAX;
 use super::values::Values;
 use crate::flow::field::{FieldId, id};
 use crate::flow::{Column, Layout, Separator};
@@ -117,6 +118,17 @@ impl Mapped {
     pub fn other_class(&self, row: usize) -> Option<i64> {
         self.class.number(row).filter(|class| *class != CLASS)
     }
+}
+
+/// Collects the pairs of a row, up to as many as show that it is too long for a record.
+fn bounded(pairs: impl Iterator<Item = (String, String)>) -> Pairs {
+    let mut len = 0;
+    let within = |(name, value): &(String, String)| {
+        let goes_on = len <= LINE_LEN_MAX;
+        len += name.len() + value.len() + 1;
+        goes_on
+    };
+    pairs.take_while(within).collect()
 }
 
 /// Maps a batch.
@@ -295,7 +307,7 @@ impl Source<'_> {
             let pair = |at: usize| Some((keys.text(at)?, values.text(at)?));
             let row = |row: usize| {
                 let range = maps.value_offsets().get(row).zip(maps.value_offsets().get(row + 1)).filter(|_| maps.is_valid(row));
-                range.map(|(from, to)| (*from as usize..*to as usize).filter_map(pair).collect()).unwrap_or_default()
+                bounded(range.map(|(from, to)| *from as usize..*to as usize).unwrap_or_default().filter_map(pair))
             };
             return Ok((0..rows).map(row).collect());
         }
@@ -304,7 +316,7 @@ impl Source<'_> {
             let columns = structure.columns().iter().map(|column| Values::new(column, None)).collect::<Result<Vec<_>, _>>()?;
             let row = |row: usize| {
                 let pairs = names.iter().zip(&columns).filter(|_| structure.is_valid(row));
-                pairs.filter_map(|(name, values)| Some(((*name).to_owned(), values.text(row)?))).collect()
+                bounded(pairs.filter_map(|(name, values)| Some(((*name).to_owned(), values.text(row)?))))
             };
             return Ok((0..rows).map(row).collect());
         }

@@ -7,7 +7,9 @@
 use super::columns::{Cell, Cells, Columns, Fault};
 use super::object::Step;
 use super::ocsf;
-use super::reject::{Reason, Reject};
+use super::page_guard::{self, PageGuard};
+use super::records::LINE_LEN_MAX;
+use super::reject::{Reason, Reject, TEXT_LEN_MAX};
 use super::shape::Shape;
 use super::values::Values;
 use super::{BATCH_ROWS, Tally, Validation, Wanted};
@@ -15,10 +17,12 @@ use crate::error::Result;
 use crate::flow::field::{FieldId, id};
 use crate::flow::{Column, Layout};
 use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::DecodeResult;
-use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use std::ops::Range;
@@ -39,6 +43,8 @@ pub struct ParquetDecoder {
     /// What the columns read hold.
     layout: Layout,
     is_ocsf: bool,
+    guard: Option<PageGuard>,
+    rows_claimed: u64,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,7 @@ impl ParquetDecoder {
     pub fn new(wanted: Arc<Wanted>, size: u64) -> ParquetDecoder {
         let state = match ParquetMetaDataPushDecoder::try_new(size) {
             Ok(footer) => State::Footer(Box::new(footer.with_page_index_policy(PageIndexPolicy::Skip))),
-            Err(error) => State::Done(Some(error.to_string())),
+            Err(error) => State::Done(Some(format!("damaged after row 0: {error}"))),
         };
         let columns = Columns::new(Arc::clone(&wanted), &Layout::default());
         ParquetDecoder {
@@ -65,6 +71,8 @@ impl ParquetDecoder {
             size,
             layout: Layout::default(),
             is_ocsf: false,
+            guard: None,
+            rows_claimed: 0,
         }
     }
 
@@ -75,6 +83,17 @@ impl ParquetDecoder {
 
     /// Gives the ranges that the last step asked for.
     pub fn push(&mut self, ranges: Vec<Range<u64>>, data: Vec<Bytes>) {
+        let refused = match (&self.state, &self.guard) {
+            (State::Footer(_), _) => ranges.iter().zip(&data).try_for_each(|(range, bytes)| match self.size - range.end.min(self.size) {
+                0 => page_guard::tail(bytes, self.size),
+                _ => page_guard::footer(bytes),
+            }),
+            (State::Rows(_), Some(guard)) => guard.check(&ranges, &data),
+            _ => Ok(()),
+        };
+        if let Err(fault) = refused {
+            return self.fail(format!("damaged after row {}: {fault}", self.tally.lines));
+        }
         let pushed = match &mut self.state {
             State::Footer(footer) => footer.push_ranges(ranges, data),
             State::Rows(rows) => rows.push_ranges(ranges, data),
@@ -95,20 +114,22 @@ impl ParquetDecoder {
     /// # Errors
     /// Only for faults of this library; damage in the object ends it with [`Step::Done`].
     pub fn step(&mut self) -> Result<Step> {
-        while self.columns.len() < BATCH_ROWS {
+        while !self.columns.is_full() && self.rejects.len() < BATCH_ROWS {
             let outcome = match &mut self.state {
                 State::Footer(footer) => match footer.try_decode() {
                     Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
                     Ok(DecodeResult::Data(metadata)) => self.open(metadata),
-                    Ok(DecodeResult::Finished) => Err("the footer ended early".to_owned()),
-                    Err(error) => Err(error.to_string()),
+                    Ok(DecodeResult::Finished) => Err("damaged after row 0: the footer ended early".to_owned()),
+                    Err(error) => Err(format!("damaged after row 0: {error}")),
                 },
                 State::Rows(rows) => match rows.try_decode() {
                     Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
                     Ok(DecodeResult::Data(batch)) => self.rows(&batch),
                     Ok(DecodeResult::Finished) => {
                         self.state = State::Done(None);
-                        Ok(())
+                        // Pages that end early end the crate's reader quietly.
+                        let (found, claimed) = (self.tally.lines, self.rows_claimed);
+                        if found == claimed { Ok(()) } else { Err(format!("damaged after row {found}: the footer claims {claimed} rows")) }
                     }
                     Err(error) => Err(format!("damaged after row {}: {error}", self.tally.lines)),
                 },
@@ -139,6 +160,7 @@ impl ParquetDecoder {
     }
 
     fn open(&mut self, metadata: ParquetMetaData) -> Result<(), String> {
+        self.guard = Some(PageGuard::new(&metadata, self.size).map_err(|fault| format!("damaged after row 0: {fault}"))?);
         let schema = metadata.file_metadata().schema_descr();
         let names: Vec<&str> = schema.root_schema().get_fields().iter().map(|field| field.name()).collect();
         self.is_ocsf = ocsf::is_ocsf(&names);
@@ -159,9 +181,16 @@ impl ParquetDecoder {
             false => Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect(), ..layout },
         };
         self.columns.set_layout(&self.layout, kind);
-        let rows = ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))
-            .and_then(|builder| builder.with_projection(mask).with_batch_size(BATCH_ROWS).build())
-            .map_err(|error: ParquetError| error.to_string())?;
+        self.rows_claimed = metadata.row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum();
+        // The Arrow schema that some writers embed adds nothing to the file's own types, and arrow-ipc panics on a damaged one.
+        let types = parquet_to_arrow_schema(schema, None).map_err(|error| format!("damaged after row 0: {error}"))?;
+        let fields: Vec<Field> = types.fields().iter().map(|field| as_views(field)).collect();
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+        // Security Lake's rows are made anew in memory, so fewer are held at once.
+        let batch_rows = if self.is_ocsf { BATCH_ROWS / 16 } else { BATCH_ROWS };
+        let rows = ParquetPushDecoderBuilder::try_new_decoder_with_options(Arc::new(metadata), options)
+            .and_then(|builder| builder.with_projection(mask).with_batch_size(batch_rows).build())
+            .map_err(|error: ParquetError| format!("damaged after row 0: {error}"))?;
         self.state = State::Rows(Box::new(rows));
         Ok(())
     }
@@ -206,6 +235,9 @@ impl ParquetDecoder {
             let cells = Row { columns, row, rest: rest.get(row).map_or(&[], Vec::as_slice) };
             let taken: Result<(), Fault> = match other_class(row) {
                 Some(class) => Err((Reason::NotARecord, format!("OCSF class {class}"))),
+                // As for a line of text: a row bounds what a batch can hold.
+                None if cells.text_len() > LINE_LEN_MAX => Err((Reason::LineTooLong, String::new())),
+                None if columns.iter().any(|values| values.is_not_text(row)) => Err((Reason::NotText, String::new())),
                 None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
             };
             if let Err((reason, detail)) = taken {
@@ -218,7 +250,7 @@ impl ParquetDecoder {
     fn row_text(&self, cells: &Row<'_>) -> String {
         let value = |at| match cells.cell(at) {
             Cell::Null => "-".to_owned(),
-            Cell::Text(text) => text.to_owned(),
+            Cell::Text(text) => text.chars().take(TEXT_LEN_MAX).collect(),
             Cell::Number(number) => number.to_string(),
         };
         let name = |column: &Column| match column {
@@ -234,6 +266,27 @@ struct Row<'a> {
     columns: &'a [Values],
     row: usize,
     rest: &'a [(String, String)],
+}
+
+/// Texts are read as views: a value of a dictionary then stands in memory once, however many rows name it.
+fn as_views(field: &Field) -> Field {
+    let inner = |field: &Arc<Field>| Arc::new(as_views(field));
+    let kind = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        DataType::List(item) => DataType::List(inner(item)),
+        DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
+        other => other.clone(),
+    };
+    field.clone().with_data_type(kind)
+}
+
+impl Row<'_> {
+    fn text_len(&self) -> usize {
+        let rest = self.rest.iter().map(|(name, value)| name.len() + value.len());
+        self.columns.iter().map(|values| values.text_len(self.row)).chain(rest).sum()
+    }
 }
 
 impl Cells for Row<'_> {

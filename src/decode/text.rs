@@ -6,7 +6,7 @@ use super::headerless::Headerless;
 use super::json::{DOCUMENT_LEN_MAX, Scanned, Scanner};
 use super::records::{LINE_LEN_MAX, Records};
 use super::reject::{Reason, TEXT_LEN_MAX};
-use super::{BATCH_ROWS, Decoded, Tally, Wanted};
+use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
 use std::sync::Arc;
 
@@ -81,7 +81,7 @@ impl TextDecoder {
 
     /// Returns whether enough is collected to be handed on.
     pub fn is_full(&self) -> bool {
-        self.records.len() >= BATCH_ROWS || self.records.rejects() >= REJECTS_PENDING_MAX
+        self.records.is_full() || self.records.rejects() >= REJECTS_PENDING_MAX
     }
 
     /// Hands on what is collected, if anything.

@@ -5,11 +5,12 @@
 //! what does not say a value of its field becomes a reject, never NULL.
 
 use super::columns::{Cell, whole};
+use super::records::LINE_LEN_MAX;
 use crate::flow::field::{FieldId, id};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray, StringViewArray, TimestampSecondArray, UInt64Array,
 };
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -21,13 +22,15 @@ pub struct Values {
     /// Where there is no number.
     texts: Option<StringViewArray>,
     has_null_words: bool,
+    /// Rows whose bytes are no text, if there are any.
+    not_text: Option<Vec<bool>>,
 }
 
 impl Values {
     /// Reads a column that holds a field, or something unknown.
     ///
     /// # Errors
-    /// If bytes that should be text are not UTF-8.
+    /// Only if Arrow cannot do what its types allow.
     pub fn new(array: &ArrayRef, field: Option<FieldId>) -> Result<Values, ArrowError> {
         if let DataType::Dictionary(_, value) = array.data_type() {
             return Values::new(&cast(array, value)?, field);
@@ -39,13 +42,13 @@ impl Values {
             return Ok(Values::of_texts(numbers.iter().map(|number| number.map(|number| format!("{number:012}"))).collect()));
         }
         let needs_texts = numbers.as_ref().is_none_or(|numbers| numbers.null_count() > array.logical_null_count());
-        let texts = if needs_texts { Some(texts(array)?) } else { None };
-        Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)) })
+        let (texts, not_text) = if needs_texts { texts(array).map(|(texts, not_text)| (Some(texts), not_text))? } else { (None, None) };
+        Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)), not_text })
     }
 
     /// Takes texts as they are.
     pub fn of_texts(texts: StringViewArray) -> Values {
-        Values { numbers: None, texts: Some(texts), has_null_words: true }
+        Values { texts: Some(texts), has_null_words: true, ..Values::default() }
     }
 
     /// Takes numbers as they are.
@@ -72,10 +75,21 @@ impl Values {
         }
     }
 
-    /// Returns the text of a row, if it holds any.
+    /// Returns the bytes of text in a row.
+    pub fn text_len(&self, row: usize) -> usize {
+        self.texts.as_ref().filter(|texts| texts.is_valid(row)).map_or(0, |texts| texts.value(row).len())
+    }
+
+    /// Returns whether the bytes of a row are no text.
+    pub fn is_not_text(&self, row: usize) -> bool {
+        self.not_text.as_ref().and_then(|rows| rows.get(row)).copied().unwrap_or(false)
+    }
+
+    /// Returns the text of a row, if it holds any; of a text that no record has, as much as shows that it is too long.
     pub fn text(&self, row: usize) -> Option<String> {
         match self.cell(row) {
             Cell::Null => None,
+            Cell::Text(text) if text.len() > LINE_LEN_MAX => Some("?".repeat(LINE_LEN_MAX + 1)),
             Cell::Text(text) => Some(text.to_owned()),
             Cell::Number(number) => Some(number.to_string()),
         }
@@ -126,12 +140,23 @@ fn numbers(array: &ArrayRef, field: Option<FieldId>) -> Result<Option<Int64Array
     }))
 }
 
-fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
-    let strict = CastOptions { safe: false, ..CastOptions::default() };
+/// Returns the values as text, and which of them are none.
+fn texts(array: &ArrayRef) -> Result<(StringViewArray, Option<Vec<bool>>), ArrowError> {
     let texts = match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8View)?,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => cast_with_options(array, &DataType::Utf8View, &strict)?,
-        DataType::FixedSizeBinary(_) => cast_with_options(&cast(array, &DataType::Binary)?, &DataType::Utf8View, &strict)?,
+        DataType::FixedSizeBinary(_) => return texts(&cast(array, &DataType::Binary)?),
+        DataType::Binary | DataType::LargeBinary => return texts(&cast(array, &DataType::BinaryView)?),
+        DataType::BinaryView => match cast(array, &DataType::Utf8View) {
+            Ok(texts) if texts.null_count() == array.null_count() => texts,
+            // Asked of each value, after its length.
+            _ => {
+                let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().filter(|_| bytes.len() <= LINE_LEN_MAX).map(str::to_owned);
+                let bytes = array.as_binary_view();
+                let texts: StringViewArray = bytes.iter().map(|bytes| bytes.and_then(text)).collect();
+                let not_text = (0..bytes.len()).map(|row| bytes.is_valid(row) && texts.is_null(row)).collect();
+                return Ok((texts, Some(not_text)));
+            }
+        },
         _ => {
             let options = FormatOptions::default();
             let formatter = ArrayFormatter::try_new(array, &options)?;
@@ -140,7 +165,7 @@ fn texts(array: &ArrayRef) -> Result<StringViewArray, ArrowError> {
             cast(&texts, &DataType::Utf8View)?
         }
     };
-    Ok(texts.as_string_view().clone())
+    Ok((texts.as_string_view().clone(), None))
 }
 
 #[cfg(test)]
@@ -189,9 +214,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_text_or_an_error() {
+    fn bytes_are_text_or_said_to_be_none() {
         assert_eq!(shown(BinaryArray::from(vec![&b"eni-1"[..]]), id::INTERFACE_ID), ["Text(\"eni-1\")"]);
-        let bad: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff\xfe"[..]]));
-        assert!(Values::new(&bad, Some(id::INTERFACE_ID)).is_err());
+        let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![Some(&b"\xff\xfe"[..]), Some(&b"eni-1"[..]), None]));
+        let values = Values::new(&bytes, Some(id::INTERFACE_ID)).unwrap();
+        assert_eq!([0, 1, 2].map(|row| values.is_not_text(row)), [true, false, false]);
+        assert_eq!(values.text(1).as_deref(), Some("eni-1"));
     }
 }
