@@ -5,9 +5,13 @@ use crate::generator::{Config, Container, generate};
 use crate::program::{ESTATE_INVENTORY, ESTATE_LOGS, Outcome, command, files, finish, flowproof, flowproof_on};
 use crate::s3::widen;
 use crate::s3_server::S3Server;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, BooleanArray, DictionaryArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use arrow::datatypes::Int32Type;
 use md5::{Digest, Md5};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -79,6 +83,22 @@ fn parquet(rows: &[Row]) -> Vec<u8> {
     .unwrap();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    bytes
+}
+
+/// Rows that all name one long key.
+fn bomb(rows: usize, length: usize) -> Vec<u8> {
+    let column = |value: String| {
+        let values = Arc::new(StringArray::from(vec![value]));
+        Arc::new(DictionaryArray::<Int32Type>::new(vec![0; rows].into(), values)) as ArrayRef
+    };
+    let batch = RecordBatch::try_from_iter([("bucket", column(BUCKET.to_owned())), ("key", column("a".repeat(length)))]).unwrap();
+    let properties = WriterProperties::builder().set_dictionary_page_size_limit(8 << 20).set_compression(Compression::SNAPPY).build();
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new_with_options(&mut bytes, batch.schema(), options).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     bytes
@@ -460,6 +480,10 @@ fn hostile_and_broken_inventories_fail_by_name() {
         estate.server.cut_body_at(LISTS, &format!("{FOLDER}/data/{name}"), 0);
         estate.report(&["--objects-from", &uri]).exits(1).without_results().tells("gave up at byte 0").tells(name);
     }
+    // A few bytes of dictionary that stand for a hundred megabytes of keys.
+    let data = bomb(2_000, 64 << 10);
+    assert!(data.len() < 64 << 10, "{}", data.len());
+    fails(&manifest("Parquet", "message s3.inventory {}", &[(key.clone(), data.clone())]), &data, 1, "a key of 65536 bytes");
     // A manifest that names itself.
     let own = format!("{FOLDER}/2026-03-01T02-00Z/manifest.json");
     fails(&manifest("CSV", CSV, &[(own, Vec::new())]), &sound, 1, "where the manifest says 0");

@@ -8,11 +8,11 @@ use super::place::Holder;
 use super::spool::{temporary, unwritable};
 use crate::error::{Error, Result};
 use crate::time::UnixSeconds;
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, Write};
@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 /// Largest manifest, bytes; each of its files takes some 200.
 pub(super) const MANIFEST_BYTES_MAX: u64 = 64 << 20;
-/// Rows of a Parquet file taken at a time: a dictionary can make each of them as long as a page, so they are few.
+/// Longest key, bytes (S3 user guide, "Naming Amazon S3 objects").
+const KEY_BYTES_MAX: usize = 1_024;
+/// Rows of a Parquet file taken at a time.
 const BATCH_ROWS: usize = 1_024;
 
 /// A manifest that can be read.
@@ -185,7 +187,9 @@ impl Manifest {
 
     fn parquet(&self, file: File, place: &str, each: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
         let damaged = |fault: parquet::errors::ParquetError| Error::failed("not a sound Parquet file").at(place).caused_by(fault);
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
+        let stored = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+        let options = ArrowReaderOptions::new().with_schema(as_views(stored.schema()));
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(damaged)?;
         let all = Columns::find(builder.schema().fields().iter().map(|field| field.name().as_str()));
         all.check(place)?;
         let mask = ProjectionMask::roots(builder.parquet_schema(), all.wanted());
@@ -232,6 +236,9 @@ impl Manifest {
             )));
         }
         let Some(key) = found.key.filter(|key| !key.is_empty()) else { return Err(Error::failed("a row without a key")) };
+        if key.len() > KEY_BYTES_MAX {
+            return Err(Error::failed(format!("a key of {} bytes, which S3 does not allow", key.len())));
+        }
         if sized && found.size.is_none() {
             return Err(Error::failed("a row without a size"));
         }
@@ -300,21 +307,22 @@ impl Columns {
 
 /// The columns of a batch; flags as text, as in CSV.
 struct Parts {
-    bucket: Option<StringArray>,
-    key: Option<StringArray>,
-    etag: Option<StringArray>,
-    is_latest: Option<StringArray>,
-    is_marker: Option<StringArray>,
+    bucket: Option<StringViewArray>,
+    key: Option<StringViewArray>,
+    etag: Option<StringViewArray>,
+    is_latest: Option<StringViewArray>,
+    is_marker: Option<StringViewArray>,
     size: Option<Arc<dyn Array>>,
     seconds: Option<Arc<dyn Array>>,
-    date: Option<StringArray>,
+    date: Option<StringViewArray>,
 }
 
 impl Parts {
     fn of(batch: &RecordBatch, columns: &Columns) -> Result<Parts, arrow::error::ArrowError> {
         let typed = |at: Option<usize>, kind: &DataType| at.map(|at| cast(batch.column(at), kind)).transpose();
-        let texts =
-            |at: Option<usize>| Ok::<_, arrow::error::ArrowError>(typed(at, &DataType::Utf8)?.map(|column| column.as_string().clone()));
+        let texts = |at: Option<usize>| {
+            Ok::<_, arrow::error::ArrowError>(typed(at, &DataType::Utf8View)?.map(|column| column.as_string_view().clone()))
+        };
         let modified = columns.modified.map(|at| batch.column(at));
         let (seconds, date) = match modified.map(|column| column.data_type().clone()) {
             Some(DataType::Timestamp(_, zone)) => {
@@ -343,7 +351,16 @@ impl Parts {
     }
 }
 
-fn text(column: &Option<StringArray>, at: usize) -> Option<&str> {
+/// Text as views into the pages: a dictionary with one long value cannot grow with the rows that name it.
+fn as_views(schema: &Schema) -> SchemaRef {
+    let view = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new_with_metadata(schema.fields().iter().map(view).collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+fn text(column: &Option<StringViewArray>, at: usize) -> Option<&str> {
     column.as_ref().filter(|column| !column.is_null(at)).map(|column| column.value(at))
 }
 
