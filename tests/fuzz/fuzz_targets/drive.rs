@@ -33,6 +33,9 @@ enum Decoder {
 /// Steps without progress after which a decoder is said to hang; every step hands on something, takes input, or ends.
 const STEPS_MAX: usize = 1_000_000;
 
+/// Bytes by which the encoding is recognised.
+const MAGIC_BYTES: usize = 4;
+
 /// Reads an object whose stored bytes arrive in pieces of these lengths; after the last length, the rest.
 pub fn read(stored: &[u8], pieces: &[usize], wanted: &Wanted) -> Read {
     let wanted = Arc::new(wanted.clone());
@@ -54,8 +57,9 @@ pub fn read(stored: &[u8], pieces: &[usize], wanted: &Wanted) -> Read {
                 rejects.extend(decoded.rejects);
             }
             (Step::Hungry, Decoder::Text(decoder)) => {
-                // An empty piece that is not the last would say that nothing has come.
-                let length = pieces.next().map_or(usize::MAX, |length| (*length).max(1)).min(stored.len() - at);
+                // As from the pipeline: the first piece shows how the object is stored, and none but the last is empty.
+                let least = if at == 0 { MAGIC_BYTES } else { 1 };
+                let length = pieces.next().map_or(usize::MAX, |length| (*length).max(least)).min(stored.len() - at);
                 decoder.push(whole.slice(at..at + length), at + length == stored.len());
                 at += length;
             }

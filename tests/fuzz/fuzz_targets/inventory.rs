@@ -18,7 +18,8 @@ const T: i64 = 1_790_848_800;
 
 fuzz_target!(|data: &[u8]| {
     let text = |part: &[u8]| bytes::Bytes::copy_from_slice(part);
-    let files: Vec<File> = data.split(|byte| *byte == 0).zip(PATHS).map(|(part, path)| File { path: path.to_owned(), bytes: text(part) }).collect();
+    let files: Vec<File> =
+        data.split(|byte| *byte == 0).zip(PATHS).map(|(part, path)| File { path: path.to_owned(), bytes: text(part) }).collect();
     let reversed: Vec<File> = files.iter().rev().cloned().collect();
     let inventory = match (Inventory::from_files(files, &Options::default()), Inventory::from_files(reversed, &Options::default())) {
         (Ok(inventory), Ok(again)) => {
@@ -36,7 +37,8 @@ fuzz_target!(|data: &[u8]| {
     let now = tables_at(&inventory, T);
     assert_eq!(now.len(), tables(&inventory).len());
     assert!(!check(&inventory).is_empty());
-    let addrs: Vec<IpAddr> = ["10.0.1.37", "10.20.11.10", "2001:db8::1", "198.51.100.80"].iter().map(|addr| addr.parse().expect("an address")).collect();
+    let addrs: Vec<IpAddr> =
+        ["10.0.1.37", "10.20.11.10", "2001:db8::1", "198.51.100.80"].iter().map(|addr| addr.parse().expect("an address")).collect();
     for (index, eni) in inventory.enis().iter().enumerate().take(64) {
         assert_eq!(inventory.eni_index(&eni.id), Some(index as u32));
         inventory.eni_name(eni);
