@@ -888,10 +888,11 @@ Case(
     "no-header",
     "Logs without a header. Fourteen fields that fit the default format are read as such; 29 fields could be in any order and are "
     "rejected.",
-    "default.log: 10.0.3.118:9443, line 1, 10 and 1,000, back 9 and 2,000 (no flags: rule 5). custom.log: 2 lines rejected.",
+    "default.log: 10.0.3.118:9443, line 1, 10 and 1,000, back 9 and 2,000 (no flags: rule 5). custom.log: 2 lines rejected, so nothing of that "
+    "object was read: exit code 4.",
     {"default.log": bare(V2, PAIR[:2]), "custom.log": bare(V5, LATER)},
     inventory(objects=kyverno()),
-    answer(ok=2, rejected=2, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, path=None, sent=(1, 10, 1000), replies=(9, 2000), answered=1, rule="5",
+    answer(ok=2, rejected=2, exit_code=4, rows=[prod("10.0.3.118", 9443, "webhook", KYVERNO, path=None, sent=(1, 10, 1000), replies=(9, 2000), answered=1, rule="5",
                                         confidence="high", seen=("10:00:00", "10:00:10"), lines=in_log(1, path="default.log"))],
            rejects=[{"object": "logs/custom.log", "line": 1, "reason": "no-header"}, {"object": "logs/custom.log", "line": 2, "reason": "no-header"}]),
 )

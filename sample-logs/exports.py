@@ -204,10 +204,10 @@ Case(
     "Objects without a header whose keys name the flow log: `describe-flow-logs` knows its format. An object's own header goes before that, and a flow "
     "log that the inventory does not know stays unread.",
     "First object: lines 1/2, 10 and 1,000, back 9 and 2,000. Second (alphabetical, by its header): lines 2/3, 20 and 3,000, back 19 and 4,000. "
-    "Together 30 packets, 4,000 bytes, back 28 and 6,000. Third: 2 lines rejected.",
+    "Together 30 packets, 4,000 bytes, back 28 and 6,000. Third: 2 lines rejected, so nothing of it was read: exit code 4.",
     {KNOWN_LOG: packed(bare(ADVISED, PAIR[:2])), OWN_HEADER: packed(text(ALPHABETICAL, LATER)), UNKNOWN_LOG: packed(bare(ADVISED, THIRD))},
     inventory(objects=kyverno(), files={"describe-flow-logs.json": flow_logs((FL_A, VPC, ADVISED, "2026-01-15T09:00:00+00:00"))}),
-    answer(ok=4, rejected=2, rows=[to_kyverno([f"{KNOWN_LOG}:1", f"{OWN_HEADER}:2"], **BOTH)],
+    answer(ok=4, rejected=2, exit_code=4, rows=[to_kyverno([f"{KNOWN_LOG}:1", f"{OWN_HEADER}:2"], **BOTH)],
            rejects=[{"object": f"logs/{UNKNOWN_LOG}", "line": n, "reason": "no-header"} for n in (1, 2)]),
     made="text, gzip, AWS's keys",
 )

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     limit_arenas();
+    flowproof::decode::contained::quiet_panics();
     flowproof::cli::main(&flowproof::time::SystemClock)
 }
 

@@ -231,6 +231,7 @@ async fn drive(
             }
             Tagged::Hungry(ranges) => feed.give(&mut decoder, ranges).await,
             Tagged::Done(fault) => {
+                let fault = fault.or_else(|| decoder.tally().fault());
                 let (uri, size) = (Arc::clone(&object.uri), object.size);
                 return Outcome::Done {
                     at,

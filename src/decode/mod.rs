@@ -6,6 +6,7 @@
 //! [`Wanted`], so that unasked-for columns cost nothing and unwanted interfaces are dropped early.
 
 pub mod columns;
+pub mod contained;
 pub mod decompress;
 pub mod headerless;
 pub mod json;
@@ -25,7 +26,7 @@ use crate::time::{TimeRange, UnixSeconds};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use hashbrown::HashSet;
-use reject::Reject;
+use reject::{Reason, Reject};
 use shape::Shape;
 use std::sync::Arc;
 
@@ -132,6 +133,10 @@ pub struct Tally {
     pub passed_over: u64,
     /// Records that end before they start.
     pub inversions: u64,
+    /// First reject: its line and reason.
+    pub first_reject: Option<(u64, Reason)>,
+    /// First line that is longer than any record.
+    pub first_overlong: Option<u64>,
     /// Records of unwanted interfaces.
     pub dropped: u64,
     /// Records handed on.
@@ -165,6 +170,29 @@ impl Tally {
         let records = self.ok + self.nodata + self.skipdata;
         let other = self.headers + self.blanks + self.control + self.rejects;
         self.lines == other + records + self.outside_window + self.passed_over && records == self.rows + self.dropped
+    }
+
+    /// Returns why an object that could be read to its end was not read whole all the same, if so: nothing in it is a flow
+    /// record, or a line is longer than any.
+    pub fn fault(&self) -> Option<String> {
+        let records = self.ok + self.nodata + self.skipdata + self.outside_window + self.passed_over;
+        match (self.first_reject, self.first_overlong) {
+            // What is recognisably something else was never a part of the logs.
+            (Some((line, reason)), _) if reason != Reason::NotARecord && records + self.headers + self.control == 0 => {
+                Some(format!("none of its {} lines is a flow record; the first reject is line {line}: {}", self.lines, reason.name()))
+            }
+            (_, Some(line)) => Some(format!("line {line} is longer than any flow record")),
+            _ => None,
+        }
+    }
+
+    /// Counts a reject.
+    fn rejected(&mut self, reason: Reason) {
+        self.rejects += 1;
+        self.first_reject.get_or_insert((self.lines, reason));
+        if reason == Reason::LineTooLong {
+            self.first_overlong.get_or_insert(self.lines);
+        }
     }
 
     /// Returns the least `start` of records in the window.

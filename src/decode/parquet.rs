@@ -5,6 +5,7 @@
 //! ranges and reads nothing itself.
 
 use super::columns::{Cell, Cells, Columns, Fault};
+use super::contained::contained;
 use super::object::Step;
 use super::ocsf;
 use super::page_guard::{self, PageGuard};
@@ -28,8 +29,8 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataP
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Largest footer that is read; AWS's files have footers of a few kilobytes.
-const RANGE_LEN_MAX: u64 = 256 << 20;
+/// Most stored bytes asked for at once: the columns that are read of a row group.
+const RANGES_LEN_MAX: u64 = 192 << 20;
 
 /// Decodes one Parquet object.
 #[derive(Debug)]
@@ -116,13 +117,15 @@ impl ParquetDecoder {
     pub fn step(&mut self) -> Result<Step> {
         while !self.columns.is_full() && self.rejects.len() < BATCH_ROWS {
             let outcome = match &mut self.state {
-                State::Footer(footer) => match footer.try_decode() {
-                    Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
-                    Ok(DecodeResult::Data(metadata)) => self.open(metadata),
-                    Ok(DecodeResult::Finished) => Err("damaged after row 0: the footer ended early".to_owned()),
-                    Err(error) => Err(format!("damaged after row 0: {error}")),
-                },
-                State::Rows(rows) => match rows.try_decode() {
+                State::Footer(footer) => {
+                    match contained(|| footer.try_decode()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
+                        Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
+                        Ok(DecodeResult::Data(metadata)) => self.open(metadata),
+                        Ok(DecodeResult::Finished) => Err("damaged after row 0: the footer ended early".to_owned()),
+                        Err(error) => Err(format!("damaged after row 0: {error}")),
+                    }
+                }
+                State::Rows(rows) => match contained(|| rows.try_decode()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
                     Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
                     Ok(DecodeResult::Data(batch)) => self.rows(&batch),
                     Ok(DecodeResult::Finished) => {
@@ -151,9 +154,14 @@ impl ParquetDecoder {
     }
 
     fn needs(&mut self, ranges: Vec<Range<u64>>) -> Step {
-        let sane = |range: &Range<u64>| range.start <= range.end && range.end <= self.size && range.end - range.start <= RANGE_LEN_MAX;
-        if !ranges.iter().all(sane) {
-            self.fail("the footer names pages outside the file or beyond 256 MiB".to_owned());
+        let sane = |range: &Range<u64>| range.start <= range.end && range.end <= self.size;
+        let together: u64 = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        if !ranges.iter().all(sane) || together > RANGES_LEN_MAX {
+            let row = self.tally.lines;
+            self.fail(format!(
+                "damaged after row {row}: a row group lies outside the file, or is larger than {} MiB",
+                RANGES_LEN_MAX >> 20
+            ));
             return Step::Needs(Vec::new());
         }
         Step::Needs(ranges)
@@ -183,13 +191,19 @@ impl ParquetDecoder {
         self.columns.set_layout(&self.layout, kind);
         self.rows_claimed = metadata.row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum();
         // The Arrow schema that some writers embed adds nothing to the file's own types, and arrow-ipc panics on a damaged one.
-        let types = parquet_to_arrow_schema(schema, None).map_err(|error| format!("damaged after row 0: {error}"))?;
+        let types = contained(|| parquet_to_arrow_schema(schema, None))
+            .unwrap_or_else(|fault| Err(ParquetError::General(fault)))
+            .map_err(|error| format!("damaged after row 0: {error}"))?;
         let fields: Vec<Field> = types.fields().iter().map(|field| as_views(field)).collect();
         let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
         // Security Lake's rows are made anew in memory, so fewer are held at once.
         let batch_rows = if self.is_ocsf { BATCH_ROWS / 16 } else { BATCH_ROWS };
-        let rows = ParquetPushDecoderBuilder::try_new_decoder_with_options(Arc::new(metadata), options)
-            .and_then(|builder| builder.with_projection(mask).with_batch_size(batch_rows).build())
+        let build = || {
+            let builder = ParquetPushDecoderBuilder::try_new_decoder_with_options(Arc::new(metadata), options)?;
+            builder.with_projection(mask).with_batch_size(batch_rows).build()
+        };
+        let rows = contained(build)
+            .unwrap_or_else(|fault| Err(ParquetError::General(fault)))
             .map_err(|error: ParquetError| format!("damaged after row 0: {error}"))?;
         self.state = State::Rows(Box::new(rows));
         Ok(())
@@ -241,7 +255,7 @@ impl ParquetDecoder {
                 None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
             };
             if let Err((reason, detail)) = taken {
-                self.tally.rejects += 1;
+                self.tally.rejected(reason);
                 self.rejects.push(Reject::new(self.tally.lines, reason, detail, self.row_text(&cells).as_bytes()));
             }
         }

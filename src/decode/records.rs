@@ -132,7 +132,7 @@ impl Records {
     fn count(&mut self, raw: &[u8], take: impl FnOnce(&mut Records) -> Result<(), Fault>) {
         self.tally.lines += 1;
         if let Err((reason, detail)) = take(self) {
-            self.tally.rejects += 1;
+            self.tally.rejected(reason);
             self.rejects.push(Reject::new(self.tally.lines, reason, detail, raw));
         }
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 SAMPLES = Path(__file__).resolve().parents[2] / "sample-logs"
 SEED_BYTES_MAX = 32 << 10
 # How object.rs reads its first eight bytes: wrap in gzip or zstd, count what is not wanted; lengths of the pieces.
-CONTROLS = [bytes([0, 255, 255, 255, 255, 255, 255, 255]), bytes([5, 3, 9, 40, 1, 80, 2, 200]), bytes([7, 128, 7, 7, 7, 7, 7, 7])]
+CONTROLS = [bytes([0, 255, 255, 255, 255, 255, 255, 255]), bytes([5, 3, 9, 40, 1, 80, 2, 200]), bytes([15, 128, 7, 7, 7, 7, 7, 7])]
 
 
 def put(folder: Path, seed: bytes) -> None:

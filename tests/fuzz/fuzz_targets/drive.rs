@@ -3,10 +3,12 @@
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use flowproof::decode::decompress::Encoding;
+use flowproof::decode::headerless::Headerless;
 use flowproof::decode::object::{ObjectDecoder, Step};
 use flowproof::decode::parquet::ParquetDecoder;
 use flowproof::decode::reject::Reject;
 use flowproof::decode::{Tally, Wanted, schema};
+use flowproof::flow::Layout;
 use flowproof::flow::field::{FIELDS, FieldId};
 use std::sync::Arc;
 
@@ -23,6 +25,12 @@ pub struct Read {
 pub fn everything() -> Wanted {
     let fields = (0..FIELDS.len() as u8).map(FieldId).collect();
     Wanted { fields, extra: true, validation: flowproof::decode::Validation::Full, ..Wanted::default() }
+}
+
+/// Records without a header: those of one log group have a format, those of another several.
+fn known() -> Headerless {
+    let layout = Layout::from_log_format("${log-status} ${srcaddr} ${dstaddr} ${bytes}").map(Arc::new);
+    Headerless { layout: None, log_groups: Arc::new([("g".to_owned(), layout), ("h".to_owned(), None)].into_iter().collect()) }
 }
 
 enum Decoder {
@@ -42,7 +50,7 @@ pub fn read(stored: &[u8], pieces: &[usize], wanted: &Wanted) -> Read {
     let whole = Bytes::copy_from_slice(stored);
     let mut decoder = match Encoding::sniff(stored) {
         Encoding::Parquet => Decoder::Parquet(ParquetDecoder::new(Arc::clone(&wanted), stored.len() as u64)),
-        _ => Decoder::Text(ObjectDecoder::new(Arc::clone(&wanted), None)),
+        _ => Decoder::Text(ObjectDecoder::new(Arc::clone(&wanted), known())),
     };
     let (mut batches, mut rejects) = (Vec::new(), Vec::new());
     let (mut pieces, mut at) = (pieces.iter(), 0);

@@ -1,6 +1,6 @@
 //! Any bytes as a log object in any shape: text, CSV, JSON, gzip, zstd, Parquet, recognised as the program does.
 //!
-//! The first eight bytes say how the rest is cut and wrapped. Properties: every line is accounted for once; where the pieces are
+//! The first eight bytes say how the rest is cut and wrapped, and whose records are wanted. Properties: every line is accounted for once; where the pieces are
 //! cut, and how the text is compressed, changes nothing; what is not wanted is still counted.
 #![no_main]
 
@@ -9,6 +9,7 @@ mod drive;
 use drive::{everything, read};
 use flowproof::decode::decompress::Encoding;
 use flowproof::decode::{Interfaces, Wanted};
+use flowproof::flow::RecordKind;
 use libfuzzer_sys::fuzz_target;
 use std::io::Write;
 use std::sync::Arc;
@@ -19,11 +20,12 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes all")
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: flowproof::decode::contained::quiet_panics(), |data: &[u8]| {
     let Some((control, stored)) = data.split_first_chunk::<8>() else { return };
     let [wrap, cuts @ ..] = control;
     let pieces: Vec<usize> = cuts.iter().map(|cut| usize::from(*cut) * usize::from(*cut) / 4).collect();
-    let everything = everything();
+    let kind = if wrap & 8 == 0 { RecordKind::Vpc } else { RecordKind::TransitGateway };
+    let everything = Wanted { kind, ..everything() };
     let whole = read(stored, &[], &everything);
     whole.agrees(&read(stored, &pieces, &everything));
     if Encoding::sniff(stored) == Encoding::Plain && whole.fault.is_none() && !stored.is_empty() {

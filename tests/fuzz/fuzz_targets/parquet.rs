@@ -18,7 +18,7 @@ fn repaired(data: &[u8]) -> Vec<u8> {
     [b"PAR1", body, &length.to_le_bytes(), b"PAR1"].concat()
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: flowproof::decode::contained::quiet_panics(), |data: &[u8]| {
     let file = if data.starts_with(b"PAR1") { data.to_vec() } else { repaired(data) };
     if !file.starts_with(b"PAR1") {
         return;

@@ -1,0 +1,50 @@
+//! Calls into libraries that panic on damaged bytes: the panic becomes a fault of the object, and stays off the terminal.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a call into a library; what it worked on must not be used again after a fault.
+///
+/// # Errors
+/// What the library panicked with.
+pub fn contained<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    CONTAINED.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(call));
+    CONTAINED.set(false);
+    outcome.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("the bytes are beyond the reader: {}", text.unwrap_or("it gave up"))
+    })
+}
+
+/// Returns whether this thread is in such a call.
+pub fn is_contained() -> bool {
+    CONTAINED.get()
+}
+
+/// Keeps the message of contained panics off stderr: they are told as the fault of an object.
+pub fn quiet_panics() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_contained() {
+            told(panic);
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_a_fault() {
+        assert_eq!(contained(|| 7), Ok(7));
+        let fault = contained(|| assert!([1, 2].len() > 2, "bit width {}", 33)).unwrap_err();
+        assert!(fault.ends_with(": bit width 33"), "{fault}");
+        assert!(!is_contained());
+    }
+}
