@@ -178,7 +178,7 @@ impl Tally {
         let records = self.ok + self.nodata + self.skipdata + self.outside_window + self.passed_over;
         match (self.first_reject, self.first_overlong) {
             // What is recognisably something else was never a part of the logs.
-            (Some((line, reason)), _) if reason != Reason::NotARecord && records + self.headers + self.control == 0 => {
+            (Some((line, reason)), _) if reason != Reason::NotARecord && records + self.control == 0 => {
                 Some(format!("none of its {} lines is a flow record; the first reject is line {line}: {}", self.lines, reason.name()))
             }
             (_, Some(line)) => Some(format!("line {line} is longer than any flow record")),

@@ -251,8 +251,10 @@ impl ParquetDecoder {
                 Some(class) => Err((Reason::NotARecord, format!("OCSF class {class}"))),
                 // As for a line of text: a row bounds what a batch can hold.
                 None if cells.text_len() > LINE_LEN_MAX => Err((Reason::LineTooLong, String::new())),
-                None if columns.iter().any(|values| values.is_not_text(row)) => Err((Reason::NotText, String::new())),
-                None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+                None => match columns.iter().find_map(|values| values.unusable(row)) {
+                    Some(reason) => Err((reason, String::new())),
+                    None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
+                },
             };
             if let Err((reason, detail)) = taken {
                 self.tally.rejected(reason);

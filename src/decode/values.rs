@@ -6,6 +6,7 @@
 
 use super::columns::{Cell, whole};
 use super::records::LINE_LEN_MAX;
+use super::reject::Reason;
 use crate::flow::field::{FieldId, id};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray, StringViewArray, TimestampSecondArray, UInt64Array,
@@ -22,8 +23,8 @@ pub struct Values {
     /// Where there is no number.
     texts: Option<StringViewArray>,
     has_null_words: bool,
-    /// Rows whose bytes are no text, if there are any.
-    not_text: Option<Vec<bool>>,
+    /// For each row, why its bytes are no value, if there are such.
+    unusable: Option<Unusable>,
 }
 
 impl Values {
@@ -42,8 +43,8 @@ impl Values {
             return Ok(Values::of_texts(numbers.iter().map(|number| number.map(|number| format!("{number:012}"))).collect()));
         }
         let needs_texts = numbers.as_ref().is_none_or(|numbers| numbers.null_count() > array.logical_null_count());
-        let (texts, not_text) = if needs_texts { texts(array).map(|(texts, not_text)| (Some(texts), not_text))? } else { (None, None) };
-        Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)), not_text })
+        let (texts, unusable) = if needs_texts { texts(array).map(|(texts, unusable)| (Some(texts), unusable))? } else { (None, None) };
+        Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)), unusable })
     }
 
     /// Takes texts as they are.
@@ -80,9 +81,9 @@ impl Values {
         self.texts.as_ref().filter(|texts| texts.is_valid(row)).map_or(0, |texts| texts.value(row).len())
     }
 
-    /// Returns whether the bytes of a row are no text.
-    pub fn is_not_text(&self, row: usize) -> bool {
-        self.not_text.as_ref().and_then(|rows| rows.get(row)).copied().unwrap_or(false)
+    /// Returns why the bytes of a row are no value.
+    pub fn unusable(&self, row: usize) -> Option<Reason> {
+        self.unusable.as_ref().and_then(|rows| rows.get(row)).copied().flatten()
     }
 
     /// Returns the text of a row, if it holds any; of a text that no record has, as much as shows that it is too long.
@@ -140,23 +141,32 @@ fn numbers(array: &ArrayRef, field: Option<FieldId>) -> Result<Option<Int64Array
     }))
 }
 
-/// Returns the values as text, and which of them are none.
-fn texts(array: &ArrayRef) -> Result<(StringViewArray, Option<Vec<bool>>), ArrowError> {
+/// For each row, why it holds no value.
+type Unusable = Vec<Option<Reason>>;
+
+/// Returns the values as text, and why some are none.
+fn texts(array: &ArrayRef) -> Result<(StringViewArray, Option<Unusable>), ArrowError> {
     let texts = match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8View)?,
         DataType::FixedSizeBinary(_) => return texts(&cast(array, &DataType::Binary)?),
         DataType::Binary | DataType::LargeBinary => return texts(&cast(array, &DataType::BinaryView)?),
-        DataType::BinaryView => match cast(array, &DataType::Utf8View) {
-            Ok(texts) if texts.null_count() == array.null_count() => texts,
-            // Asked of each value, after its length.
-            _ => {
-                let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().filter(|_| bytes.len() <= LINE_LEN_MAX).map(str::to_owned);
-                let bytes = array.as_binary_view();
-                let texts: StringViewArray = bytes.iter().map(|bytes| bytes.and_then(text)).collect();
-                let not_text = (0..bytes.len()).map(|row| bytes.is_valid(row) && texts.is_null(row)).collect();
-                return Ok((texts, Some(not_text)));
+        DataType::BinaryView => {
+            // After the length: to look through a value of 60 MB once for every row that names it takes hours.
+            let text = |bytes: &[u8]| match bytes.len() {
+                ..=LINE_LEN_MAX => std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| Reason::NotText),
+                _ => Err(Reason::LineTooLong),
+            };
+            let bytes = array.as_binary_view();
+            let is_short = bytes.iter().flatten().all(|bytes| bytes.len() <= LINE_LEN_MAX);
+            match is_short.then(|| cast(array, &DataType::Utf8View)) {
+                Some(Ok(texts)) if texts.null_count() == array.null_count() => texts,
+                _ => {
+                    let texts: Vec<_> = bytes.iter().map(|bytes| bytes.map(text).transpose()).collect();
+                    let unusable = texts.iter().map(|text| text.as_ref().err().copied()).collect();
+                    return Ok((texts.into_iter().map(|text| text.ok().flatten()).collect(), Some(unusable)));
+                }
             }
-        },
+        }
         _ => {
             let options = FormatOptions::default();
             let formatter = ArrayFormatter::try_new(array, &options)?;
@@ -218,7 +228,7 @@ mod tests {
         assert_eq!(shown(BinaryArray::from(vec![&b"eni-1"[..]]), id::INTERFACE_ID), ["Text(\"eni-1\")"]);
         let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![Some(&b"\xff\xfe"[..]), Some(&b"eni-1"[..]), None]));
         let values = Values::new(&bytes, Some(id::INTERFACE_ID)).unwrap();
-        assert_eq!([0, 1, 2].map(|row| values.is_not_text(row)), [true, false, false]);
+        assert_eq!([0, 1, 2].map(|row| values.unusable(row)), [Some(Reason::NotText), None, None]);
         assert_eq!(values.text(1).as_deref(), Some("eni-1"));
     }
 }
