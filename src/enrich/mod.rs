@@ -5,6 +5,8 @@
 
 pub mod endpoint;
 pub mod orientation;
+#[cfg(test)]
+mod sample_logs;
 
 use crate::error::{Error, Result};
 use crate::flow::field::{FieldId, id, transit_gateway_fields, vpc_fields};
