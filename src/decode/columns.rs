@@ -476,4 +476,98 @@ mod tests {
         check(id::START, "1418530010123", Some(Some(1_418_530_010)));
         check(id::TCP_FLAGS, "4294967296", None);
     }
+
+    #[test]
+    fn ranges_end_where_they_should() {
+        let largest = |field, fits: i64| {
+            assert_eq!(number(Cell::Number(fits), field), Ok(Some(fits)), "{}", field.field().name);
+            assert!(number(Cell::Number(fits + 1), field).is_err(), "{}", field.field().name);
+            assert!(number(Cell::Number(-1), field).is_err(), "{}", field.field().name);
+            assert_eq!(number(Cell::Number(0), field), Ok(Some(0)), "{}", field.field().name);
+        };
+        [id::SRCPORT, id::DSTPORT].into_iter().for_each(|field| largest(field, 65_535));
+        [id::PROTOCOL, id::TCP_FLAGS].into_iter().for_each(|field| largest(field, 255));
+        [id::VERSION, id::TRAFFIC_PATH, id::ENCRYPTION_STATUS].into_iter().for_each(|field| largest(field, i64::from(i32::MAX)));
+        [id::PACKETS, id::BYTES, FieldId::by_name("packets-lost-no-route").unwrap()]
+            .into_iter()
+            .for_each(|field| largest(field, (1 << 46) - 1));
+        // Seconds end in 2099, from 10^11 on they are milliseconds, and those end in 2099 too.
+        for field in [id::START, id::END] {
+            largest(field, 4_102_444_799);
+            assert!(number(Cell::Number(99_999_999_999), field).is_err());
+            assert_eq!(number(Cell::Number(100_000_000_000), field), Ok(Some(100_000_000)));
+            assert_eq!(number(Cell::Number(4_102_444_799_999), field), Ok(Some(4_102_444_799)));
+            assert!(number(Cell::Number(4_102_444_800_000), field).is_err());
+        }
+        assert_eq!(
+            [whole(9_007_199_254_740_992.0), whole(-3.0), whole(0.5), whole(9_007_199_254_740_994.0), whole(f64::NAN)],
+            [Some(9_007_199_254_740_992), Some(-3), None, None, None]
+        );
+        assert_eq!(parse_number(b"999999999999999999"), Some(999_999_999_999_999_999));
+        assert_eq!(parse_number(b"1000000000000000000"), None);
+    }
+
+    /// Values by name, as a record of them.
+    struct Record<'a>(&'a [(&'a str, Cell<'a>)]);
+
+    impl Cells for Record<'_> {
+        fn cell(&self, at: usize) -> Cell<'_> {
+            self.0[at].1
+        }
+    }
+
+    /// Takes one record, and returns its reject's reason and detail, or what was counted.
+    fn push(wanted: &Wanted, values: &[(&str, Cell<'_>)]) -> Result<Tally, Fault> {
+        let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+        let mut columns = Columns::new(Arc::new(wanted.clone()), &Layout::of_any_names(&names));
+        let mut tally = Tally { lines: 1, ..Tally::default() };
+        columns.push(&Record(values), 1, &mut tally)?;
+        assert_eq!((columns.len() as u64, columns.is_empty()), (tally.rows, tally.rows == 0));
+        assert!(tally.adds_up(), "{tally:?}");
+        Ok(tally)
+    }
+
+    #[test]
+    fn records_are_judged_by_what_they_hold() {
+        use Cell::{Null, Number, Text};
+        let all = Wanted { fields: vec![id::SRCADDR, id::BYTES], ..Wanted::default() };
+        let ok = ("log-status", Text("OK"));
+        // An interval of a day is taken, one second more is not.
+        assert_eq!(push(&all, &[("start", Number(5)), ("end", Number(86_405)), ok]).map(|tally| tally.ok), Ok(1));
+        assert_eq!(
+            push(&all, &[("start", Number(5)), ("end", Number(86_406)), ok]),
+            Err((Reason::BadNumber, "end is 86401 s after start".into()))
+        );
+        let inverted = push(&all, &[("start", Number(9)), ("end", Number(8)), ok]).unwrap();
+        assert_eq!((inverted.ok, inverted.inversions), (1, 1));
+        assert_eq!(push(&all, &[("start", Number(8)), ("end", Number(8)), ok]).unwrap().inversions, 0);
+        // Without a status, a record whose traffic is all missing tells of none.
+        assert_eq!(push(&all, &[("srcaddr", Null), ("bytes", Text("-"))]).unwrap().nodata, 1);
+        assert_eq!(push(&all, &[("srcaddr", Null), ("bytes", Number(0))]).unwrap().ok, 1);
+        assert_eq!(push(&all, &[("version", Number(2))]).unwrap().ok, 1);
+        for (status, counts) in [("OK", (1, 0, 0)), ("NODATA", (0, 1, 0)), ("SKIPDATA", (0, 0, 1))] {
+            let tally = push(&all, &[("log-status", Text(status))]).unwrap();
+            assert_eq!((tally.ok, tally.nodata, tally.skipdata), counts);
+        }
+        assert_eq!(push(&all, &[("log-status", Null)]).unwrap_err().0, Reason::BadStatus);
+        // Text fields of a type must have it, also as numbers of a typed file.
+        assert_eq!(push(&all, &[("srcaddr", Number(7)), ok]).unwrap_err().0, Reason::BadAddress);
+        assert_eq!(push(&all, &[("srcaddr", Text("10.0.0")), ok]).unwrap_err().0, Reason::BadAddress);
+        assert!(push(&all, &[("dstaddr", Text("no")), ("action", Text("no")), ok]).is_ok(), "not read, not checked");
+        let full = Wanted { validation: Validation::Full, ..all.clone() };
+        assert_eq!(push(&full, &[("dstaddr", Text("no")), ok]).unwrap_err().0, Reason::BadAddress);
+        assert_eq!(push(&full, &[("action", Text("no")), ok]).unwrap_err().0, Reason::BadAction);
+        // What is not wanted is counted, and with `full` still checked.
+        let none = Wanted { interfaces: super::super::Interfaces::Only(Arc::default()), ..all.clone() };
+        let tally = push(&none, &[("interface-id", Text("eni-1")), ("bytes", Text("x")), ok]).unwrap();
+        assert_eq!((tally.ok, tally.dropped, tally.rows), (1, 1, 0));
+        let none = Wanted { validation: Validation::Full, ..none };
+        assert!(push(&none, &[("interface-id", Text("eni-1")), ("bytes", Text("x")), ok]).is_err());
+        let later = Wanted { time: crate::time::TimeRange { from: Some(10), to: None }, ..all.clone() };
+        assert_eq!(push(&later, &[("start", Number(9)), ok]).unwrap().outside_window, 1);
+        assert_eq!(push(&later, &[("start", Number(10)), ok]).unwrap().rows, 1);
+        let gateways = Wanted { kind: RecordKind::TransitGateway, ..all };
+        assert_eq!(push(&gateways, &[("bytes", Number(1)), ok]).unwrap().passed_over, 1);
+        assert_eq!(push(&gateways, &[("tgw-id", Text("tgw-1")), ("bytes", Number(1)), ok]).unwrap().rows, 1);
+    }
 }

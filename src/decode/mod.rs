@@ -253,3 +253,104 @@ pub fn extra_field() -> Field {
     let entries = Fields::from(vec![Field::new("keys", DataType::Utf8, false), Field::new("values", DataType::Utf8, true)]);
     Field::new("extra", DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false), true)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tally_adds_up_only_if_every_count_is_right() {
+        let sound = Tally {
+            headers: 1,
+            blanks: 2,
+            control: 4,
+            rejects: 8,
+            ok: 16,
+            nodata: 32,
+            skipdata: 64,
+            outside_window: 128,
+            passed_over: 256,
+            rows: 100,
+            dropped: 12,
+            lines: 511,
+            ..Tally::default()
+        };
+        assert!(sound.adds_up());
+        let counts: [fn(&mut Tally) -> &mut u64; 12] = [
+            |tally| &mut tally.headers,
+            |tally| &mut tally.blanks,
+            |tally| &mut tally.control,
+            |tally| &mut tally.rejects,
+            |tally| &mut tally.ok,
+            |tally| &mut tally.nodata,
+            |tally| &mut tally.skipdata,
+            |tally| &mut tally.outside_window,
+            |tally| &mut tally.passed_over,
+            |tally| &mut tally.rows,
+            |tally| &mut tally.dropped,
+            |tally| &mut tally.lines,
+        ];
+        for count in counts {
+            let mut tally = sound.clone();
+            *count(&mut tally) += 1;
+            assert!(!tally.adds_up(), "{tally:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_a_record_is_not_read_whole_unless_it_is_something_else() {
+        let rejects = |reason, overlong| Tally {
+            lines: 3,
+            rejects: 3,
+            first_reject: Some((2, reason)),
+            first_overlong: overlong,
+            ..Tally::default()
+        };
+        let none = rejects(Reason::NoHeader, None).fault().unwrap();
+        assert!(none.contains("none of its 3 lines") && none.contains("line 2: no-header"), "{none}");
+        assert_eq!(rejects(Reason::NotARecord, None).fault(), None);
+        assert_eq!(Tally::default().fault(), None);
+        let counts: [fn(&mut Tally) -> &mut u64; 6] = [
+            |tally| &mut tally.ok,
+            |tally| &mut tally.nodata,
+            |tally| &mut tally.skipdata,
+            |tally| &mut tally.outside_window,
+            |tally| &mut tally.passed_over,
+            |tally| &mut tally.control,
+        ];
+        for count in counts {
+            let mut some = rejects(Reason::BadNumber, None);
+            *count(&mut some) = 1;
+            assert_eq!(some.fault(), None, "{some:?}");
+            some.first_overlong = Some(7);
+            assert_eq!(some.fault().as_deref(), Some("line 7 is longer than any flow record"));
+        }
+    }
+
+    #[test]
+    fn layouts_are_counted_apart_and_the_first_reject_stays_the_first() {
+        let mut tally = Tally::default();
+        let layouts: Vec<Arc<Layout>> =
+            (0..LAYOUTS_KEPT_MAX + 3).map(|at| Arc::new(Layout::of_any_names(&["srcaddr", &format!("x{at}")]))).collect();
+        for (at, layout) in layouts.iter().enumerate() {
+            tally.use_layout(layout, Shape::Text);
+            tally.saw(Some(100 + at as i64), Some(200 - at as i64));
+        }
+        tally.use_layout(&Arc::new((*layouts[1]).clone()), Shape::Text);
+        tally.saw(Some(7), None);
+        tally.use_layout(&layouts[1], Shape::Csv);
+        tally.saw(None, Some(900));
+        let seen: Vec<(u64, usize)> = tally.layouts.iter().map(|seen| (seen.records, seen.layout.columns.len())).collect();
+        // Those beyond the limit share an entry without columns, which the other shape of the second layout falls into too.
+        let wanted: Vec<(u64, usize)> = (0..LAYOUTS_KEPT_MAX).map(|at| (if at == 1 { 2 } else { 1 }, 2)).chain([(4, 0)]).collect();
+        assert_eq!(seen, wanted);
+        assert_eq!((tally.start_min(), tally.end_max(), tally.fields_max()), (Some(7), Some(900), 2));
+        tally.lines = 5;
+        tally.rejected(Reason::BadStatus);
+        tally.lines = 6;
+        tally.rejected(Reason::LineTooLong);
+        tally.lines = 7;
+        tally.rejected(Reason::LineTooLong);
+        assert_eq!((tally.rejects, tally.first_reject, tally.first_overlong), (3, Some((5, Reason::BadStatus)), Some(6)));
+    }
+}
