@@ -157,6 +157,11 @@ impl<'a> Pairs<'a> {
         self.0.iter().map(|(name, _)| &**name)
     }
 
+    /// Returns the bytes of names and values.
+    pub fn text_len(&self) -> usize {
+        self.0.iter().map(|(name, value)| name.len() + value.get().len()).sum()
+    }
+
     fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| *value)
     }

@@ -118,7 +118,7 @@ impl Records {
     /// Takes a JSON document: one or many events, each counted like a line.
     pub fn document(&mut self, raw: &[u8]) {
         match json::parse(raw) {
-            Ok(document) => self.parsed(document),
+            Ok(document) => self.parsed(raw, document),
             Err(Unusable::BadJson(detail)) => self.unreadable(raw, Reason::BadJson, detail),
             Err(Unusable::NotARecord(detail)) => self.unreadable(raw, Reason::NotARecord, detail),
         }
@@ -137,7 +137,7 @@ impl Records {
         }
     }
 
-    fn parsed(&mut self, document: Document<'_>) {
+    fn parsed(&mut self, raw: &[u8], document: Document<'_>) {
         match document {
             Document::Control => {
                 self.tally.lines += 1;
@@ -156,12 +156,9 @@ impl Records {
                 self.event(&message, None, Shape::JsonMessages);
             }
             Document::Pairs(pairs) => {
-                let names: Vec<&str> = pairs.names().collect();
-                let shown = names.join(" ").chars().take(200).collect::<String>();
-                let raw = shown.clone();
-                self.count(raw.as_bytes(), |records| match records.named(&pairs, Shape::JsonRecords) {
+                self.count(raw, |records| match records.named(&pairs, Shape::JsonRecords) {
                     Some(taken) => taken,
-                    None => Err((Reason::NotARecord, format!("no names of a flow log among: {shown}"))),
+                    None => Err((Reason::NotARecord, "no names of flow records".to_owned())),
                 });
             }
         }
@@ -326,6 +323,9 @@ impl Records {
 
     /// Takes names and values as a record; `None` if too few of the names are fields.
     fn named(&mut self, pairs: &Pairs<'_>, shape: Shape) -> Option<Result<(), Fault>> {
+        if pairs.text_len() > LINE_LEN_MAX {
+            return Some(Err((Reason::LineTooLong, String::new())));
+        }
         let names: Vec<&str> = pairs.names().collect();
         let layout = Layout::of_names(&names, Separator::Spaces)?;
         self.activate(Arc::new(layout), shape, Origin::Names);

@@ -6,7 +6,7 @@
 
 pub mod field;
 
-use field::{FieldId, VPC_FIELD_COUNT};
+use field::{FIELD_COUNT, FieldId, VPC_FIELD_COUNT};
 use std::fmt;
 use std::sync::Arc;
 
@@ -175,16 +175,17 @@ impl Layout {
 fn columns(names: &[&str]) -> Vec<Column> {
     let exact = |name: &str| FieldId::by_name(name).or_else(|| FieldId::by_name(&name.replace('_', "-")));
     let named: Vec<Option<FieldId>> = names.iter().map(|name| exact(name)).collect();
-    let mut taken: Vec<FieldId> = named.iter().copied().flatten().collect();
-    let mut columns = Vec::with_capacity(names.len());
-    for (at, name) in names.iter().enumerate() {
-        let field = match named.get(at).copied().flatten() {
-            Some(field) => Some(field).filter(|_| !named.iter().take(at).any(|earlier| *earlier == Some(field))),
-            None => FieldId::by_any_name(name).filter(|field| !taken.contains(field)).inspect(|field| taken.push(*field)),
-        };
-        columns.push(field.map_or_else(|| Column::Unknown((*name).into()), Column::Known));
-    }
-    columns
+    // A hostile header has thousands of names, so none is compared with all others.
+    let (mut is_exact, mut is_taken) = ([false; FIELD_COUNT], [false; FIELD_COUNT]);
+    named.iter().flatten().for_each(|field| is_exact[field.index()] = true);
+    let column = |(name, exact): (&&str, &Option<FieldId>)| {
+        let field = exact.or_else(|| FieldId::by_any_name(name).filter(|field| !is_exact[field.index()]));
+        match field.filter(|field| !std::mem::replace(&mut is_taken[field.index()], true)) {
+            Some(field) => Column::Known(field),
+            None => Column::Unknown((*name).into()),
+        }
+    };
+    names.iter().zip(&named).map(column).collect()
 }
 
 impl fmt::Display for Layout {
