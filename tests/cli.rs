@@ -174,6 +174,10 @@ fn every_case_exits_as_it_should_with_a_page_that_fits() {
 fn check_page(page: &str, name: &str) {
     assert!(page.starts_with("EKS API server egress, "), "{name}: {page}");
     for line in page.lines() {
+        // A path that is longer than a line has one to itself, so that it can be copied.
+        if !line.trim().contains(' ') && line.contains('/') {
+            continue;
+        }
         assert!(line.width() <= PAGE_WIDTH, "{name}: {} columns: {line}", line.width());
     }
 }

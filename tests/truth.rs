@@ -144,6 +144,7 @@ fn check_records(config: &Config, truth: &Truth, report: &Value, run: &Run) {
             "rejected": 0,
             "outside_window": 0,
             "duplicate": 0,
+            "transit_gateway": 0,
         },
         "validation": "read-columns",
     });

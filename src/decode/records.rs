@@ -261,7 +261,10 @@ impl Records {
         match header {
             Header::Records(layout) => {
                 let layout = Arc::new(layout);
-                self.messages = None;
+                // A header within an exported message leaves the table around it as it is.
+                if shape == Shape::Text {
+                    self.messages = None;
+                }
                 // A header without records is a layout all the same.
                 self.activate(Arc::clone(&layout), shape, Origin::Header);
                 self.header = Some(layout);
