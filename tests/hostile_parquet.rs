@@ -169,7 +169,7 @@ fn flipped_bits_in_parquet_never_panic_and_never_add_rows() {
 
 #[test]
 fn records_whose_fields_are_as_long_as_a_line_may_be() {
-    for (length, code) in [(7_500, 0), (15_000, 0), (60_000, 4)] {
+    for (length, code) in [(7_500, 0), (11_000, 0), (60_000, 4)] {
         let scene = Scene::new();
         let record = format!("{}{}\n", records(1).replace('\n', " "), "v".repeat(length));
         gzip_bomb(
