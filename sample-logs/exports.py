@@ -147,11 +147,12 @@ Case(
 Case(
     "json-rejects",
     "JSON that is no record: each piece is kept with its number and reason, and the records around it count.",
-    "Documents 1 and 4: 10 and 1,000, back 9 and 2,000. 2 does not parse, 3 says nothing of a flow, 5 ends in the middle.",
+    "Documents 1 and 4: 10 and 1,000, back 9 and 2,000. 2 does not parse, 3 says nothing of a flow, 5 ends in the middle: "
+    "what follows such a document would be lost in it, so the object counts as read in part: exit code 4.",
     {"messages.json": messages([line(V2, PAIR[0])]) + b'{"message": oops}\n{"hello":"world"}\n' + messages([line(V2, PAIR[1])])
         + b'{"message":"2 111122223333 eni-0a1000'},
     inventory(objects=kyverno()),
-    answer(ok=2, rejected=3, rows=[to_kyverno(["messages.json:1"] * 2, **ONE | BY_PORT)],
+    answer(ok=2, rejected=3, exit_code=4, rows=[to_kyverno(["messages.json:1"] * 2, **ONE | BY_PORT)],
            rejects=[{"object": "logs/messages.json", "line": n, "reason": reason} for n, reason in (
                (2, "bad-json"), (3, "not-a-record"), (5, "bad-json"))]),
     made="JSON",

@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn documents_without_an_end_are_a_fault_and_brackets_alone_a_reject() {
+        const DOCUMENT: &str = r#"{"message": "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK"}"#;
+        let whole = run(&[format!("[{DOCUMENT},{DOCUMENT}]").as_bytes()]);
+        assert_eq!((whole.0, whole.1.rejects, whole.2), (2, 0, None));
+        let cut = run(&[format!("{DOCUMENT}\n{{\"message\": 1, {DOCUMENT}\n{DOCUMENT}\n").as_bytes()]);
+        assert_eq!((cut.0, cut.1.rejects), (1, 1));
+        assert_eq!(cut.2.unwrap(), "the JSON document after event 1 has no end");
+        let open = run(&[format!("[{DOCUMENT},").as_bytes()]);
+        assert_eq!((open.0, open.1.rejects, open.2.unwrap()), (1, 0, "the text ends within an array of JSON documents".to_owned()));
+        for brackets in ["[[[[", "{]", "[ [\n"] {
+            let (rows, tally, fault) = run(&[brackets.as_bytes()]);
+            assert_eq!((rows, tally.rejects > 0 || fault.is_some()), (0, true), "{brackets}");
+        }
+    }
+
+    #[test]
     fn empty_object_has_no_rows_and_no_fault() {
         assert_eq!(run(&[b""]), (0, Tally::default(), None));
     }

@@ -199,9 +199,9 @@ impl Ends {
     }
 
     fn direction(&self, row: usize) -> Option<String> {
-        let named = match self.direction.text(row)?.as_str() {
-            "Inbound" => "ingress",
-            "Outbound" => "egress",
+        let named = match self.direction.text(row).as_deref() {
+            Some("Inbound") => "ingress",
+            Some("Outbound") => "egress",
             _ => match self.direction_id.number(row)? {
                 1 => "ingress",
                 2 => "egress",
@@ -240,16 +240,24 @@ impl Source<'_> {
         self.array(path)?.map_or_else(|| Ok(Values::default()), |array| Values::new(&array, Some(field)))
     }
 
-    /// Returns the first of several columns that exists and holds anything.
+    /// Returns in each row the first of several columns that holds anything there.
     fn first(&self, paths: &[&[&str]], field: FieldId) -> Result<Values, ArrowError> {
+        let mut holding = Vec::new();
         for path in paths {
             if let Some(array) = self.array(path)?
                 && array.logical_null_count() < array.len()
             {
-                return Values::new(&array, Some(field));
+                holding.push(array);
             }
         }
-        Ok(Values::default())
+        match holding.as_slice() {
+            [] => Ok(Values::default()),
+            [one] => Values::new(one, Some(field)),
+            several => {
+                let several = several.iter().map(|array| Values::new(array, Some(field))).collect::<Result<Vec<_>, _>>()?;
+                self.texts(|row| several.iter().find_map(|values| values.text(row)))
+            }
+        }
     }
 
     fn texts(&self, of: impl FnMut(usize) -> Option<String>) -> Result<Values, ArrowError> {
@@ -322,5 +330,47 @@ impl Source<'_> {
         }
         let texts = Values::new(array, None)?;
         Ok((0..rows).map(|row| texts.text(row).map(|text| ("unmapped".to_owned(), text)).into_iter().collect()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field};
+    use std::sync::Arc;
+
+    /// Rows whose direction and time stand in different places.
+    fn batch() -> RecordBatch {
+        let text = |values: [Option<&str>; 3]| Arc::new(StringArray::from_iter(values)) as ArrayRef;
+        let number = |values: [Option<i64>; 3]| Arc::new(Int64Array::from_iter(values)) as ArrayRef;
+        let of = |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
+        let direction = text([None, Some("Inbound"), Some("Unknown")]);
+        let direction_id = number([Some(2), Some(2), Some(1)]);
+        let info =
+            StructArray::from(vec![(of("direction", &direction), direction), (of("direction_id", &direction_id), direction_id)]);
+        assert!(matches!(info.data_type(), DataType::Struct(_)));
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("connection_info", Arc::new(info)),
+            ("start_time", number([Some(1_418_530_010_000), None, None])),
+            ("time", number([Some(7), Some(1_418_530_020_000), None])),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
+    }
+
+    fn column(field: FieldId) -> Vec<Option<String>> {
+        let at = MAPPED.iter().position(|mapped| *mapped == field).unwrap();
+        let mapped = map(&batch()).unwrap();
+        (0..3).map(|row| mapped.columns[at].text(row)).collect()
+    }
+
+    #[test]
+    fn a_row_has_its_direction_from_the_name_or_else_the_number() {
+        assert_eq!(column(id::FLOW_DIRECTION), [Some("egress"), Some("ingress"), Some("ingress")].map(|text| text.map(str::to_owned)));
+    }
+
+    #[test]
+    fn a_row_has_its_time_from_the_first_column_that_holds_one_in_this_row() {
+        assert_eq!(column(id::START), [Some("1418530010000"), Some("1418530020000"), None].map(|text| text.map(str::to_owned)));
     }
 }

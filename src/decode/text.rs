@@ -67,9 +67,16 @@ impl TextDecoder {
     /// Takes the end of the text: a last line without a line break counts.
     pub fn end(&mut self) {
         match std::mem::replace(&mut self.at, At::Line) {
-            At::Line | At::Between { .. } => {}
+            At::Line | At::Between { in_array: false } => {}
+            At::Between { in_array: true } => self.fault = Some("the text ends within an array of JSON documents".to_owned()),
             At::InLine | At::InOverlong => self.records.line(&self.carry),
-            At::InDocument { .. } => self.records.unreadable(&self.carry, Reason::BadJson, "the text ends within the document".to_owned()),
+            At::InDocument { .. } => {
+                let events = self.tally().lines;
+                let detail = "the text ends within the document".to_owned();
+                self.records.unreadable(&self.carry, Reason::BadJson, detail);
+                // A document that lost its end takes all that follow into itself, so one reject would hide how much is lost.
+                self.fault = Some(format!("the JSON document after event {events} has no end"));
+            }
         }
         self.carry.clear();
     }
@@ -134,7 +141,7 @@ impl TextDecoder {
         let At::Between { in_array } = &mut self.at else { return 0 };
         for (at, byte) in block.iter().enumerate() {
             match byte {
-                b'[' => *in_array = true,
+                b'[' if !*in_array => *in_array = true,
                 b']' => *in_array = false,
                 b'{' => {
                     self.at = At::InDocument { scanner: Scanner::default(), in_array: *in_array };
@@ -146,7 +153,7 @@ impl TextDecoder {
                 }
                 b' ' | b'\t' | b'\r' | b'\n' | b',' => {}
                 _ => {
-                    self.at = At::Line;
+                    self.at = At::InLine;
                     return at;
                 }
             }
