@@ -54,6 +54,7 @@ pub mod flow;
 pub mod source;
 pub mod decode;
 pub mod inventory;
+pub mod cost;
 pub mod enrich;
 pub mod pipeline;
 pub mod query;
