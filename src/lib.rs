@@ -34,6 +34,7 @@
 //!         spill_dir: std::env::temp_dir(),
 //!         scans: Scans::default(),
 //!         summary: tokio::sync::OnceCell::new(),
+//!         hours: tokio::sync::OnceCell::new(),
 //!         listed,
 //!     });
 //!     let sql = "SELECT dstaddr, dstport, count(*) AS records FROM flows WHERE action = 'REJECT' GROUP BY dstaddr, dstport";

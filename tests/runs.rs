@@ -79,6 +79,7 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
         spill_dir: spill_dir.path().to_owned(),
         scans: Scans::default(),
         summary: OnceCell::new(),
+        hours: OnceCell::new(),
     });
     let engine = Engine::new(&logs).unwrap();
     Run { logs, engine, spill_dir, runtime: runtime() }

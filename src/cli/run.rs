@@ -247,6 +247,7 @@ impl LogsArgs {
             spill_dir: self.spill_dir(context),
             scans: Scans::default(),
             summary: tokio::sync::OnceCell::new(),
+            hours: tokio::sync::OnceCell::new(),
         }))
     }
 }

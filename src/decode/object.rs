@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn documents_without_an_end_are_a_fault_and_brackets_alone_a_reject() {
-        const DOCUMENT: &str = r#"{"message": "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK"}"#;
+        const DOCUMENT: &str =
+            r#"{"message": "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK"}"#;
         let whole = run(&[format!("[{DOCUMENT},{DOCUMENT}]").as_bytes()]);
         assert_eq!((whole.0, whole.1.rejects, whole.2), (2, 0, None));
         let cut = run(&[format!("{DOCUMENT}\n{{\"message\": 1, {DOCUMENT}\n{DOCUMENT}\n").as_bytes()]);

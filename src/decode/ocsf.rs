@@ -347,8 +347,7 @@ mod tests {
         let of = |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
         let direction = text([None, Some("Inbound"), Some("Unknown")]);
         let direction_id = number([Some(2), Some(2), Some(1)]);
-        let info =
-            StructArray::from(vec![(of("direction", &direction), direction), (of("direction_id", &direction_id), direction_id)]);
+        let info = StructArray::from(vec![(of("direction", &direction), direction), (of("direction_id", &direction_id), direction_id)]);
         assert!(matches!(info.data_type(), DataType::Struct(_)));
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("connection_info", Arc::new(info)),

@@ -4,7 +4,8 @@ use super::orientation::{self, OneRecord};
 use super::{Derived, FlowColumn, numbers};
 use crate::decode::columns::parse_address;
 use crate::flow::field::{FieldId, id};
-use crate::inventory::{Eni, InterfaceKind, Inventory, Peer};
+use crate::inventory::ranges::is_private;
+use crate::inventory::{Eni, InterfaceKind, Inventory, Peer, VpcLink};
 use arrow::array::{
     Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder,
 };
@@ -54,8 +55,18 @@ impl<'a> Endpoints<'a> {
         if !anything {
             return ends;
         }
-        let with_peer =
-            asks(&[Derived::PeerAzId, Derived::PeerKind, Derived::PeerName, Derived::PeerEni, Derived::PeerVpcId, Derived::PeerTags]);
+        let with_peer = asks(&[
+            Derived::PeerAzId,
+            Derived::PeerKind,
+            Derived::PeerName,
+            Derived::PeerEni,
+            Derived::PeerVpcId,
+            Derived::PeerTags,
+            Derived::NatClass,
+            Derived::PeerAccountId,
+            Derived::PeerRegion,
+            Derived::PeerLink,
+        ]);
         ends.rows = ends.read_rows(batch.num_rows(), with_peer);
         if asks(&[Derived::Initiator, Derived::InitiatorRule]) {
             ends.verdicts = ends.orient(batch);
@@ -127,7 +138,9 @@ impl<'a> Endpoints<'a> {
             Derived::PeerPort => self.ports(|egress| !egress),
             Derived::LocalTags => self.tags(|row| self.eni(row.eni)),
             Derived::PeerTags => self.tags(|row| row.peer.as_ref().and_then(|peer| peer.eni)),
-            Derived::PeerService => self.peer_service(),
+            Derived::PeerService => self.service(|egress| !egress),
+            Derived::LocalService => self.service(|egress| egress),
+            Derived::ServicePort => self.service_ports(),
             Derived::PeerName => self.texts(|_, row| row.peer.as_ref().and_then(|peer| peer.name.as_deref())),
             _ => self.texts(|at, row| self.text(derived, at, row)),
         }
@@ -149,8 +162,40 @@ impl<'a> Endpoints<'a> {
             Derived::PeerKind => peer.and_then(|peer| peer.kind),
             Derived::PeerEni => peer.and_then(|peer| peer.eni).map(|eni| &*eni.id),
             Derived::PeerVpcId => peer.and_then(|peer| peer.vpc_id),
+            Derived::PeerAccountId => peer.and_then(|peer| peer.account_id),
+            Derived::PeerRegion => peer.and_then(|peer| peer.region),
+            Derived::PeerLink => self.link(at, row),
+            Derived::NatClass => self.nat_class(at, row),
             _ => None,
         }
+    }
+
+    /// How the VPCs of both ends are joined.
+    fn link(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
+        let own = self.eni(row.eni).and_then(|eni| eni.vpc_id.as_deref()).or_else(|| self.columns.vpc(at))?;
+        let other = row.peer.as_ref()?.vpc_id?;
+        self.inventory.vpc_link(own, other, self.start_of(at)).map(VpcLink::as_str)
+    }
+
+    /// The four records that a NAT gateway's interface writes of a conversation (VPC user guide, "Traffic through a NAT
+    /// gateway"): towards the client the packet has another address than the interface, towards the remote it has not. A
+    /// format without the packet's addresses cannot tell; then the client is the end that lies in a VPC or is private.
+    fn nat_class(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
+        self.eni(row.eni).filter(|eni| eni.kind == InterfaceKind::NatGateway)?;
+        let egress = row.egress?;
+        let towards_client = match self.columns.packet_end(at, egress) {
+            Some(packet) => Some(packet) != self.columns.wire_end(at, egress),
+            None => {
+                let in_vpc = row.peer.as_ref().is_some_and(|peer| peer.vpc_id.is_some());
+                in_vpc || self.columns.end(at, Some(!egress)).and_then(parse_address).is_some_and(is_private)
+            }
+        };
+        Some(match (egress, towards_client) {
+            (false, true) => "A",
+            (true, false) => "B",
+            (false, false) => "C",
+            (true, true) => "D",
+        })
     }
 
     fn verdict(&self, at: usize) -> Option<&orientation::Verdict> {
@@ -186,10 +231,15 @@ impl<'a> Endpoints<'a> {
         Arc::new(builder.finish())
     }
 
-    fn peer_service(&self) -> ArrayRef {
+    fn service_ports(&self) -> ArrayRef {
+        let lower = |at| Some(i32::from(self.columns.port(at, Some(true))?.min(self.columns.port(at, Some(false))?)));
+        Arc::new(Int32Array::from_iter((0..self.start.len()).map(lower)))
+    }
+
+    fn service(&self, is_source: impl Fn(bool) -> bool) -> ArrayRef {
         let mut builder = StringViewBuilder::with_capacity(self.rows.len()).with_deduplicate_strings();
         for (at, row) in self.rows.iter().enumerate() {
-            let is_source = row.egress.map(|egress| !egress);
+            let is_source = row.egress.map(&is_source);
             match self.columns.service(at, is_source) {
                 Some(service) => builder.append_value(service),
                 None => {
@@ -253,6 +303,18 @@ impl Columns {
         } else {
             value(packet_destination, at).or_else(|| value(destination, at))
         }
+    }
+
+    /// The address of the interface's own end as on the wire.
+    fn wire_end(&self, at: usize, egress: bool) -> Option<&str> {
+        let [source, destination, ..] = &self.addresses;
+        value(if egress { source } else { destination }, at)
+    }
+
+    /// The address of the interface's own end as in the packet, where the format has it.
+    fn packet_end(&self, at: usize, egress: bool) -> Option<&str> {
+        let [_, _, source, destination] = &self.addresses;
+        value(if egress { source } else { destination }, at)
     }
 
     fn port(&self, at: usize, is_source: Option<bool>) -> Option<u16> {

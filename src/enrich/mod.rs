@@ -55,6 +55,12 @@ pub enum Derived {
     PeerService,
     LocalTags,
     PeerTags,
+    ServicePort,
+    LocalService,
+    NatClass,
+    PeerAccountId,
+    PeerRegion,
+    PeerLink,
 }
 
 /// What a derived column is called, holds and means.
@@ -118,7 +124,7 @@ const fn d(column: Derived, name: &'static str, meaning: &'static str, reads: &'
 
 /// Every derived column, in the order of the table.
 #[rustfmt::skip]
-pub static DERIVED: [DerivedColumn; 24] = [
+pub static DERIVED: [DerivedColumn; 30] = [
     d(Derived::StartTime, "start_time", "`start` as a UTC timestamp", &[id::START]),
     d(Derived::EndTime, "end_time", "`end` as a UTC timestamp", &[id::END]),
     d(Derived::LogObject, "log_object", "URI or path of the object that holds the record", &[]),
@@ -143,6 +149,12 @@ pub static DERIVED: [DerivedColumn; 24] = [
     d(Derived::PeerService, "peer_service", "AWS service of the other end: `pkt-*-aws-service`, else from ip-ranges", PEER),
     d(Derived::LocalTags, "local_tags", "Tags of the recording interface", &[id::INTERFACE_ID]),
     d(Derived::PeerTags, "peer_tags", "Tags of the interface at the other end", PEER),
+    d(Derived::ServicePort, "service_port", "The lower of the two ports: as a rule the one that is served", &[id::SRCPORT, id::DSTPORT]),
+    d(Derived::LocalService, "local_service", "AWS service of the interface's end as in the packet: at a NAT gateway, of what lies beyond it", PEER),
+    d(Derived::NatClass, "nat_class", "At a NAT gateway's interface, which of a conversation's four records this is: `A` from the client, `B` to the remote, `C` from the remote, `D` to the client", PEER),
+    d(Derived::PeerAccountId, "peer_account_id", "Account of the other end, from the inventory", PEER),
+    d(Derived::PeerRegion, "peer_region", "Region of the other end, from the inventory", PEER),
+    d(Derived::PeerLink, "peer_link", "How the other end's VPC is joined to the interface's: `same-vpc`, `peering`, `transit-gateway`, or NULL", PEER),
 ];
 
 impl Derived {
@@ -184,7 +196,9 @@ impl FlowColumn {
             FlowColumn::Derived(Derived::StartTime | Derived::EndTime) => Field::new(self.name(), timestamp(), true),
             FlowColumn::Derived(Derived::LogLine) => Field::new(self.name(), DataType::Int64, false),
             FlowColumn::Derived(Derived::LogObject) => Field::new(self.name(), DataType::Utf8View, false),
-            FlowColumn::Derived(Derived::LocalPort | Derived::PeerPort) => Field::new(self.name(), DataType::Int32, true),
+            FlowColumn::Derived(Derived::LocalPort | Derived::PeerPort | Derived::ServicePort) => {
+                Field::new(self.name(), DataType::Int32, true)
+            }
             FlowColumn::Derived(Derived::LocalTags | Derived::PeerTags) => crate::decode::extra_field().with_name(self.name()),
             FlowColumn::Derived(_) => Field::new(self.name(), DataType::Utf8View, true),
         }
@@ -324,6 +338,6 @@ mod tests {
         let count = names.len();
         names.dedup();
         assert_eq!(names.len(), count);
-        assert_eq!(count, 54 + 1 + 24);
+        assert_eq!(count, 54 + 1 + 30);
     }
 }

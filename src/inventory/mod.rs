@@ -36,7 +36,7 @@ pub use check::{Finding, Presence, check};
 pub use destinations::Destination;
 pub use kinds::InterfaceKind;
 pub use model::{Cluster, ControlPlaneMatch, EgressMode, Eni, Held, KubeFact, KubeHeld, Suspect};
-pub use peers::{Basis, Peer};
+pub use peers::{Basis, Peer, VpcLink};
 pub use ranges::AwsRange;
 pub use script::{ScriptOptions, script};
 pub use tables::{tables, tables_at};
@@ -127,6 +127,15 @@ impl Inventory {
     /// Returns what the user should know about the files: unrecognised ones, missing times, doubtful matches.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Returns a tag of an interface, else of its instance, else of its subnet.
+    pub fn eni_tag(&self, interface_id: &str, key: &str) -> Option<&str> {
+        let eni = self.enis.get(self.eni_index(interface_id)? as usize)?;
+        let instance = eni.instance_id.as_deref().and_then(|id| self.instances.iter().rfind(|held| &*held.item.id == id));
+        let subnet = eni.subnet_id.as_deref().and_then(|id| self.subnets.iter().rfind(|held| &*held.item.id == id));
+        let tags = [Some(&eni.tags), instance.map(|held| &held.item.tags), subnet.map(|held| &held.item.tags)];
+        tags.into_iter().flatten().find_map(|tags| tags.get(key)).map(|value| &**value)
     }
 
     /// Returns the interfaces, one entry per id with its whole life, sorted by id.

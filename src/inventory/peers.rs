@@ -70,6 +70,10 @@ pub struct Peer<'a> {
     pub extrapolated: bool,
     /// Tags of the interface.
     pub tags: Option<&'a Tags>,
+    /// Account, of the interface or the subnet.
+    pub account_id: Option<&'a str>,
+    /// Region, likewise.
+    pub region: Option<&'a str>,
 }
 
 impl Peer<'_> {
@@ -83,7 +87,31 @@ impl Peer<'_> {
         basis: Basis::None,
         extrapolated: false,
         tags: None,
+        account_id: None,
+        region: None,
     };
+}
+
+/// How two VPCs are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VpcLink {
+    /// They are one.
+    Same,
+    /// By a peering.
+    Peering,
+    /// Both are attached to one transit gateway.
+    TransitGateway,
+}
+
+impl VpcLink {
+    /// Returns the name used in columns.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Same => "same-vpc",
+            Self::Peering => "peering",
+            Self::TransitGateway => "transit-gateway",
+        }
+    }
 }
 
 /// One period in which an interface held an address or prefix.
@@ -254,6 +282,22 @@ impl Inventory {
         self.peer_among(&around, Basis::Unique, addr, t).unwrap_or(Peer::UNKNOWN)
     }
 
+    /// Returns how two VPCs were joined at `t`; a peering goes before a transit gateway, as its routes are more specific by rule.
+    pub fn vpc_link(&self, own: &str, other: &str, t: UnixSeconds) -> Option<VpcLink> {
+        if own == other {
+            return Some(VpcLink::Same);
+        }
+        let (own, other) = (self.book.vpcs.get(own)?, self.book.vpcs.get(other)?);
+        let joins = |links: &HashMap<u32, Vec<(u32, Claim)>>| {
+            links.get(own).into_iter().flatten().any(|(vpc, claim)| vpc == other && claim.contains(t))
+        };
+        match (joins(&self.book.peered), joins(&self.book.on_gateway)) {
+            (true, _) => Some(VpcLink::Peering),
+            (_, true) => Some(VpcLink::TransitGateway),
+            _ => None,
+        }
+    }
+
     /// Looks in VPCs of equal standing: one holder is the peer, one range around it its subnet, more are ambiguous.
     fn peer_among(&self, vpcs: &[u32], basis: Basis, addr: IpAddr, t: UnixSeconds) -> Option<Peer<'_>> {
         let mut found = None;
@@ -287,6 +331,8 @@ impl Inventory {
             az_id: subnet.and_then(|subnet| subnet.item.az_id.as_deref()),
             vpc_id,
             subnet_id: subnet.map(|subnet| &*subnet.item.id),
+            account_id: subnet.and_then(|subnet| subnet.account_id.as_deref()),
+            region: subnet.and_then(|subnet| subnet.region.as_deref()),
             basis: Basis::SubnetOnly,
             ..Peer::UNKNOWN
         }
@@ -307,6 +353,8 @@ impl Inventory {
             basis,
             extrapolated,
             tags: Some(&eni.tags),
+            account_id: eni.account_id.as_deref(),
+            region: eni.region.as_deref(),
         })
     }
 

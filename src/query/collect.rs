@@ -4,7 +4,8 @@
 //! [`super::summary`], once everything has been seen.
 
 use super::biflow::{Ends, EniIndex, LineRef, PartialKey, Session, Volume, Way, add_session};
-use super::spill::{Decode, Encode, PARTITIONS, Spill};
+use super::names::Names;
+use super::spill::{PARTITIONS, Store};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
@@ -51,30 +52,6 @@ pub const COLUMNS: &[FlowColumn] = &[
 const STRANGERS_MAX: usize = 100_000;
 /// Distinct peers remembered of such an interface: more do not change the suspicion.
 const STRANGER_PEERS_MAX: usize = 16;
-
-/// Text ↔ small number.
-#[derive(Debug, Default)]
-pub struct Names {
-    index: HashMap<Arc<str>, u32, RandomState>,
-    names: Vec<Arc<str>>,
-}
-
-impl Names {
-    fn intern(&mut self, name: &str) -> u32 {
-        if let Some(at) = self.index.get(name) {
-            return *at;
-        }
-        let (at, name): (u32, Arc<str>) = (self.names.len() as u32, name.into());
-        self.index.insert(Arc::clone(&name), at);
-        self.names.push(name);
-        at
-    }
-
-    /// Returns the text of a number.
-    pub fn get(&self, at: u32) -> &str {
-        self.names.get(at as usize).map_or("", |name| name)
-    }
-}
 
 /// What one flow log wrote of one interface in one hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -142,7 +119,7 @@ impl Collector {
             inventory,
             flow_logs: Names::default(),
             names: Names::default(),
-            partials: Partials::new(sessions_max, spill_folder),
+            partials: Store::new(sessions_max, spill_folder),
             coverage: BTreeMap::new(),
             evidence: HashMap::default(),
             strangers: BTreeMap::new(),
@@ -210,7 +187,12 @@ impl Collector {
                 match rows.ends(eni, at) {
                     Some((ends, egress)) => {
                         let session = self.session(rows, at, egress, from, (part.object as u32, rows.line.value(at) as u64));
-                        return self.partials.add(PartialKey { ends, flow_log, hour: hour_of(from) }, session);
+                        let partition = PARTITION_HASH.hash_one(ends) as usize % PARTITIONS;
+                        return self.partials.add(partition, PartialKey { ends, flow_log, hour: hour_of(from) }, |sessions| {
+                            let before = sessions.len();
+                            add_session(sessions, session);
+                            sessions.len() - before
+                        });
                     }
                     None => self.undirected += 1,
                 }
@@ -380,80 +362,11 @@ fn int64(array: &Int64Array, at: usize) -> Option<i64> {
     array.is_valid(at).then(|| array.value(at))
 }
 
-/// Parts of connections by partition, in memory up to a bound, then in files.
-#[derive(Debug)]
-pub struct Partials {
-    memory: Vec<HashMap<PartialKey, Vec<Session>, RandomState>>,
-    sessions: usize,
-    sessions_max: usize,
-    spill: Option<Spill>,
-    spill_folder: PathBuf,
-}
+/// Parts of connections by partition.
+pub type Partials = Store<PartialKey, Vec<Session>>;
 
 /// Partition hash: fixed, so that all parts of one pair of ends meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 
 /// Bytes that a part takes in memory: one session with its key and vector, and the table's spare room.
 pub const PART_BYTES: usize = size_of::<PartialKey>() + size_of::<Vec<Session>>() + size_of::<Session>() * 3 / 2;
-
-impl Partials {
-    fn new(sessions_max: usize, spill_folder: PathBuf) -> Partials {
-        let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
-        Partials { memory, sessions: 0, sessions_max, spill: None, spill_folder }
-    }
-
-    fn add(&mut self, key: PartialKey, session: Session) -> Result<()> {
-        let partition = PARTITION_HASH.hash_one(key.ends) as usize % PARTITIONS;
-        let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
-        let sessions = memory.entry(key).or_default();
-        let before = sessions.len();
-        add_session(sessions, session);
-        self.sessions = self.sessions + sessions.len() - before;
-        if self.sessions > self.sessions_max { self.spill() } else { Ok(()) }
-    }
-
-    fn spill(&mut self) -> Result<()> {
-        let spill = match &mut self.spill {
-            Some(spill) => spill,
-            none => none.insert(Spill::new(&self.spill_folder)?),
-        };
-        let mut entry = Vec::new();
-        for (partition, memory) in self.memory.iter_mut().enumerate() {
-            for (key, sessions) in memory.drain() {
-                entry.clear();
-                key.encode(&mut entry);
-                sessions.encode(&mut entry);
-                spill.append(partition, &entry)?;
-            }
-        }
-        self.sessions = 0;
-        Ok(())
-    }
-
-    /// Ends the collection: what is in memory joins what was spilled.
-    ///
-    /// # Errors
-    /// If the disk is full or gone.
-    pub fn finish(&mut self) -> Result<()> {
-        if self.spill.is_some() { self.spill() } else { Ok(()) }
-    }
-
-    /// Hands every part of a partition to `each`.
-    ///
-    /// # Errors
-    /// If a spill file cannot be read back.
-    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&PartialKey, Vec<Session>)) -> Result<()> {
-        match &mut self.spill {
-            Some(spill) => spill.read(partition, |entry| {
-                let key = PartialKey::decode(entry)?;
-                each(&key, Vec::decode(entry)?);
-                Some(())
-            }),
-            None => {
-                let parts = self.memory.get(partition).into_iter().flatten();
-                parts.for_each(|(key, sessions)| each(key, sessions.clone()));
-                Ok(())
-            }
-        }
-    }
-}

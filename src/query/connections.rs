@@ -1,19 +1,13 @@
 //! `connections` as a SQL table: biflows of control-plane interfaces, one row each.
 
+use super::rows::{self, ColumnDoc, Rows, Value, utc};
 use super::summary::{Connection, Summary};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
-use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use std::sync::{Arc, LazyLock};
-
-/// One column: name, type, meaning.
-pub type ColumnDoc = (&'static str, DataType, &'static str);
-
-fn utc() -> DataType {
-    DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
-}
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
+use std::sync::LazyLock;
 
 /// Every column of `connections`.
 #[rustfmt::skip]
@@ -66,25 +60,7 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
 
 /// Returns the schema of `connections`.
 pub fn schema() -> SchemaRef {
-    Arc::new(Schema::new(COLUMNS.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
-}
-
-/// One builder, by type.
-enum Builder {
-    Text(StringBuilder),
-    Int32(Int32Builder),
-    Int64(Int64Builder),
-    Bool(BooleanBuilder),
-    Time(TimestampSecondBuilder),
-}
-
-/// One value of a row.
-enum Value<'a> {
-    Text(Option<&'a str>),
-    Int32(Option<i32>),
-    Count(u64),
-    Bool(bool),
-    Time(Option<i64>),
+    rows::schema(&COLUMNS)
 }
 
 /// Returns a batch of connections.
@@ -92,32 +68,14 @@ enum Value<'a> {
 /// # Errors
 /// Only if rows and schema disagree, which is a fault of this module.
 pub fn batch(connections: &[Connection], inventory: &Inventory, inputs: &[Input], summary: &Summary) -> Result<RecordBatch> {
-    let mut builders: Vec<Builder> = COLUMNS
-        .iter()
-        .map(|(_, kind, _)| match kind {
-            DataType::Int32 => Builder::Int32(Int32Builder::new()),
-            DataType::Int64 => Builder::Int64(Int64Builder::new()),
-            DataType::Boolean => Builder::Bool(BooleanBuilder::new()),
-            DataType::Timestamp(..) => Builder::Time(TimestampSecondBuilder::new().with_timezone("UTC")),
-            _ => Builder::Text(StringBuilder::new()),
-        })
-        .collect();
+    let mut rows = Rows::new(&COLUMNS);
     for connection in connections {
-        row(connection, inventory, inputs, summary, &mut builders);
+        row(connection, inventory, inputs, summary, &mut rows);
     }
-    let arrays = builders.into_iter().map(|builder| -> ArrayRef {
-        match builder {
-            Builder::Text(mut builder) => Arc::new(builder.finish()),
-            Builder::Int32(mut builder) => Arc::new(builder.finish()),
-            Builder::Int64(mut builder) => Arc::new(builder.finish()),
-            Builder::Bool(mut builder) => Arc::new(builder.finish()),
-            Builder::Time(mut builder) => Arc::new(builder.finish()),
-        }
-    });
-    Ok(RecordBatch::try_new(schema(), arrays.collect())?)
+    rows.finish()
 }
 
-fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary: &Summary, builders: &mut [Builder]) {
+fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary: &Summary, rows: &mut Rows) {
     let Connection { ends, session, verdict, outcome, flags_conflict, paths } = connection;
     let eni = inventory.enis().get(ends.eni as usize);
     let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
@@ -183,15 +141,5 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Time(started(shown.last)),
         Value::Text(last_line.as_deref()),
     ];
-    for (builder, value) in builders.iter_mut().zip(values) {
-        match (builder, value) {
-            (Builder::Text(builder), Value::Text(value)) => builder.append_option(value),
-            (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(value),
-            (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
-            (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
-            (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
-            // Types and values stand in the same order; a slip shows as a length mismatch in `try_new`.
-            _ => {}
-        }
-    }
+    rows.push(values);
 }

@@ -23,6 +23,8 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("traffic_path_name(code)", "traffic-path in words, e.g. internet-gateway"),
     ("service_name(port)", "IANA service of a well-known port, e.g. https"),
     ("aws_service(addr)", "AWS service of a public address, where ip-ranges are in the inventory"),
+    ("aws_region(addr)", "Region of a public address of AWS, where ip-ranges are in the inventory; `GLOBAL` for services of all regions"),
+    ("eni_tag(interface_id, key)", "Tag of an interface, else of its instance, else of its subnet, from the inventory"),
     ("percent_decode(text)", "Text without percent-encoding, as AWS writes the values of tags, e.g. control%20plane"),
     ("format_bytes(bytes)", "Bytes with a binary unit, e.g. 1.5 GiB"),
     ("join_distinct(text)", "Aggregate: the distinct comma-separated parts, sorted, joined by commas"),
@@ -62,6 +64,20 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
         Ok(Arc::new(StringArray::from_iter(addresses(arrays)?.map(|address| address.and_then(service)))))
     };
     scalar("aws_service", vec![Utf8], Utf8, Box::new(aws_service));
+    let ranges = Arc::clone(inventory);
+    let aws_region = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+        let region = |address: IpAddr| ranges.aws_ranges(address).first().map(|range| range.region.to_string());
+        Ok(Arc::new(StringArray::from_iter(addresses(arrays)?.map(|address| address.and_then(region)))))
+    };
+    scalar("aws_region", vec![Utf8], Utf8, Box::new(aws_region));
+    let tagged = Arc::clone(inventory);
+    let eni_tag = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+        let [Some(interfaces), Some(keys)] = [0, 1].map(|at| arrays.get(at).and_then(|array| array.as_string_opt::<i32>())) else {
+            return exec_err!("eni_tag takes two texts");
+        };
+        Ok(Arc::new(StringArray::from_iter(interfaces.iter().zip(keys).map(|(interface, key)| tagged.eni_tag(interface?, key?)))))
+    };
+    scalar("eni_tag", vec![Utf8, Utf8], Utf8, Box::new(eni_tag));
     scalar("percent_decode", vec![Utf8], Utf8, Box::new(percent_decoded));
     let bytes = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let Some(bytes) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {

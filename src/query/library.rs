@@ -38,6 +38,13 @@ const FILES: &[(&str, &str)] = embed![
     "top-talkers"
 ];
 
+/// The views: name and statement, each before those that read it.
+pub const VIEWS: &[(&str, &str)] = &[
+    ("nat_transfers", include_str!("../../queries/views/nat_transfers.sql")),
+    ("movements", include_str!("../../queries/views/movements.sql")),
+    ("meters", include_str!("../../queries/views/meters.sql")),
+];
+
 /// Returns every shipped query, by name.
 pub static QUERIES: LazyLock<Vec<Query>> = LazyLock::new(|| FILES.iter().map(|(name, sql)| read(name, sql)).collect());
 

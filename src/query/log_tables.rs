@@ -1,15 +1,16 @@
 //! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
 
 use super::drift::{self, Missing};
+use super::rows::{self, ColumnDoc, schema, utc};
 use super::spill::PARTITIONS;
-use super::{Logs, connections, failed};
+use super::{Logs, connections, failed, hours};
 use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Input, LayoutTotal, ObjectRead, Part, Scan};
 use crate::time::TimeRange;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::common::DataFusionError;
@@ -84,12 +85,28 @@ fn one_partition(logs: &Logs, egress: &Mutex<super::Egress>, partition: usize) -
     connections::batch(&rows, &logs.inventory, &egress.inputs, &egress.summary)
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::failed("a worker stopped").caused_by(error)))
+/// Returns `hourly`.
+///
+/// # Errors
+/// None in practice: the schema is its own.
+pub fn hourly(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
+    table(logs, rows::schema(&hours::COLUMNS), |logs| {
+        let partitions = async move {
+            let scanned = logs.hourly().await?;
+            Ok::<_, Error>(stream::iter(0..PARTITIONS).then(move |partition| {
+                let (logs, scanned) = (Arc::clone(&logs), Arc::clone(&scanned));
+                async move {
+                    let of_partition = move || scanned.lock().unwrap_or_else(PoisonError::into_inner).hours.batch(partition, &logs.inputs);
+                    blocking(of_partition).await
+                }
+            }))
+        };
+        stream::once(partitions).try_flatten().boxed()
+    })
 }
 
-fn utc() -> DataType {
-    DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::failed("a worker stopped").caused_by(error)))
 }
 
 fn times(values: impl IntoIterator<Item = Option<i64>>) -> ArrayRef {
@@ -104,12 +121,8 @@ fn counts(values: impl IntoIterator<Item = u64>) -> ArrayRef {
     Arc::new(values.into_iter().map(|value| i64::try_from(value).unwrap_or(i64::MAX)).collect::<Int64Array>())
 }
 
-/// Name, type and meaning of the columns of a table.
-pub type ColumnList = Vec<(&'static str, DataType, &'static str)>;
-
-fn schema(columns: &ColumnList) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(|(name, kind, _)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
-}
+/// The columns of a table.
+pub type ColumnList = Vec<ColumnDoc>;
 
 /// Columns of `coverage`.
 fn coverage_columns() -> ColumnList {

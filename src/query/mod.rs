@@ -7,7 +7,11 @@ pub mod drift;
 pub mod flow_table;
 pub mod functions;
 pub mod library;
+pub mod hourly;
+pub mod hours;
 pub mod log_tables;
+pub mod names;
+pub mod rows;
 pub mod spill;
 pub mod summary;
 
@@ -28,7 +32,9 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::{Stream, TryStreamExt};
+use futures::{FutureExt, Stream, TryStreamExt};
+use hourly::Hourly;
+use hours::Hours;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -62,8 +68,10 @@ pub struct Logs {
     pub spill_dir: PathBuf,
     /// Accounting of every scan of this run.
     pub scans: Scans,
-    /// The one scan behind `connections` and the reports.
+    /// The one scan behind `connections` and `report egress`.
     pub summary: OnceCell<Arc<Mutex<Egress>>>,
+    /// The one scan behind `hourly` and the reports of cost.
+    pub hours: OnceCell<Arc<Mutex<Scanned>>>,
 }
 
 /// Accounting of the scans of a run.
@@ -81,6 +89,15 @@ pub struct Egress {
     pub inputs: Arc<[Input]>,
     /// Objects left out because their flow logs cannot cover a control plane or its path: (objects, stored bytes, flow logs).
     pub skipped: (u64, u64, Vec<String>),
+}
+
+/// The finished scan of all traffic.
+#[derive(Debug)]
+pub struct Scanned {
+    /// What it means.
+    pub hours: Hours,
+    /// Its accounting.
+    pub totals: Totals,
 }
 
 impl Logs {
@@ -161,6 +178,45 @@ impl Logs {
     }
 }
 
+impl Logs {
+    /// Returns the sums of all traffic by hour, from one scan that is made when first asked for.
+    ///
+    /// # Errors
+    /// If a source denies everything, spilled sums cannot be written, or accounting does not add up.
+    pub async fn hourly(&self) -> Result<Arc<Mutex<Scanned>>> {
+        self.hours.get_or_try_init(|| async { Ok(Arc::new(Mutex::new(self.scan_hourly().await?))) }).await.cloned()
+    }
+
+    async fn scan_hourly(&self) -> Result<Scanned> {
+        let columns = hourly::columns();
+        let wanted = Wanted {
+            kind: RecordKind::Vpc,
+            fields: fields_read(&columns),
+            extra: false,
+            interfaces: Interfaces::All,
+            time: self.window,
+            validation: self.validation,
+        };
+        let scan = Scan {
+            inputs: Arc::clone(&self.inputs),
+            wanted: Arc::new(wanted),
+            tagger: Arc::new(Tagger::new(Arc::clone(&self.inventory), columns)),
+            log_format: self.log_format.clone(),
+            threads: self.threads,
+        };
+        let intake = self.new_intake();
+        let mut hourly = Hourly::new(Arc::clone(&self.inventory), self.memory_limit / 4 / hourly::ENTRY_BYTES, self.spill_dir.clone());
+        let mut parts = pipeline::run(scan, Arc::clone(&intake));
+        while let Some(part) = parts.recv().await {
+            let part = part?;
+            if let Some(input) = self.inputs.get(part.object) {
+                hourly.add(&part, &input.object.key)?;
+            }
+        }
+        Ok(Scanned { hours: Hours::new(hourly, Arc::clone(&self.inventory))?, totals: intake.totals()? })
+    }
+}
+
 /// Values to bind to `$name`.
 pub type Params = Vec<(String, ScalarValue)>;
 
@@ -207,12 +263,18 @@ impl Engine {
         register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
         register("tgw_flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::TransitGateway)))?;
         register("connections", log_tables::connections(logs)?)?;
+        register("hourly", log_tables::hourly(logs)?)?;
         register("coverage", log_tables::coverage(logs)?)?;
         register("objects", log_tables::objects(logs)?)?;
         register("layouts", log_tables::layouts(logs)?)?;
         register("rejects", log_tables::rejects(logs)?)?;
         for (name, batch) in crate::inventory::tables(&logs.inventory) {
             register(name, Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?))?;
+        }
+        for (name, sql) in library::VIEWS {
+            // Planning over tables that are here waits for nothing.
+            let planned = context.sql(sql).now_or_never().unwrap_or_else(|| Err(DataFusionError::Plan("planning waits".to_owned())));
+            context.register_table(*name, planned.map_err(failed)?.into_view()).map_err(failed)?;
         }
         Ok(Engine { context })
     }

@@ -4,7 +4,10 @@
 //! that goes with the value.
 
 use crate::error::{Error, Result};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
 use std::fs::File;
+use std::hash::Hash;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -192,6 +195,79 @@ impl Spill {
             entry.resize(length.min(ENTRY_LEN_MAX) as usize, 0);
             file.read_exact(&mut entry)?;
             each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))?;
+        }
+    }
+}
+
+/// Values by key and partition, in memory up to a bound, then in files; parts of one key are merged by whoever reads them.
+#[derive(Debug)]
+pub struct Store<K, V> {
+    memory: Vec<HashMap<K, V, RandomState>>,
+    held: usize,
+    held_max: usize,
+    spill: Option<Spill>,
+    spill_folder: PathBuf,
+}
+
+impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store<K, V> {
+    /// Makes an empty store that holds so many values in memory.
+    pub fn new(held_max: usize, spill_folder: PathBuf) -> Store<K, V> {
+        let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
+        Store { memory, held: 0, held_max, spill: None, spill_folder }
+    }
+
+    /// Updates the value of a key; `update` returns by how much it has grown. The partition is a function of the key.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn add(&mut self, partition: usize, key: K, update: impl FnOnce(&mut V) -> usize) -> Result<()> {
+        let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
+        self.held += update(memory.entry(key).or_default());
+        if self.held > self.held_max { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let spill = match &mut self.spill {
+            Some(spill) => spill,
+            none => none.insert(Spill::new(&self.spill_folder)?),
+        };
+        let mut entry = Vec::new();
+        for (partition, memory) in self.memory.iter_mut().enumerate() {
+            for (key, value) in memory.drain() {
+                entry.clear();
+                key.encode(&mut entry);
+                value.encode(&mut entry);
+                spill.append(partition, &entry)?;
+            }
+        }
+        self.held = 0;
+        Ok(())
+    }
+
+    /// Ends the collection: what is in memory joins what was spilled.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn finish(&mut self) -> Result<()> {
+        if self.spill.is_some() { self.spill() } else { Ok(()) }
+    }
+
+    /// Hands every part of a partition to `each`.
+    ///
+    /// # Errors
+    /// If a spill file cannot be read back.
+    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&K, V)) -> Result<()> {
+        match &mut self.spill {
+            Some(spill) => spill.read(partition, |entry| {
+                let key = K::decode(entry)?;
+                each(&key, V::decode(entry)?);
+                Some(())
+            }),
+            None => {
+                let parts = self.memory.get(partition).into_iter().flatten();
+                parts.for_each(|(key, value)| each(key, value.clone()));
+                Ok(())
+            }
         }
     }
 }

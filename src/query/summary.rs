@@ -1,7 +1,8 @@
 //! What a finished scan means: overlapping flow logs resolved, parts joined into connections, connections oriented.
 
 use super::biflow::{Ends, EniIndex, Session, Way, add_session, hours};
-use super::collect::{Collector, Covered, Names, Stranger};
+use super::collect::{Collector, Covered, Stranger};
+use super::names::Names;
 use super::spill::PARTITIONS;
 use crate::enrich::orientation::{self, API_SERVER_PORT, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
 use crate::error::Result;
@@ -325,25 +326,29 @@ fn biflow(ends: &Ends, session: &Session) -> Biflow {
     }
 }
 
-/// Per interface and hour: flow logs whose ranges are disjoint all count; where they overlap, the richest format counts,
-/// then the lowest id.
+/// Per interface and hour: the flow logs that count.
 fn counted_flow_logs(collector: &Collector) -> HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState> {
+    let of = |flow_logs: &BTreeMap<u32, Covered>| {
+        counted(flow_logs.iter().map(|(flow_log, covered)| (*flow_log, *covered)).collect(), &collector.flow_logs)
+    };
+    collector.coverage.iter().map(|(key, flow_logs)| (*key, of(flow_logs))).collect()
+}
+
+/// Of the flow logs of one interface and hour, those that count: where ranges are disjoint, all; where they overlap, the
+/// richest format, then the lowest id.
+pub fn counted(mut candidates: Vec<(u32, Covered)>, flow_logs: &Names) -> Vec<u32> {
     let overlap = |a: &Covered, b: &Covered| match (a.start_min, a.end_max, b.start_min, b.end_max) {
         (Some(a_from), Some(a_to), Some(b_from), Some(b_to)) => a_from < b_to.max(b_from + 1) && b_from < a_to.max(a_from + 1),
         _ => true,
     };
-    let choose = |flow_logs: &BTreeMap<u32, Covered>| {
-        let mut candidates: Vec<(u32, Covered)> = flow_logs.iter().map(|(flow_log, covered)| (*flow_log, *covered)).collect();
-        candidates.sort_by_key(|(flow_log, covered)| (std::cmp::Reverse(covered.fields_max), collector.flow_logs.get(*flow_log)));
-        let mut chosen: Vec<(u32, Covered)> = Vec::new();
-        for (flow_log, covered) in candidates {
-            if chosen.iter().all(|(_, other)| !overlap(&covered, other)) {
-                chosen.push((flow_log, covered));
-            }
+    candidates.sort_by_key(|(flow_log, covered)| (std::cmp::Reverse(covered.fields_max), flow_logs.get(*flow_log)));
+    let mut chosen: Vec<(u32, Covered)> = Vec::new();
+    for (flow_log, covered) in candidates {
+        if chosen.iter().all(|(_, other)| !overlap(&covered, other)) {
+            chosen.push((flow_log, covered));
         }
-        chosen.into_iter().map(|(flow_log, _)| flow_log).collect()
-    };
-    collector.coverage.iter().map(|(key, flow_logs)| (*key, choose(flow_logs))).collect()
+    }
+    chosen.into_iter().map(|(flow_log, _)| flow_log).collect()
 }
 
 fn suspects(strangers: &BTreeMap<String, Stranger>) -> Vec<String> {

@@ -1,0 +1,575 @@
+//! One scan's batches → sums per hour, flow log, interface, ends and way: the operator behind `hourly`.
+//!
+//! It only adds, so batches come in any order. Texts are kept as numbers, and what goes together (an interface with its
+//! subnet, VPC and account; the other end with what the inventory says of it) as one number. What the sums mean is decided in
+//! [`super::hours`], once everything has been seen.
+
+use super::biflow::LineRef;
+use super::collect::Covered;
+use super::names::Names;
+use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
+use crate::decode::columns::parse_address;
+use crate::enrich::{Derived, FlowColumn};
+use crate::error::Result;
+use crate::flow::field::id;
+use crate::inventory::Inventory;
+use crate::pipeline::Part;
+use crate::source::LogKey;
+use crate::time::{UnixSeconds, hour_of};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::datatypes::{Int32Type, Int64Type};
+use foldhash::fast::{FixedState, RandomState};
+use hashbrown::HashMap;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is known of the interface: columns of one [`Context`].
+pub const LOCAL: [FlowColumn; 6] = [
+    FlowColumn::Aws(id::INTERFACE_ID),
+    FlowColumn::Aws(id::ACCOUNT_ID),
+    FlowColumn::Aws(id::REGION),
+    FlowColumn::Aws(id::VPC_ID),
+    FlowColumn::Aws(id::SUBNET_ID),
+    FlowColumn::Derived(Derived::LocalAzId),
+];
+
+/// What is known of the other end.
+pub const PEER: [FlowColumn; 9] = [
+    FlowColumn::Derived(Derived::PeerEni),
+    FlowColumn::Derived(Derived::PeerAccountId),
+    FlowColumn::Derived(Derived::PeerRegion),
+    FlowColumn::Derived(Derived::PeerVpcId),
+    FlowColumn::Derived(Derived::PeerAzId),
+    FlowColumn::Derived(Derived::PeerKind),
+    FlowColumn::Derived(Derived::PeerName),
+    FlowColumn::Derived(Derived::PeerLink),
+    FlowColumn::Derived(Derived::PeerService),
+];
+
+/// What is known of the way between them.
+pub const WAY: [FlowColumn; 5] = [
+    FlowColumn::Derived(Derived::NatClass),
+    FlowColumn::Derived(Derived::LocalService),
+    FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID),
+    FlowColumn::Aws(id::NEXT_HOP_AZ_ID),
+    FlowColumn::Aws(id::NEXT_HOP_INTERFACE_TYPE),
+];
+
+/// Columns of numbers, times, ends and status.
+const SUMMED: [FlowColumn; 16] = [
+    FlowColumn::Aws(id::SRCADDR),
+    FlowColumn::Aws(id::DSTADDR),
+    FlowColumn::Aws(id::PROTOCOL),
+    FlowColumn::Aws(id::PACKETS),
+    FlowColumn::Aws(id::BYTES),
+    FlowColumn::Aws(id::START),
+    FlowColumn::Aws(id::END),
+    FlowColumn::Aws(id::ACTION),
+    FlowColumn::Aws(id::LOG_STATUS),
+    FlowColumn::Aws(id::TRAFFIC_PATH),
+    FlowColumn::Derived(Derived::LogLine),
+    FlowColumn::Derived(Derived::Direction),
+    FlowColumn::Derived(Derived::LocalAddr),
+    FlowColumn::Derived(Derived::PeerAddr),
+    FlowColumn::Derived(Derived::ServicePort),
+    FlowColumn::Derived(Derived::InterfaceKind),
+];
+
+/// Returns the columns that the operator reads.
+pub fn columns() -> Vec<FlowColumn> {
+    LOCAL.iter().chain(&PEER).chain(&WAY).chain(&SUMMED).copied().collect()
+}
+
+/// Which way a record's packets went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// To the interface.
+    Ingress,
+    /// From the interface.
+    Egress,
+    /// Not said, and not to be told from the addresses.
+    Unknown,
+}
+
+/// A record's log-status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Traffic.
+    Ok,
+    /// No traffic.
+    NoData,
+    /// Lost records.
+    SkipData,
+}
+
+/// What distinguishes sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// First second of the hour of `start`.
+    pub hour: UnixSeconds,
+    /// Index among the flow-log ids.
+    pub flow_log: u32,
+    /// Context of the interface.
+    pub local: u32,
+    /// Context of the other end.
+    pub peer: u32,
+    /// Context of the way.
+    pub way: u32,
+    /// Address of the interface's end.
+    pub local_addr: Option<IpAddr>,
+    /// Address of the other end.
+    pub peer_addr: Option<IpAddr>,
+    /// IANA protocol number.
+    pub protocol: Option<u8>,
+    /// The lower port.
+    pub service_port: Option<u16>,
+    /// Traffic-path code.
+    pub path: Option<u8>,
+    /// Direction.
+    pub direction: Direction,
+    /// Whether the action is REJECT.
+    pub rejected: bool,
+    /// Log status.
+    pub status: Status,
+}
+
+/// Sums of one key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Records.
+    pub records: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Least `start`.
+    pub start_min: Option<UnixSeconds>,
+    /// Greatest `end`.
+    pub end_max: Option<UnixSeconds>,
+    /// Record that starts first; ties: the lower line.
+    pub first: Option<(UnixSeconds, LineRef)>,
+    /// Record that starts last; ties: the higher line.
+    pub last: Option<(UnixSeconds, LineRef)>,
+}
+
+impl Sums {
+    /// Adds another part; returns whether this was the first one.
+    pub fn merge(&mut self, other: &Sums) -> bool {
+        let is_first = self.records == 0;
+        self.records += other.records;
+        self.packets = self.packets.saturating_add(other.packets);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.start_min = self.start_min.into_iter().chain(other.start_min).min();
+        self.end_max = self.end_max.into_iter().chain(other.end_max).max();
+        self.first = self.first.into_iter().chain(other.first).min();
+        self.last = self.last.into_iter().chain(other.last).max();
+        is_first
+    }
+}
+
+/// Bytes that a key with its sums takes in memory, with the table's spare room.
+pub const ENTRY_BYTES: usize = (size_of::<Key>() + size_of::<Sums>()) * 7 / 4;
+
+/// Texts that go together, as one number.
+#[derive(Debug)]
+pub struct Contexts<const N: usize> {
+    index: HashMap<[u32; N], u32, RandomState>,
+    all: Vec<[u32; N]>,
+}
+
+impl<const N: usize> Contexts<N> {
+    fn new() -> Contexts<N> {
+        Contexts { index: HashMap::default(), all: Vec::new() }
+    }
+
+    fn of(&mut self, columns: &[StringViewArray; N], at: usize, names: &mut Names) -> u32 {
+        let key = std::array::from_fn(|column| text(&columns[column], at).map_or(NONE, |text| names.intern(text)));
+        *self.index.entry(key).or_insert_with(|| {
+            self.all.push(key);
+            self.all.len() as u32 - 1
+        })
+    }
+
+    /// Returns the numbers of a context's texts.
+    pub fn get(&self, at: u32) -> [u32; N] {
+        self.all.get(at as usize).copied().unwrap_or([NONE; N])
+    }
+}
+
+/// Stands for NULL in a context.
+pub const NONE: u32 = u32::MAX;
+
+/// That an interface wrote an address as its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Own {
+    /// VPC, or [`NONE`].
+    pub vpc: u32,
+    /// The interface.
+    pub interface: u32,
+    /// One of its contexts.
+    pub local: u32,
+    /// Least `start` of such records.
+    pub from: UnixSeconds,
+    /// Greatest `end`.
+    pub to: UnixSeconds,
+}
+
+/// Account and region that the keys of a flow log's objects name.
+pub type Scope = (Option<Arc<str>>, Option<Arc<str>>);
+
+/// The sums of a scan.
+#[derive(Debug)]
+pub struct Hourly {
+    inventory: Arc<Inventory>,
+    /// Flow-log ids; the empty text stands for objects whose key names none.
+    pub flow_logs: Names,
+    /// All other texts.
+    pub names: Names,
+    /// Interfaces.
+    pub locals: Contexts<6>,
+    /// Other ends.
+    pub peers: Contexts<9>,
+    /// Ways.
+    pub ways: Contexts<5>,
+    /// The sums.
+    pub sums: Store<Key, Sums>,
+    /// By (interface, hour): what each flow log wrote.
+    pub coverage: HashMap<(u32, UnixSeconds), Vec<(u32, Covered)>, RandomState>,
+    /// Addresses that interfaces wrote as their own.
+    pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
+    /// By flow log: what the keys of its objects name.
+    pub scopes: HashMap<u32, Scope, RandomState>,
+    flow_log_of_object: HashMap<usize, u32, RandomState>,
+}
+
+/// Partition hash: fixed, so that all parts of one key meet in one partition.
+const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
+
+impl Hourly {
+    /// Makes an empty collection. Beyond `entries_max` entries in memory, sums go to files under `spill_folder`.
+    pub fn new(inventory: Arc<Inventory>, entries_max: usize, spill_folder: PathBuf) -> Hourly {
+        Hourly {
+            inventory,
+            flow_logs: Names::default(),
+            names: Names::default(),
+            locals: Contexts::new(),
+            peers: Contexts::new(),
+            ways: Contexts::new(),
+            sums: Store::new(entries_max, spill_folder),
+            coverage: HashMap::default(),
+            own: HashMap::default(),
+            scopes: HashMap::default(),
+            flow_log_of_object: HashMap::default(),
+        }
+    }
+
+    /// Takes the rows of a part, whose columns are [`columns`].
+    ///
+    /// # Errors
+    /// If sums must be spilled and cannot be.
+    pub fn add(&mut self, part: &Part, key: &LogKey) -> Result<()> {
+        let flow_log = match self.flow_log_of_object.get(&part.object) {
+            Some(known) => *known,
+            None => {
+                let index = self.flow_logs.intern(key.flow_log_id.as_deref().unwrap_or_default());
+                self.flow_log_of_object.insert(part.object, index);
+                // Objects without an id may come from anywhere.
+                if key.flow_log_id.is_some() {
+                    self.scopes.entry(index).or_insert_with(|| (key.account.clone(), key.region.clone()));
+                }
+                index
+            }
+        };
+        let rows = Rows::new(&part.batch);
+        (0..part.batch.num_rows()).try_for_each(|at| self.row(&rows, at, part, flow_log))
+    }
+
+    fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
+        let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
+        let from = start.or(end).unwrap_or(0);
+        let status = rows.status(at);
+        let local = self.locals.of(&rows.local, at, &mut self.names);
+        let key = Key {
+            hour: hour_of(from),
+            flow_log,
+            local,
+            peer: self.peers.of(&rows.peer, at, &mut self.names),
+            way: self.ways.of(&rows.way, at, &mut self.names),
+            local_addr: text(&rows.local_addr, at).and_then(parse_address),
+            peer_addr: text(&rows.peer_addr, at).and_then(parse_address),
+            protocol: int32(&rows.protocol, at).map(|protocol| protocol as u8),
+            service_port: int32(&rows.service_port, at).map(|port| port as u16),
+            path: int32(&rows.path, at).and_then(|path| u8::try_from(path).ok()),
+            direction: match text(&rows.direction, at) {
+                Some("egress") => Direction::Egress,
+                Some(_) => Direction::Ingress,
+                None => Direction::Unknown,
+            },
+            rejected: text(&rows.action, at) == Some("REJECT"),
+            status,
+        };
+        let count = |array| int64(array, at).unwrap_or(0) as u64;
+        let line = (from, (part.object as u32, rows.line.value(at) as u64));
+        let sums = Sums {
+            records: 1,
+            packets: count(&rows.packets),
+            bytes: count(&rows.bytes),
+            start_min: start,
+            end_max: end,
+            first: Some(line),
+            last: Some(line),
+        };
+        let [interface, _, _, vpc, ..] = self.locals.get(local);
+        if interface != NONE {
+            self.cover(interface, &key, &sums, part.fields);
+            if status == Status::Ok && !passes_for_others(text(&rows.kind, at)) {
+                let vpc = if vpc == NONE { self.vpc_of(interface) } else { vpc };
+                self.learn(vpc, interface, &key, from, end.unwrap_or(from));
+            }
+        }
+        let partition = PARTITION_HASH.hash_one(key) as usize % PARTITIONS;
+        self.sums.add(partition, key, |held| usize::from(held.merge(&sums)))
+    }
+
+    fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, fields: u32) {
+        let of_hour = self.coverage.entry((interface, key.hour)).or_default();
+        let at = match of_hour.iter().position(|(flow_log, _)| *flow_log == key.flow_log) {
+            Some(at) => at,
+            None => {
+                of_hour.push((key.flow_log, Covered::default()));
+                of_hour.len() - 1
+            }
+        };
+        let Some((_, covered)) = of_hour.get_mut(at) else { return };
+        covered.start_min = covered.start_min.into_iter().chain(sums.start_min).min();
+        covered.end_max = covered.end_max.into_iter().chain(sums.end_max).max();
+        covered.fields_max = covered.fields_max.max(fields);
+        match key.status {
+            Status::NoData => covered.nodata += 1,
+            Status::SkipData => covered.skipdata += 1,
+            Status::Ok => {
+                covered.ok += 1;
+                covered.bytes = covered.bytes.saturating_add(sums.bytes);
+            }
+        }
+    }
+
+    /// Remembers that the interface had the address; ids are never reused, so a range of time is enough.
+    fn learn(&mut self, vpc: u32, interface: u32, key: &Key, from: UnixSeconds, to: UnixSeconds) {
+        let (Some(address), true) = (key.local_addr, key.direction != Direction::Unknown) else { return };
+        let holders = self.own.entry(address).or_default();
+        match holders.iter_mut().find(|own| own.interface == interface && own.vpc == vpc) {
+            Some(own) => {
+                (own.from, own.to) = (own.from.min(from), own.to.max(to));
+                // Numbers of contexts depend on which record came first, so the choice goes by text; what says more is greater.
+                let texts = |local| self.locals.get(local).map(|name| (name != NONE).then(|| self.names.get(name)));
+                if own.local != key.local && texts(key.local) > texts(own.local) {
+                    own.local = key.local;
+                }
+            }
+            None => holders.push(Own { vpc, interface, local: key.local, from, to }),
+        }
+    }
+
+    fn vpc_of(&mut self, interface: u32) -> u32 {
+        let eni = self.inventory.eni_index(self.names.get(interface)).and_then(|eni| self.inventory.enis().get(eni as usize));
+        match eni.and_then(|eni| eni.vpc_id.clone()) {
+            Some(vpc) => self.names.intern(&vpc),
+            None => NONE,
+        }
+    }
+}
+
+/// Packets of others pass through such an interface: the addresses in them are not its own.
+fn passes_for_others(kind: Option<&str>) -> bool {
+    matches!(kind, Some("nat-gateway" | "transit-gateway" | "firewall-endpoint" | "gateway-load-balancer-endpoint" | "gwlb"))
+}
+
+/// A part's columns.
+struct Rows {
+    local: [StringViewArray; 6],
+    peer: [StringViewArray; 9],
+    way: [StringViewArray; 5],
+    protocol: Int32Array,
+    packets: Int64Array,
+    bytes: Int64Array,
+    start: Int64Array,
+    end: Int64Array,
+    action: StringViewArray,
+    log_status: StringViewArray,
+    path: Int32Array,
+    line: Int64Array,
+    direction: StringViewArray,
+    local_addr: StringViewArray,
+    peer_addr: StringViewArray,
+    service_port: Int32Array,
+    kind: StringViewArray,
+    /// Columns that are all missing in a NODATA record.
+    traffic: [ArrayRef; 5],
+}
+
+impl Rows {
+    fn new(batch: &RecordBatch) -> Rows {
+        let texts = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_string_view_opt());
+            array.cloned().unwrap_or_else(|| StringViewArray::new_null(batch.num_rows()))
+        };
+        let int32s = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
+            array.cloned().unwrap_or_else(|| Int32Array::new_null(batch.num_rows()))
+        };
+        let int64s = |column: FlowColumn| {
+            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int64Type>());
+            array.cloned().unwrap_or_else(|| Int64Array::new_null(batch.num_rows()))
+        };
+        Rows {
+            local: LOCAL.map(texts),
+            peer: PEER.map(texts),
+            way: WAY.map(texts),
+            protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
+            packets: int64s(FlowColumn::Aws(id::PACKETS)),
+            bytes: int64s(FlowColumn::Aws(id::BYTES)),
+            start: int64s(FlowColumn::Aws(id::START)),
+            end: int64s(FlowColumn::Aws(id::END)),
+            action: texts(FlowColumn::Aws(id::ACTION)),
+            log_status: texts(FlowColumn::Aws(id::LOG_STATUS)),
+            path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
+            line: int64s(FlowColumn::Derived(Derived::LogLine)),
+            direction: texts(FlowColumn::Derived(Derived::Direction)),
+            local_addr: texts(FlowColumn::Derived(Derived::LocalAddr)),
+            peer_addr: texts(FlowColumn::Derived(Derived::PeerAddr)),
+            service_port: int32s(FlowColumn::Derived(Derived::ServicePort)),
+            kind: texts(FlowColumn::Derived(Derived::InterfaceKind)),
+            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
+                let column = batch.column_by_name(field.field().column);
+                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(batch.num_rows())))
+            }),
+        }
+    }
+
+    fn status(&self, at: usize) -> Status {
+        match text(&self.log_status, at) {
+            Some("NODATA") => Status::NoData,
+            Some("SKIPDATA") => Status::SkipData,
+            Some(_) => Status::Ok,
+            // A format without log-status: decoding counted it the same way.
+            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
+            None => Status::Ok,
+        }
+    }
+}
+
+fn text(array: &StringViewArray, at: usize) -> Option<&str> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+fn int32(array: &Int32Array, at: usize) -> Option<i32> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+fn int64(array: &Int64Array, at: usize) -> Option<i64> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+impl Encode for Key {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.hour.encode(out);
+        [self.flow_log, self.local, self.peer, self.way].iter().for_each(|value| value.encode(out));
+        self.local_addr.encode(out);
+        self.peer_addr.encode(out);
+        self.protocol.encode(out);
+        self.service_port.map(u32::from).encode(out);
+        self.path.encode(out);
+        [self.direction as u8, u8::from(self.rejected), self.status as u8].iter().for_each(|value| value.encode(out));
+    }
+}
+
+impl Decode for Key {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Key {
+            hour: i64::decode(from)?,
+            flow_log: u32::decode(from)?,
+            local: u32::decode(from)?,
+            peer: u32::decode(from)?,
+            way: u32::decode(from)?,
+            local_addr: Option::decode(from)?,
+            peer_addr: Option::decode(from)?,
+            protocol: Option::decode(from)?,
+            service_port: Option::<u32>::decode(from)?.map(u16::try_from).transpose().ok()?,
+            path: Option::decode(from)?,
+            direction: match u8::decode(from)? {
+                0 => Direction::Ingress,
+                1 => Direction::Egress,
+                _ => Direction::Unknown,
+            },
+            rejected: u8::decode(from)? != 0,
+            status: match u8::decode(from)? {
+                0 => Status::Ok,
+                1 => Status::NoData,
+                _ => Status::SkipData,
+            },
+        })
+    }
+}
+
+impl Encode for Sums {
+    fn encode(&self, out: &mut Vec<u8>) {
+        [self.records, self.packets, self.bytes].iter().for_each(|value| value.encode(out));
+        self.start_min.encode(out);
+        self.end_max.encode(out);
+        self.first.encode(out);
+        self.last.encode(out);
+    }
+}
+
+impl Decode for Sums {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Sums {
+            records: u64::decode(from)?,
+            packets: u64::decode(from)?,
+            bytes: u64::decode(from)?,
+            start_min: Option::decode(from)?,
+            end_max: Option::decode(from)?,
+            first: Option::decode(from)?,
+            last: Option::decode(from)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spilled_sums_come_back() {
+        let key = Key {
+            hour: -3_600,
+            flow_log: 1,
+            local: 2,
+            peer: 3,
+            way: 4,
+            local_addr: Some([10, 0, 0, 1].into()),
+            peer_addr: "2a02::1".parse().ok(),
+            protocol: Some(6),
+            service_port: Some(443),
+            path: None,
+            direction: Direction::Unknown,
+            rejected: true,
+            status: Status::SkipData,
+        };
+        let sums = Sums { records: 1, packets: 2, bytes: u64::MAX, start_min: Some(5), first: Some((5, (1, 2))), ..Sums::default() };
+        for (direction, status) in
+            [(Direction::Ingress, Status::Ok), (Direction::Egress, Status::NoData), (Direction::Unknown, Status::SkipData)]
+        {
+            let key = Key { direction, status, ..key };
+            let mut bytes = Vec::new();
+            key.encode(&mut bytes);
+            sums.encode(&mut bytes);
+            let mut reader = Reader::new(&bytes);
+            assert_eq!((Key::decode(&mut reader), Sums::decode(&mut reader)), (Some(key), Some(sums)));
+            assert!(reader.is_empty());
+        }
+    }
+}

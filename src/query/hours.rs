@@ -1,0 +1,329 @@
+//! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
+
+use super::collect::Covered;
+use super::hourly::{Direction, Hourly, Key, NONE, Own, Status, Sums};
+use super::rows::{ColumnDoc, Rows, Value, utc};
+use super::summary::counted;
+use crate::error::Result;
+use crate::inventory::{Cluster, Eni, Inventory};
+use crate::pipeline::Input;
+use crate::time::UnixSeconds;
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+/// Every column of `hourly`.
+#[rustfmt::skip]
+pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
+    use DataType::{Boolean, Int32, Int64, Utf8};
+    vec![
+        ("hour", utc(), "Hour in which the records start"),
+        ("flow_log_id", Utf8, "Flow log that wrote them, from the objects' keys"),
+        ("counted", Boolean, "Whether this flow log counts for the interface in this hour; of overlapping ones one does"),
+        ("account_id", Utf8, "Account of the interface: as recorded, else from the inventory, else from the key"),
+        ("region", Utf8, "Region of the interface, likewise"),
+        ("vpc_id", Utf8, "VPC of the interface, as recorded or from the inventory"),
+        ("subnet_id", Utf8, "Subnet of the interface, likewise"),
+        ("interface_id", Utf8, "Recording interface"),
+        ("interface_kind", Utf8, "What it is, from the inventory, e.g. `nat-gateway`"),
+        ("interface_name", Utf8, "Its name, from the inventory"),
+        ("resource", Utf8, "Resource that it belongs to, e.g. `nat-…`"),
+        ("cluster", Utf8, "EKS cluster that it belongs to"),
+        ("cluster_arn", Utf8, "ARN of that cluster"),
+        ("local_az_id", Utf8, "Its AZ id"),
+        ("direction", Utf8, "`ingress` or `egress` at the interface"),
+        ("local_addr", Utf8, "Address of the interface's end, as in the packet"),
+        ("peer_addr", Utf8, "Address of the other end"),
+        ("protocol", Int32, "IANA protocol number"),
+        ("service_port", Int32, "The lower of the two ports"),
+        ("action", Utf8, "`ACCEPT` or `REJECT`"),
+        ("log_status", Utf8, "`OK`, `NODATA` or `SKIPDATA`"),
+        ("traffic_path", Int32, "Code of the path that egress traffic took"),
+        ("nat_class", Utf8, "At a NAT gateway, which of a conversation's four records: `A` to `D`"),
+        ("local_service", Utf8, "AWS service of the interface's end in the packet (at a NAT gateway: beyond it)"),
+        ("remote_addr", Utf8, "At a NAT gateway, towards the client: the address beyond it, where the format has packet addresses"),
+        ("next_hop_interface_id", Utf8, "Interface that is the next hop"),
+        ("next_hop_interface_type", Utf8, "Its type"),
+        ("next_hop_resource", Utf8, "Resource that it belongs to, from the inventory"),
+        ("peer_account_id", Utf8, "Account of the other end"),
+        ("peer_region", Utf8, "Region of the other end"),
+        ("peer_vpc_id", Utf8, "VPC of the other end"),
+        ("peer_subnet_id", Utf8, "Subnet of the other end"),
+        ("peer_az_id", Utf8, "AZ id of the other end"),
+        ("peer_eni", Utf8, "Interface that held the other end's address"),
+        ("peer_kind", Utf8, "What the other end is"),
+        ("peer_name", Utf8, "Name of the other end"),
+        ("peer_resource", Utf8, "Resource that the other end belongs to"),
+        ("peer_cluster", Utf8, "EKS cluster that the other end belongs to"),
+        ("peer_link", Utf8, "How its VPC is joined to the interface's: `same-vpc`, `peering`, `transit-gateway`"),
+        ("peer_service", Utf8, "AWS service of the other end"),
+        ("peer_basis", Utf8, "What the other end's AZ is known from: `inventory`, `records` (its own), `next-hop`"),
+        ("peer_logged", Boolean, "Whether the other end's interface has records of its own in this hour"),
+        ("records", Int64, "Records"),
+        ("packets", Int64, "Packets"),
+        ("bytes", Int64, "Bytes"),
+        ("start_time", utc(), "Least `start`"),
+        ("end_time", utc(), "Greatest `end`"),
+        ("first_line", Utf8, "`log_object:log_line` of the record that starts first"),
+        ("last_line", Utf8, "… that starts last"),
+    ]
+});
+
+/// Numbers about a scan that a report over `hourly` must state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// OK records that another flow log also wrote.
+    pub duplicate_records: u64,
+    /// Bytes of those.
+    pub duplicate_bytes: u64,
+    /// Flow logs whose records were set aside; sorted.
+    pub duplicate_flow_logs: BTreeSet<String>,
+    /// Interface-hours in which records were lost.
+    pub skipdata_hours: u64,
+    /// Interface-hours with any record.
+    pub logged_hours: u64,
+    /// Interfaces.
+    pub interfaces: u64,
+    /// … that the inventory does not know.
+    pub strangers: u64,
+}
+
+/// A finished scan.
+#[derive(Debug)]
+pub struct Hours {
+    hourly: Hourly,
+    inventory: Arc<Inventory>,
+    counted: HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>,
+    /// What a report must state.
+    pub facts: Facts,
+}
+
+/// Who the other end is, after all.
+#[derive(Debug, Default)]
+struct Peer<'a> {
+    eni: Option<&'a str>,
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    vpc: Option<&'a str>,
+    subnet: Option<&'a str>,
+    az: Option<&'a str>,
+    kind: Option<&'a str>,
+    name: Option<&'a str>,
+    link: Option<&'a str>,
+    service: Option<&'a str>,
+    basis: Option<&'static str>,
+    logged: bool,
+}
+
+impl Hours {
+    /// Finishes a scan.
+    ///
+    /// # Errors
+    /// If spilled sums cannot be written.
+    pub fn new(mut hourly: Hourly, inventory: Arc<Inventory>) -> Result<Hours> {
+        hourly.sums.finish()?;
+        let of = |flow_logs: &Vec<(u32, Covered)>| match flow_logs.as_slice() {
+            [(only, _)] => vec![*only],
+            _ => counted(flow_logs.clone(), &hourly.flow_logs),
+        };
+        let counted: HashMap<_, _, RandomState> = hourly.coverage.iter().map(|(key, flow_logs)| (*key, of(flow_logs))).collect();
+        let mut facts = Facts { logged_hours: hourly.coverage.len() as u64, ..Facts::default() };
+        for (key, flow_logs) in &hourly.coverage {
+            facts.skipdata_hours += u64::from(flow_logs.iter().any(|(_, covered)| covered.skipdata > 0));
+            for (flow_log, covered) in flow_logs.iter().filter(|(id, _)| counted.get(key).is_some_and(|counted| !counted.contains(id))) {
+                facts.duplicate_records += covered.ok;
+                facts.duplicate_bytes = facts.duplicate_bytes.saturating_add(covered.bytes);
+                facts.duplicate_flow_logs.insert(hourly.flow_logs.get(*flow_log).to_owned());
+            }
+        }
+        let interfaces: BTreeSet<u32> = hourly.coverage.keys().map(|(interface, _)| *interface).collect();
+        facts.interfaces = interfaces.len() as u64;
+        facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.names.get(**name)).is_none()).count() as u64;
+        Ok(Hours { hourly, inventory, counted, facts })
+    }
+
+    /// Returns the rows of a partition, in no order.
+    ///
+    /// # Errors
+    /// If spilled sums cannot be read back.
+    pub fn batch(&mut self, partition: usize, inputs: &[Input]) -> Result<RecordBatch> {
+        let mut merged: HashMap<Key, Sums, RandomState> = HashMap::default();
+        self.hourly.sums.read(partition, |key, sums| {
+            merged.entry(*key).or_default().merge(&sums);
+        })?;
+        let mut rows = Rows::new(&COLUMNS);
+        merged.iter().for_each(|(key, sums)| self.row(key, sums, inputs, &mut rows));
+        rows.finish()
+    }
+
+    fn name(&self, number: u32) -> Option<&str> {
+        (number != NONE).then(|| self.hourly.names.get(number))
+    }
+
+    fn eni(&self, interface: Option<&str>) -> Option<&Eni> {
+        self.inventory.enis().get(self.inventory.eni_index(interface?)? as usize)
+    }
+
+    fn cluster(&self, eni: Option<&Eni>) -> Option<&Cluster> {
+        self.inventory.clusters().get(eni?.cluster? as usize)
+    }
+
+    fn is_logged(&self, interface: u32, hour: UnixSeconds) -> bool {
+        let of_hour = self.hourly.coverage.get(&(interface, hour));
+        of_hour.into_iter().flatten().any(|(_, covered)| covered.ok + covered.nodata > 0)
+    }
+
+    /// Interfaces of a VPC, or without a VPC of the only one, that wrote the address as their own while the sums ran.
+    fn owners(&self, vpc: u32, is_certain: bool, address: Option<IpAddr>, sums: &Sums) -> Vec<&Own> {
+        let all = address.and_then(|address| self.hourly.own.get(&address)).map_or(&[][..], Vec::as_slice);
+        let (from, to) = (sums.start_min.unwrap_or(i64::MIN), sums.end_max.unwrap_or(i64::MAX));
+        let in_time = |own: &&Own| own.from <= to && own.to >= from;
+        let here: Vec<&Own> = all.iter().filter(|own| own.vpc == vpc).filter(in_time).collect();
+        if is_certain || !here.is_empty() {
+            return here;
+        }
+        let elsewhere: Vec<&Own> = all.iter().filter(in_time).collect();
+        match elsewhere.first() {
+            Some(first) if elsewhere.iter().all(|own| own.vpc == first.vpc) => elsewhere,
+            _ => Vec::new(),
+        }
+    }
+
+    fn peer(&self, key: &Key, sums: &Sums, own_vpc: u32) -> Peer<'_> {
+        let [eni, account, region, vpc, az, kind, name, link, service] = self.hourly.peers.get(key.peer);
+        let mut peer = Peer {
+            eni: self.name(eni),
+            account: self.name(account),
+            region: self.name(region),
+            vpc: self.name(vpc),
+            az: self.name(az),
+            kind: self.name(kind),
+            name: self.name(name),
+            link: self.name(link),
+            service: self.name(service),
+            basis: (az != NONE).then_some("inventory"),
+            logged: eni != NONE && self.is_logged(eni, key.hour),
+            ..Peer::default()
+        };
+        let (vpc, is_certain) = if vpc == NONE { (own_vpc, false) } else { (vpc, true) };
+        let owners = self.owners(vpc, is_certain, key.peer_addr, sums);
+        // Whoever it was has written its own side, so this side must not stand for it.
+        peer.logged |= !owners.is_empty();
+        if let ([own], None) = (owners.as_slice(), peer.eni) {
+            let [interface, account, region, _, _, az] = self.hourly.locals.get(own.local);
+            let known = self.eni(self.name(interface));
+            peer.eni = self.name(interface);
+            peer.account = peer.account.or(self.account(account, known));
+            peer.region = peer.region.or(self.name(region)).or(known.and_then(|eni| eni.region.as_deref()));
+            peer.vpc = peer.vpc.or(self.name(own.vpc));
+            peer.kind = peer.kind.or(known.map(|eni| eni.kind.as_str()));
+            if peer.az.is_none() && az != NONE {
+                (peer.az, peer.basis) = (self.name(az), Some("records"));
+            }
+        }
+        let [_, _, _, hop_az, hop_type] = self.hourly.ways.get(key.way);
+        // Through a middlebox the hop is the middlebox (VPC user guide, "next-hop-*").
+        let is_middlebox = self.name(hop_type).is_some_and(|kind| !matches!(kind, "interface" | "branch" | "trunk" | "efa" | "lambda"));
+        if peer.az.is_none() && hop_az != NONE && !is_middlebox {
+            (peer.az, peer.basis) = (self.name(hop_az), Some("next-hop"));
+        }
+        if peer.link.is_none() {
+            let link = self.name(own_vpc).zip(peer.vpc).and_then(|(own, other)| self.inventory.vpc_link(own, other, key.hour));
+            peer.link = link.map(crate::inventory::VpcLink::as_str);
+        }
+        peer.subnet = self.eni(peer.eni).and_then(|eni| eni.subnet_id.as_deref());
+        peer
+    }
+
+    /// `unknown` is what AWS writes for some interfaces that services made.
+    fn account<'a>(&'a self, recorded: u32, eni: Option<&'a Eni>) -> Option<&'a str> {
+        let recorded = self.name(recorded).filter(|account| *account != "unknown");
+        recorded.or_else(|| eni.and_then(|eni| eni.account_id.as_deref()))
+    }
+
+    fn row(&self, key: &Key, sums: &Sums, inputs: &[Input], rows: &mut Rows) {
+        let [interface, account, region, vpc, subnet, az] = self.hourly.locals.get(key.local);
+        let eni = self.eni(self.name(interface));
+        let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
+        let own_vpc = vpc_id.and_then(|vpc| self.hourly.names.find(vpc)).unwrap_or(NONE);
+        let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::default() };
+        let peer_eni = self.eni(peer.eni);
+        let cluster = self.cluster(eni);
+        let [nat_class, local_service, hop, _, hop_type] = self.hourly.ways.get(key.way);
+        let hop_eni = self.eni(self.name(hop));
+        let scope = self.hourly.scopes.get(&key.flow_log);
+        let counts =
+            interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
+        let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
+        let (local_addr, peer_addr) = (key.local_addr.map(|address| address.to_string()), key.peer_addr.map(|address| address.to_string()));
+        let owns_local = key.local_addr.is_none_or(|address| eni.is_none_or(|eni| eni.owns(address)));
+        let remote_addr = local_addr.clone().filter(|_| matches!(self.name(nat_class), Some("A" | "D")) && !owns_local);
+        let line = |at: Option<(i64, (u32, u64))>| {
+            let (_, (object, line)) = at?;
+            inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
+        };
+        let (first_line, last_line) = (line(sums.first), line(sums.last));
+        let direction = match key.direction {
+            Direction::Ingress => Some("ingress"),
+            Direction::Egress => Some("egress"),
+            Direction::Unknown => None,
+        };
+        let is_traffic = key.status == Status::Ok;
+        #[rustfmt::skip]
+        rows.push([
+            Value::Time(Some(key.hour)),
+            Value::Text(flow_log),
+            Value::Bool(counts),
+            Value::Text(self.account(account, eni).or_else(|| scope.and_then(|(account, _)| account.as_deref()))),
+            Value::Text(self.name(region).or_else(|| eni.and_then(|eni| eni.region.as_deref())).or_else(|| scope.and_then(|(_, region)| region.as_deref()))),
+            Value::Text(vpc_id),
+            Value::Text(self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()))),
+            Value::Text(self.name(interface)),
+            Value::Text(eni.map(|eni| eni.kind.as_str())),
+            Value::Text(eni.and_then(|eni| self.inventory.eni_name(eni))),
+            Value::Text(eni.and_then(|eni| eni.resource.as_deref())),
+            Value::Text(cluster.map(|cluster| &*cluster.name)),
+            Value::Text(cluster.map(|cluster| &*cluster.arn)),
+            Value::Text(self.name(az)),
+            Value::Text(direction),
+            Value::Text(local_addr.as_deref()),
+            Value::Text(peer_addr.as_deref()),
+            Value::Int32(key.protocol.map(i32::from)),
+            Value::Int32(key.service_port.map(i32::from)),
+            Value::Text(is_traffic.then_some(if key.rejected { "REJECT" } else { "ACCEPT" })),
+            Value::Text(Some(match key.status { Status::Ok => "OK", Status::NoData => "NODATA", Status::SkipData => "SKIPDATA" })),
+            Value::Int32(key.path.map(i32::from)),
+            Value::Text(self.name(nat_class)),
+            Value::Text(self.name(local_service)),
+            Value::Text(remote_addr.as_deref()),
+            Value::Text(self.name(hop)),
+            Value::Text(self.name(hop_type)),
+            Value::Text(hop_eni.and_then(|eni| eni.resource.as_deref())),
+            Value::Text(peer.account),
+            Value::Text(peer.region),
+            Value::Text(peer.vpc),
+            Value::Text(peer.subnet),
+            Value::Text(peer.az),
+            Value::Text(peer.eni),
+            Value::Text(peer.kind),
+            Value::Text(peer.name),
+            Value::Text(peer_eni.and_then(|eni| eni.resource.as_deref())),
+            Value::Text(self.cluster(peer_eni).map(|cluster| &*cluster.name)),
+            Value::Text(peer.link),
+            Value::Text(peer.service),
+            Value::Text(peer.basis),
+            Value::Bool(peer.logged),
+            Value::Count(sums.records),
+            Value::Count(sums.packets),
+            Value::Count(sums.bytes),
+            Value::Time(sums.start_min),
+            Value::Time(sums.end_max),
+            Value::Text(first_line.as_deref()),
+            Value::Text(last_line.as_deref()),
+        ]);
+    }
+}
