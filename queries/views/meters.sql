@@ -5,17 +5,6 @@
 --           interface has records of its own. owner_…: whose traffic; account_id: who is charged
 WITH crossing AS (
   SELECT * FROM movements WHERE src_az_id <> dst_az_id
-),
-external AS (
-  SELECT *,
-    CASE
-      WHEN remote_addr IS NULL OR is_private(remote_addr) THEN NULL
-      WHEN aws_region(remote_addr) IN ('GLOBAL', region) OR (remote_service IS NOT NULL AND aws_region(remote_addr) IS NULL)
-        THEN CASE WHEN remote_service = 'EC2' AND aws_region(remote_addr) = region THEN 'public-ip-bytes' END
-      WHEN aws_region(remote_addr) IS NOT NULL THEN 'inter-region-bytes'
-      ELSE 'internet-egress-bytes'
-    END AS remote_meter
-  FROM nat_transfers
 )
 SELECT
   hour,
@@ -101,10 +90,10 @@ SELECT
   protocol,
   service_port,
   remote_service,
-  aws_region(remote_addr) AS to_region,
+  remote_region AS to_region,
   bytes
 -- uploads are charged; by public address within the region both ways are
-FROM external WHERE remote_meter IS NOT NULL AND (up OR remote_meter = 'public-ip-bytes')
+FROM nat_transfers WHERE remote_meter IS NOT NULL AND (up OR remote_meter = 'public-ip-bytes')
 UNION ALL
 SELECT
   hour,

@@ -3,7 +3,7 @@
 -- reads:    hourly, nat_gateways
 -- columns:  up: client to remote. basis: nat-eni (records A and D of the gateway's own interface) or, for a client that no gateway's
 --           interface logged in that hour, instance-eni (its own records with a public address and path 1). remote_addr is NULL
---           where the format has no packet addresses
+--           where the format has no packet addresses. remote_meter: what AWS meters beyond the gateway besides the processing
 WITH accepted AS (
   SELECT * FROM hourly WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND direction IS NOT NULL
 ),
@@ -44,67 +44,80 @@ only_gateway AS (
 gateways AS (
   SELECT nat_gateway_id AS known_gateway, min(az_id) AS known_az, min(vpc_id) AS known_vpc, min(subnet_id) AS known_subnet
   FROM nat_gateways GROUP BY nat_gateway_id
+),
+transfers AS (
+  SELECT
+    hour,
+    coalesce(resource, interface_id)       AS nat_gateway_id,
+    account_id                             AS nat_account_id,
+    region,
+    interface_id                           AS nat_interface_id,
+    vpc_id                                 AS nat_vpc_id,
+    subnet_id                              AS nat_subnet_id,
+    local_az_id                            AS nat_az_id,
+    peer_addr                              AS client_addr,
+    peer_eni                               AS client_interface_id,
+    peer_name                              AS client_name,
+    peer_kind                              AS client_kind,
+    peer_account_id                        AS client_account_id,
+    peer_vpc_id                            AS client_vpc_id,
+    peer_subnet_id                         AS client_subnet_id,
+    peer_az_id                             AS client_az_id,
+    peer_cluster                           AS client_cluster,
+    peer_logged                            AS client_logged,
+    remote_addr,
+    CASE WHEN remote_addr IS NOT NULL THEN local_service END AS remote_service,
+    protocol,
+    service_port,
+    direction = 'ingress'                  AS up,
+    'nat-eni'                              AS basis,
+    records,
+    packets,
+    bytes,
+    first_line
+  FROM at_gateway
+  UNION ALL
+  SELECT
+    hour,
+    coalesce(next_hop_resource, gateway)   AS nat_gateway_id,
+    account_id                             AS nat_account_id,
+    region,
+    next_hop_interface_id                  AS nat_interface_id,
+    known_vpc                              AS nat_vpc_id,
+    known_subnet                           AS nat_subnet_id,
+    known_az                               AS nat_az_id,
+    local_addr                             AS client_addr,
+    interface_id                           AS client_interface_id,
+    interface_name                         AS client_name,
+    interface_kind                         AS client_kind,
+    account_id                             AS client_account_id,
+    vpc_id                                 AS client_vpc_id,
+    subnet_id                              AS client_subnet_id,
+    local_az_id                            AS client_az_id,
+    cluster                                AS client_cluster,
+    true                                   AS client_logged,
+    peer_addr                              AS remote_addr,
+    peer_service                           AS remote_service,
+    protocol,
+    service_port,
+    direction = 'egress'                   AS up,
+    'instance-eni'                         AS basis,
+    records,
+    packets,
+    bytes,
+    first_line
+  FROM at_client
+  LEFT JOIN only_gateway ON vpc_id = gateway_vpc
+  LEFT JOIN gateways ON coalesce(next_hop_resource, gateway) = known_gateway
 )
 SELECT
-  hour,
-  coalesce(resource, interface_id)       AS nat_gateway_id,
-  account_id                             AS nat_account_id,
-  region,
-  interface_id                           AS nat_interface_id,
-  vpc_id                                 AS nat_vpc_id,
-  subnet_id                              AS nat_subnet_id,
-  local_az_id                            AS nat_az_id,
-  peer_addr                              AS client_addr,
-  peer_eni                               AS client_interface_id,
-  peer_name                              AS client_name,
-  peer_kind                              AS client_kind,
-  peer_account_id                        AS client_account_id,
-  peer_vpc_id                            AS client_vpc_id,
-  peer_subnet_id                         AS client_subnet_id,
-  peer_az_id                             AS client_az_id,
-  peer_cluster                           AS client_cluster,
-  peer_logged                            AS client_logged,
-  remote_addr,
-  CASE WHEN remote_addr IS NOT NULL THEN local_service END AS remote_service,
-  protocol,
-  service_port,
-  direction = 'ingress'                  AS up,
-  'nat-eni'                              AS basis,
-  records,
-  packets,
-  bytes,
-  first_line
-FROM at_gateway
-UNION ALL
-SELECT
-  hour,
-  coalesce(next_hop_resource, gateway)   AS nat_gateway_id,
-  account_id                             AS nat_account_id,
-  region,
-  next_hop_interface_id                  AS nat_interface_id,
-  known_vpc                              AS nat_vpc_id,
-  known_subnet                           AS nat_subnet_id,
-  known_az                               AS nat_az_id,
-  local_addr                             AS client_addr,
-  interface_id                           AS client_interface_id,
-  interface_name                         AS client_name,
-  interface_kind                         AS client_kind,
-  account_id                             AS client_account_id,
-  vpc_id                                 AS client_vpc_id,
-  subnet_id                              AS client_subnet_id,
-  local_az_id                            AS client_az_id,
-  cluster                                AS client_cluster,
-  true                                   AS client_logged,
-  peer_addr                              AS remote_addr,
-  peer_service                           AS remote_service,
-  protocol,
-  service_port,
-  direction = 'egress'                   AS up,
-  'instance-eni'                         AS basis,
-  records,
-  packets,
-  bytes,
-  first_line
-FROM at_client
-LEFT JOIN only_gateway ON vpc_id = gateway_vpc
-LEFT JOIN gateways ON coalesce(next_hop_resource, gateway) = known_gateway
+  *,
+  aws_region(remote_addr) AS remote_region,
+  CASE
+    WHEN remote_addr IS NULL OR is_private(remote_addr) THEN NULL
+    WHEN remote_service = 'EC2' AND aws_region(remote_addr) = region THEN 'public-ip-bytes'
+    WHEN aws_region(remote_addr) IN ('GLOBAL', region) OR (remote_service IS NOT NULL AND aws_region(remote_addr) IS NULL) THEN NULL
+    WHEN aws_region(remote_addr) IS NOT NULL THEN 'inter-region-bytes'
+    ELSE 'internet-egress-bytes'
+  END AS remote_meter
+FROM transfers

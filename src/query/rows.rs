@@ -1,8 +1,11 @@
 //! Rows of values → a batch.
 
 use crate::error::Result;
-use arrow::array::{ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder};
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Decimal128Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use rust_decimal::Decimal;
 use std::sync::Arc;
 
 /// One column: name, type, meaning.
@@ -11,6 +14,11 @@ pub type ColumnDoc = (&'static str, DataType, &'static str);
 /// Returns the type of an instant.
 pub fn utc() -> DataType {
     DataType::Timestamp(TimeUnit::Second, Some("UTC".into()))
+}
+
+/// Returns the type of money: millionths of a dollar.
+pub fn money() -> DataType {
+    DataType::Decimal128(38, 6)
 }
 
 /// Returns the schema of some columns.
@@ -31,6 +39,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// An instant, or NULL.
     Time(Option<i64>),
+    /// An amount, or NULL.
+    Decimal(Option<Decimal>),
 }
 
 /// Rows being collected.
@@ -48,6 +58,7 @@ enum Builder {
     Int64(Int64Builder),
     Bool(BooleanBuilder),
     Time(TimestampSecondBuilder),
+    Decimal(Decimal128Builder, u32),
 }
 
 impl Rows {
@@ -57,6 +68,9 @@ impl Rows {
             DataType::Int32 => Builder::Int32(Int32Builder::new()),
             DataType::Int64 => Builder::Int64(Int64Builder::new()),
             DataType::Boolean => Builder::Bool(BooleanBuilder::new()),
+            DataType::Decimal128(_, scale) => {
+                Builder::Decimal(Decimal128Builder::new().with_data_type(kind.clone()), u32::try_from(*scale).unwrap_or(0))
+            }
             DataType::Timestamp(..) => Builder::Time(TimestampSecondBuilder::new().with_timezone("UTC")),
             _ => Builder::Text(StringBuilder::new()),
         };
@@ -72,6 +86,11 @@ impl Rows {
                 (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
                 (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
                 (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
+                (Builder::Decimal(builder, scale), Value::Decimal(value)) => builder.append_option(value.map(|value| {
+                    let mut value = value;
+                    value.rescale(*scale);
+                    value.mantissa()
+                })),
                 // Types and values stand in the same order; a slip shows as a length mismatch at the end.
                 _ => {}
             }
@@ -90,6 +109,7 @@ impl Rows {
                 Builder::Int64(mut builder) => Arc::new(builder.finish()),
                 Builder::Bool(mut builder) => Arc::new(builder.finish()),
                 Builder::Time(mut builder) => Arc::new(builder.finish()),
+                Builder::Decimal(mut builder, _) => Arc::new(builder.finish()),
             }
         });
         Ok(RecordBatch::try_new(self.schema, arrays.collect())?)

@@ -1,12 +1,13 @@
 //! `report egress`: which destinations each cluster's API server contacted through the VPC, by which path, with what
 //! outcome, and how much of the period the logs cover.
 
+use super::page::{self, WIDTH, plural};
 use super::table::{Column, align, cut};
-use super::{Inputs, RecordCounts, Report, value};
+use super::{Inputs, Report, incomplete_objects, value};
 use crate::error::{Result, printable};
 use crate::inventory::{Cluster, EgressMode, InterfaceKind, Inventory};
 use crate::pipeline::LayoutTotal;
-use crate::query::drift::{self, Missing};
+use crate::query::drift;
 use crate::query::functions::{format_bytes, protocol_name};
 use crate::query::summary::{CoverageHour, Facts};
 use crate::query::{Egress, Engine, Logs, library};
@@ -20,12 +21,6 @@ use std::sync::{Arc, PoisonError};
 
 /// Destinations of one cluster that the terminal shows; the other formats hold all.
 const DESTINATIONS_SHOWN_MAX: usize = 40;
-/// Faults, gaps and the like that the terminal lists one by one.
-const LISTED_MAX: usize = 5;
-
-/// Columns of a terminal that the page is readable on (design §5).
-const WIDTH: usize = 100;
-
 /// What a run found out besides the rows.
 struct Findings {
     period: TimeRange,
@@ -74,7 +69,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     notes.extend(logs.listed.notes.iter().cloned());
     let page = page(&logs.inventory, &findings, &rows, &notes);
     let further = further(&logs.inventory, &findings, query.sql);
-    Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, page })
+    Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, money: Vec::new(), page })
 }
 
 const ORIENTATION: &str = include_str!("../../queries/parts/orientation.sql");
@@ -101,18 +96,9 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
     let totals = &egress.totals;
     let period = egress.window(logs.window);
     let facts = egress.summary.facts.clone();
-    let records = RecordCounts {
-        ok: totals.ok,
-        nodata: totals.nodata,
-        skipdata: totals.skipdata,
-        rejected: totals.rejected,
-        outside_window: totals.outside_window,
-        duplicate: facts.duplicate_records,
-        transit_gateway: totals.passed_over,
-    };
     Findings {
         period,
-        inputs: Inputs { objects: totals.objects, bytes: totals.bytes, records, validation: logs.validation.name() },
+        inputs: Inputs::of(totals, facts.duplicate_records, logs.validation.name()),
         coverage: egress.summary.coverage(period),
         facts,
         faults: totals.faults.clone(),
@@ -245,7 +231,7 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             findings.inputs.records.rejected
         ));
     }
-    notes.extend(missed(&findings.layouts));
+    notes.extend(drift::notes(&findings.layouts, |missing| &missing.egress));
     if facts.duplicate_records > 0 {
         let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
         notes.push(format!(
@@ -296,30 +282,6 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
     notes
 }
 
-/// Says which fields the report would have used and did not get, and that the format changed.
-fn missed(layouts: &[LayoutTotal]) -> Vec<String> {
-    let of_vpc: Vec<(u64, Missing)> =
-        layouts.iter().filter_map(|total| Some((total.seen.records, drift::missing(&total.seen.layout)?))).collect();
-    let records: u64 = of_vpc.iter().map(|(records, _)| records).sum();
-    let mut lacking: BTreeMap<&str, u64> = BTreeMap::new();
-    for (records, missing) in &of_vpc {
-        missing.egress.iter().for_each(|field| *lacking.entry(field).or_default() += records);
-    }
-    let lacking: Vec<String> = lacking
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(field, count)| if count == records { field.to_owned() } else { format!("{field} ({count} of {records} records)") })
-        .collect();
-    let mut notes = Vec::new();
-    if !lacking.is_empty() {
-        notes.push(format!("fields that would say more and that these logs lack: {}", lacking.join(", ")));
-    }
-    if layouts.len() > 1 {
-        notes.push(format!("the logs have {} layouts; flowproof sql -q layouts shows them, and from when to when", layouts.len()));
-    }
-    notes
-}
-
 fn layout_document(total: &LayoutTotal) -> Value {
     let seen = &total.seen;
     json!({
@@ -365,8 +327,7 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
         json!({ "records": facts.duplicate_records, "bytes": value::count(facts.duplicate_bytes), "in_doubt_bytes": value::count(facts.in_doubt_bytes), "flow_log_ids": facts.duplicate_flow_logs }),
     );
     further.insert("suspected_interfaces".into(), json!(facts.suspects));
-    let fault = |(uri, status, reason): &(String, &str, String)| json!({ "log_object": uri, "status": status, "reason": reason });
-    further.insert("incomplete_objects".into(), findings.faults.iter().map(fault).collect());
+    further.insert("incomplete_objects".into(), incomplete_objects(&findings.faults));
     further.insert(
         "objects_not_needed".into(),
         json!({ "objects": findings.skipped.0, "bytes": findings.skipped.1, "flow_log_ids": findings.skipped.2 }),
@@ -463,23 +424,14 @@ fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes:
         page.push('\n');
         page.push_str(&cluster_block(inventory, findings, arn, &clusters, lines, WIDTH));
     }
-    let shown: Vec<&String> = notes
-        .iter()
-        .filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane"))
-        .collect();
-    if !shown.is_empty() {
-        page.push_str("\nnotes\n");
-        for note in shown {
-            page.push_str(&wrap(&printable(note), WIDTH));
-        }
-    }
-    page
+    let shown =
+        notes.iter().filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane"));
+    page + &page::notes(shown)
 }
 
 fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String {
     let instant = |t: Option<i64>| t.map_or_else(|| "…".to_owned(), rfc3339);
     let inputs = &findings.inputs;
-    let records = &inputs.records;
     let destinations: usize = by_cluster.values().map(Vec::len).sum();
     let failing = by_cluster.values().flatten().filter(|line| line.failed > 0).count();
     let outside = by_cluster.values().flatten().filter(|line| line.outside).count();
@@ -492,28 +444,8 @@ fn head(findings: &Findings, by_cluster: &BTreeMap<String, Vec<Line>>) -> String
     let mut head = format!("EKS API server egress, {} to {}\n", instant(findings.period.from), instant(findings.period.to));
     let counted = plural(destinations as u64, "destination");
     head += &format!("{counted}: {outside} outside the VPC, {failing} with failed connections{share}\n");
-    let mut of_records = vec![format!("{} ok", records.ok), format!("{} nodata", records.nodata), format!("{} skipdata", records.skipdata)];
-    let unusual = [
-        (records.rejected, "rejected"),
-        (records.duplicate, "duplicate"),
-        (records.outside_window, "outside the period"),
-        (records.transit_gateway, "of transit gateways"),
-    ];
-    of_records.extend(unusual.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
-    let objects = plural(inputs.objects, "object");
-    head += &wrap_plain(&format!("{objects} ({}), records: {}", format_bytes(inputs.bytes), of_records.join(", ")));
-    if !findings.faults.is_empty() {
-        head += &format!("INCOMPLETE: {} could not be read whole:\n", plural(findings.faults.len() as u64, "object"));
-        for (uri, status, reason) in findings.faults.iter().take(LISTED_MAX) {
-            head += &wrap(&printable(&format!("{status}: {uri}: {reason}")), WIDTH);
-        }
-    }
+    head += &page::inputs(inputs, &findings.faults);
     head
-}
-
-/// Returns a count with its noun.
-fn plural(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whole percent, rounded down: 100 only if all.
@@ -569,29 +501,8 @@ fn cluster_block(
     block
 }
 
-/// Wraps a line of the head.
-fn wrap_plain(text: &str) -> String {
-    wrap(text, WIDTH).lines().map(|line| format!("{}\n", line.strip_prefix("  * ").unwrap_or(line))).collect()
-}
-
 fn wrap_indented(text: &str, width: usize) -> String {
     format!("  {}\n", cut(text, width.saturating_sub(2)))
-}
-
-/// Wraps a note at words, with a hanging indent.
-fn wrap(text: &str, width: usize) -> String {
-    let mut lines = vec!["  *".to_owned()];
-    for word in text.split(' ') {
-        let fits = lines.last().is_some_and(|line| line.chars().count() + 1 + word.chars().count() <= width);
-        match lines.last_mut() {
-            Some(line) if fits || line.trim() == "*" => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(format!("    {word}")),
-        }
-    }
-    lines.join("\n") + "\n"
 }
 
 /// Returns whether any hour that should have been logged was not, or a cluster's hours cannot be judged at all.

@@ -1,20 +1,28 @@
 //! Results on their way out: a report, and the formats that rows can be written in.
 
+pub mod charges;
 pub mod columnar;
+pub mod cost;
+pub mod cross_az;
 pub mod egress;
 pub mod json;
 pub mod markdown;
+pub mod nat;
+pub mod page;
+pub mod scanned;
 pub mod table;
 pub mod tabular;
 pub mod value;
 
 use crate::error::{Error, Result};
+use crate::pipeline::Totals;
 use crate::time::{TimeRange, rfc3339};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value, json};
 use std::io::Write;
+use value::Json;
 
 /// Version of the result JSON (design §5).
 pub const SCHEMA_VERSION: u32 = 1;
@@ -126,6 +134,27 @@ pub struct Inputs {
     pub validation: &'static str,
 }
 
+impl Inputs {
+    /// Makes them of a run's accounting.
+    pub fn of(totals: &Totals, duplicate: u64, validation: &'static str) -> Inputs {
+        let records = RecordCounts {
+            ok: totals.ok,
+            nodata: totals.nodata,
+            skipdata: totals.skipdata,
+            rejected: totals.rejected,
+            outside_window: totals.outside_window,
+            duplicate,
+            transit_gateway: totals.passed_over,
+        };
+        Inputs { objects: totals.objects, bytes: totals.bytes, records, validation }
+    }
+}
+
+/// Returns the objects that could not be read whole, for the JSON.
+fn incomplete_objects(faults: &[(String, &'static str, String)]) -> Value {
+    faults.iter().map(|(uri, status, reason)| json!({ "log_object": uri, "status": status, "reason": reason })).collect()
+}
+
 /// A finished report.
 #[derive(Debug)]
 pub struct Report {
@@ -143,6 +172,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Further top-level keys of the JSON.
     pub further: Map<String, Value>,
+    /// Further top-level keys that hold money.
+    pub money: Vec<(&'static str, Json)>,
     /// The page for a terminal.
     pub page: String,
 }
@@ -158,6 +189,12 @@ pub struct Document<'a> {
     notes: &'a [String],
     #[serde(flatten)]
     further: &'a Map<String, Value>,
+    #[serde(flatten, serialize_with = "entries")]
+    money: &'a [(&'static str, Json)],
+}
+
+fn entries<S: Serializer>(entries: &&[(&'static str, Json)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().map(|(key, value)| (key, value)))
 }
 
 #[derive(Debug, Serialize)]
@@ -210,6 +247,7 @@ impl Report {
             rows: value::rows(&self.rows),
             notes: &self.notes,
             further: &self.further,
+            money: &self.money,
         }
     }
 

@@ -6,7 +6,10 @@ use arrow::datatypes::{
     UInt64Type,
 };
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use rust_decimal::Decimal;
+use serde::ser::Error;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 /// Largest integer that every JSON reader keeps exact (RFC 8259 §6): 2^53.
@@ -83,6 +86,54 @@ fn list(values: &ArrayRef) -> Value {
     (0..values.len()).map(|at| json(values, at)).collect()
 }
 
+/// JSON that may hold money: decimals are number literals with the digits that they have, which no reader's choice of a number
+/// type changes on the way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Json {
+    /// Anything without money.
+    Plain(Value),
+    /// Money, or NULL.
+    Money(Option<Decimal>),
+    /// A list.
+    List(Vec<Json>),
+    /// An object, its keys in this order.
+    Object(Vec<(&'static str, Json)>),
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Json::Plain(value) => value.serialize(serializer),
+            Json::Money(None) => serializer.serialize_none(),
+            Json::Money(Some(money)) => literal(&money.to_string(), serializer),
+            Json::List(list) => serializer.collect_seq(list),
+            Json::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+        }
+    }
+}
+
+/// Writes a decimal as a number literal.
+fn literal<S: Serializer>(digits: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    RawValue::from_string(digits.to_owned()).map_err(S::Error::custom)?.serialize(serializer)
+}
+
+/// One cell of a row.
+struct Cell<'a> {
+    column: &'a ArrayRef,
+    row: usize,
+}
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.column.data_type() {
+            DataType::Decimal128(_, scale) if *scale > 0 && self.column.is_valid(self.row) => {
+                literal(&text(self.column, self.row).unwrap_or_default(), serializer)
+            }
+            _ => json(self.column, self.row).serialize(serializer),
+        }
+    }
+}
+
 /// One row of a batch, as a JSON object with its keys in the order of the columns.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
@@ -95,7 +146,8 @@ pub struct Row<'a> {
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.batch.schema_ref().fields();
-        serializer.collect_map(fields.iter().zip(self.batch.columns()).map(|(field, column)| (field.name(), json(column, self.row))))
+        serializer
+            .collect_map(fields.iter().zip(self.batch.columns()).map(|(field, column)| (field.name(), Cell { column, row: self.row })))
     }
 }
 
