@@ -5,7 +5,7 @@ from AWS's billing rules; money is written as in the answer, in US dollars. One 
 shown, so that products are short.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cases import gateway_eni
 from shapes import *
@@ -21,6 +21,7 @@ class Cost:
     logs: dict
     inventory: dict
     runs: list
+    files: dict = field(default_factory=dict)  # beside logs and inventory
 
     def __post_init__(self):
         self.expected = {"runs": self.runs}
@@ -581,9 +582,10 @@ Cost(
          volume("DataTransfer-Out-Bytes", 10, 0.09, 0.90))],
 )
 
-BUCKET = "198.51.100.77"
+BUCKET, FAR_BUCKET = "198.51.100.77", "192.0.2.77"
 RANGES = {"ip-ranges.json": {"syncToken": "1790800000", "createDate": "2026-10-01-00-00-00", "ipv6_prefixes": [], "prefixes": [
-    {"ip_prefix": "198.51.100.0/24", "region": US, "service": service, "network_border_group": US} for service in ("AMAZON", "S3")]}}
+    {"ip_prefix": prefix, "region": region, "service": service, "network_border_group": region}
+    for prefix, region in (("198.51.100.0/24", US), ("192.0.2.0/24", "eu-west-1")) for service in ("AMAZON", "S3")]}}
 
 Cost(
     "s3-through-nat",
@@ -594,6 +596,16 @@ Cost(
     inventory(CLIENT, nats=(NAT6,), files=RANGES),
     [run("nat", client(NAT6, CLIENT, 40, 60, 4.50, 2.00, 0, 6.50, 5.50),
          recommendations=[{"kind": "gateway-endpoint", "service": "S3", "saving": 6.50}])],
+)
+
+Cost(
+    "s3-of-another-region",
+    "S3 of eu-west-1 through the NAT gateway: the upload is priced as transfer between the two regions, and a gateway endpoint is no help.",
+    "Up 10 GB, down 100. Processing 110 x .045 = 4.95; us-east-1 → eu-west-1 10 x .02 = .20: 5.15. (The other region's 100 GB out are its bucket owner's.) "
+    "No recommendation.",
+    log(through_nat(CLIENT, NAT4, FAR_BUCKET, 10, 100, service="S3")),
+    inventory(CLIENT, nats=(NAT4,), files=RANGES),
+    [run("nat", client(NAT4, CLIENT, 10, 100, 4.95, 0, 0.20, 5.15), recommendations=[])],
 )
 
 Cost(
@@ -672,16 +684,84 @@ Cost(
 FRANKFURT, FRANKFURT_B = Eni("eni-0e100000000000001", "10.0.1.10"), Eni("eni-0e200000000000002", "10.0.2.20", "subnet-0bbb0000000000002",
                                                                     "eu-central-1b", "euc1-az3")
 
+FRANKFURT_NAT, FRANKFURT_GATEWAY = Eni("eni-0da70000000000001", "10.0.1.220"), "nat-0123456789abcdef0"
+FRANKFURT_INVENTORY = {f"{SNAPSHOT}/{path}": content for path, content in {
+    "describe-vpcs.json": vpcs((VPC, "10.0.0.0/16")),
+    "describe-subnets.json": subnets((FRANKFURT.subnet, "10.0.1.0/24", FRANKFURT.zone, FRANKFURT.az_id),
+                                     (FRANKFURT_B.subnet, "10.0.2.0/24", FRANKFURT_B.zone, FRANKFURT_B.az_id)),
+    "describe-network-interfaces.json": enis(node(FRANKFURT), node(FRANKFURT_B), nat(FRANKFURT_NAT, FRANKFURT_GATEWAY)),
+    "describe-nat-gateways.json": nat_gateways((FRANKFURT_GATEWAY, FRANKFURT_NAT, "203.0.113.10"))}.items()}
+IN_FRANKFURT = log(moved(FRANKFURT, FRANKFURT_B, 10) + through_nat(FRANKFURT, FRANKFURT_NAT, REMOTE, 10, 100))
+
+
+def in_frankfurt(processing, transfer, cost):
+    return {"nat_gateway_id": FRANKFURT_GATEWAY, "client_addr": FRANKFURT.address, "bytes_up": 10 * GB, "bytes_down": 100 * GB, "bytes_processed": 110 * GB,
+            "processing_cost": processing, "transfer_cost": transfer, "list_cost": cost}
+
+
 Cost(
     "region-without-price",
     "Frankfurt (eu-central-1), for which the built-in list has no confirmed price: bytes are shown, money is absent, and that is no fault.",
-    "10 GB, 2 ends, no figure. A default of .01 would give .20, which nobody has confirmed.",
-    log(moved(FRANKFURT, FRANKFURT_B, 10)),
-    {f"{SNAPSHOT}/describe-vpcs.json": vpcs((VPC, "10.0.0.0/16")),
-     f"{SNAPSHOT}/describe-subnets.json": subnets(("subnet-0aaa0000000000001", "10.0.1.0/24", "eu-central-1a", "euc1-az2"),
-                                                  ("subnet-0bbb0000000000002", "10.0.2.0/24", "eu-central-1b", "euc1-az3")),
-     f"{SNAPSHOT}/describe-network-interfaces.json": enis(node(FRANKFURT), node(FRANKFURT_B))},
-    [run("cross-az", pair("euc1-az2", "euc1-az3", "direct", 10, 2, None), meter=meter(20, 0, None))],
+    "10 GB across AZs, 2 ends, no figure: a default of .01 would give .20, which nobody has confirmed. NAT 10 + 100 = 110 GB, no figure.",
+    IN_FRANKFURT,
+    FRANKFURT_INVENTORY,
+    [run("cross-az", pair("euc1-az2", "euc1-az3", "direct", 10, 2, None), meter=meter(20, 0, None)), run("nat", in_frankfurt(None, None, None))],
+)
+
+
+def product(sku, family, attributes, *tiers, unit="GB"):
+    """A product of the AWS Price List, as a document in a string; tiers are (from, to, price)."""
+    offer = f"{sku}.JRTCKXETXF"
+    dimensions = {f"{offer}.{number:010d}": {
+        "rateCode": f"{offer}.{number:010d}", "description": f"${price} per {unit}", "beginRange": start, "endRange": end, "unit": unit,
+        "pricePerUnit": {"USD": price}, "appliesTo": []} for number, (start, end, price) in enumerate(tiers, 1)}
+    return compact({
+        "product": {"sku": sku, "productFamily": family, "attributes": attributes}, "serviceCode": attributes["servicecode"], "version": "20260917000000",
+        "publicationDate": "2026-09-17T00:00:00Z",
+        "terms": {"OnDemand": {offer: {"sku": sku, "offerTermCode": "JRTCKXETXF", "effectiveDate": "2026-09-01T00:00:00Z", "termAttributes": {},
+                                       "priceDimensions": dimensions}}}}).decode()
+
+
+def of_nat(usage_type, group, operation="NatGateway"):
+    return {"servicecode": "AmazonEC2", "servicename": "Amazon Elastic Compute Cloud", "location": "EU (Frankfurt)", "locationType": "AWS Region",
+            "regionCode": REGION, "group": group, "usagetype": usage_type, "operation": operation}
+
+
+def of_transfer(usage_type, kind, to, to_region=None):
+    return {"servicecode": "AWSDataTransfer", "servicename": "AWS Data Transfer", "transferType": kind, "fromLocation": "EU (Frankfurt)",
+            "fromLocationType": "AWS Region", "fromRegionCode": REGION, "toLocation": to, "usagetype": usage_type, "operation": "",
+            **({"toLocationType": "AWS Region", "toRegionCode": to_region} if to_region else {"toLocationType": "Other"})}
+
+
+def products(*of):
+    """`aws pricing get-products`."""
+    return {"FormatVersion": "aws_v1", "PriceList": list(of)}
+
+
+Cost(
+    "prices-given",
+    "The same with two answers of `aws pricing get-products` (prices of the case, not of AWS). Products that only look like the right one stand beside it: "
+    "regional NAT gateways, provisioned bandwidth, other regions.",
+    "10 x 2 x .01 = .20. NAT 110 x .052 = 5.72, internet 10 x .09 = .90: 6.62. With 10,236 GB sent before: 4 x .09 + 6 x .085 = .36 + .51 = .87: 6.59.",
+    IN_FRANKFURT,
+    FRANKFURT_INVENTORY,
+    [run("cross-az --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json", pair("euc1-az2", "euc1-az3", "direct", 10, 2, 0.20)),
+     run("nat --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json", in_frankfurt(5.72, 0.90, 6.62)),
+     run("nat --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json --month-to-date internet-egress=10236", in_frankfurt(5.72, 0.87, 6.59)),
+     run("nat --prices FOLDER/prices-ec2.json", in_frankfurt(5.72, None, None))],
+    {"prices-ec2.json": products(
+        product("AAAAAAAAAAAAAAA1", "NAT Gateway", of_nat("EUC1-RegionalNatGateway-Bytes", "NGW:NatGateway", "RegionalNatGateway"),
+                ("0", "Inf", "0.0610000000")),
+        product("AAAAAAAAAAAAAAA2", "NAT Gateway", of_nat("EUC1-NatGateway-Prvd-Bytes", "NGW:NatGateway"), ("0", "Inf", "0.0000000000")),
+        product("AAAAAAAAAAAAAAA3", "NAT Gateway", of_nat("EUC1-NatGateway-Bytes", "NGW:NatGateway"), ("0", "Inf", "0.0520000000")),
+        product("AAAAAAAAAAAAAAA4", "NAT Gateway", of_nat("EUC1-NatGateway-Hours", "NGW:NatGateway"), ("0", "Inf", "0.0520000000"), unit="Hrs")),
+     "prices-transfer.json": products(
+        product("BBBBBBBBBBBBBBB1", "Data Transfer", of_transfer("EUC1-EUN1-AWS-Out-Bytes", "InterRegion Outbound", "EU (Stockholm)", "eu-north-1"),
+                ("0", "Inf", "0.0200000000")),
+        product("BBBBBBBBBBBBBBB2", "Data Transfer", of_transfer("EUC1-DataTransfer-Regional-Bytes", "IntraRegion", "EU (Frankfurt)", REGION),
+                ("0", "Inf", "0.0100000000")),
+        product("BBBBBBBBBBBBBBB3", "Data Transfer", of_transfer("EUC1-DataTransfer-Out-Bytes", "AWS Outbound", "External"),
+                ("0", "10240", "0.0900000000"), ("10240", "51200", "0.0850000000"), ("51200", "153600", "0.0700000000"), ("153600", "Inf", "0.0500000000")))},
 )
 
 Cost(
@@ -759,7 +839,7 @@ any engine; the arithmetic stands here, so that a calculator is enough to check 
 Each folder holds `logs/`, `inventory/` (unless the case is about having none) and `expected.json`: `runs`, each with its `args` (the report and its
 options; the logs are FOLDER/logs, the inventory FOLDER/inventory, the output `-o json`), its `exit_code`, and what of the answer is compared:
 
-* `keys`: keys of the document, compared as far as they are given (of a list: each given entry is there).
+* `keys`: keys of the document, compared as far as they are given (of a list: each given entry is there; an empty one is empty).
 * `rows`: as many rows as the answer has, compared as far as their keys are given; with `some_rows` the answer may have more.
 
 Money is compared as decimal numbers. Written by `python3 make.py`, one folder up.
@@ -767,8 +847,8 @@ Money is compared as decimal numbers. Written by `python3 make.py`, one folder u
 List prices in us-east-1, US dollars: NAT gateway .045 per GB and .045 per hour; between AZs .01 per GB and metered end, peering the same; internet .09
 per GB up to 10,240 GB of a month, then .085; interface endpoint .01 per GB and .01 per AZ and hour; transit gateway .02 per GB. One GB is 2^30 bytes.
 
-The VPC is 10.0.0.0/16: nets 0 and 1 are in use1-az4, 2 and 4 in use1-az6, 3 in use1-az1. "az4" below is `use1-az4`. All cases lie on 2026-10-01; "hour 10"
-is 10:00 to 11:00 UTC.
+The VPC is 10.0.0.0/16: 10.0.0.x and 10.0.1.x are in use1-az4, 10.0.2.x and 10.0.4.x in use1-az6, 10.0.3.x in use1-az1; 10.8.2.x (peered) and 10.9.2.x (by
+transit gateway) in use1-az6. "az4" below is `use1-az4`. All cases lie on 2026-10-01; "hour 10" is 10:00 to 11:00 UTC. Up and down are seen from the client.
 
 | case | what it shows | the figures |
 |---|---|---|
