@@ -1,7 +1,7 @@
 """Writes every file of sample-logs/ again, byte for byte: `python3 make.py` (`--check` compares and writes nothing).
 
-Needs Python 3.11 and, for the Parquet files, pyarrow 26.0.1. The tables are in estate.py, cases.py and exports.py, the
-shapes of files in shapes.py. Expected answers are written down there by hand from the product's contract; no engine made them.
+Needs Python 3.11 and, for the Parquet files, pyarrow 26.0.1. The tables are in estate.py, cases.py, exports.py and costs.py,
+the shapes of files in shapes.py. Expected answers are written down there by hand from the product's contract; no engine made them.
 """
 
 import sys
@@ -11,12 +11,13 @@ sys.dont_write_bytecode = True
 from pathlib import Path
 
 import cases
+import costs
 import estate
 import exports  # registers its cases
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py"}
 
 
 def main():
@@ -24,6 +25,10 @@ def main():
     files |= folder("estate", estate.logs(), estate.inventory(), estate.EXPECTED)
     for case in cases.CASES:
         files |= folder(f"cases/{case.name}", case.logs, case.inventory, case.expected)
+    files["costs/README.md"] = costs.readme().encode()
+    for case in costs.COSTS:
+        files |= folder(f"costs/{case.name}", case.logs, case.inventory, case.expected)
+        files |= {f"costs/{case.name}/{path}": as_json(content) for path, content in case.files.items()}
     stale = {str(path.relative_to(HERE)) for path in HERE.rglob("*") if path.is_file()} - set(files) - SOURCES
     changed = sorted(path for path, content in files.items() if not (HERE / path).is_file() or (HERE / path).read_bytes() != content)
     if "--check" in sys.argv:
@@ -35,7 +40,7 @@ def main():
     for path in changed:
         (HERE / path).parent.mkdir(parents=True, exist_ok=True)
         (HERE / path).write_bytes(files[path])
-    print(f"{len(files)} files, {len(changed)} written, {len(cases.CASES)} cases")
+    print(f"{len(files)} files, {len(changed)} written, {len(cases.CASES)} cases, {len(costs.COSTS)} of costs")
 
 
 def folder(name, logs, inventory, expected):

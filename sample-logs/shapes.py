@@ -97,8 +97,12 @@ def status(eni, log_status, start, end):
 def about(eni):
     return {
         "account-id": eni.account, "interface-id": eni.id, "vpc-id": eni.vpc, "subnet-id": eni.subnet, "instance-id": eni.instance,
-        "region": REGION, "az-id": eni.az_id,
+        "region": region_of(eni.zone), "az-id": eni.az_id,
     }
+
+
+def region_of(zone):
+    return zone.rstrip("abcdef")
 
 
 FIRST_VERSION = {"tcp-flags": 3, "pkt-srcaddr": 3, "region": 4, "flow-direction": 5, "reject-reason": 8, "interface-type": 11}
@@ -156,10 +160,10 @@ def table_file(table, **options):
     return sink.getvalue().to_pybytes()
 
 
-def s3_key(flow_log, clock, day=DAY, account=ACCOUNT, number=0, suffix="log.gz"):
+def s3_key(flow_log, clock, day=DAY, account=ACCOUNT, number=0, suffix="log.gz", region=REGION):
     """AWS's plain key: the name's time is the five minutes in which the records end."""
-    name = f"{account}_vpcflowlogs_{REGION}_{flow_log}_{day.replace('-', '')}T{clock}Z_{number:08x}.{suffix}"
-    return f"AWSLogs/{account}/vpcflowlogs/{REGION}/{day.replace('-', '/')}/{name}"
+    name = f"{account}_vpcflowlogs_{region}_{flow_log}_{day.replace('-', '')}T{clock}Z_{number:08x}.{suffix}"
+    return f"AWSLogs/{account}/vpcflowlogs/{region}/{day.replace('-', '/')}/{name}"
 
 
 # --- records on other ways than AWS's delivery to S3 ------------------------------------------------------------------------
@@ -293,8 +297,8 @@ def lake_key(source, day=DAY, account=ACCOUNT, of="VPC_FLOW", number=0):
 # --- inventory: aws ec2, aws eks --------------------------------------------------------------------------------------
 
 
-def dns_name(address):
-    return f"ip-{address.replace('.', '-')}.{REGION}.compute.internal"
+def dns_name(address, region=REGION):
+    return f"ip-{address.replace('.', '-')}.{region}.compute.internal"
 
 
 def interface(eni, description, kind="interface", requester=None, attached="2026-09-20T06:00:00+00:00", owner=None, groups=(), tags=(),
@@ -314,10 +318,10 @@ def interface(eni, description, kind="interface", requester=None, attached="2026
         "Ipv6Addresses": [{"Ipv6Address": eni.ipv6}] if eni.ipv6 else [],
         "NetworkInterfaceId": eni.id,
         "OwnerId": eni.account,
-        "PrivateDnsName": dns_name(eni.address),
+        "PrivateDnsName": dns_name(eni.address, region_of(eni.zone)),
         "PrivateIpAddress": eni.address,
         "PrivateIpAddresses": [
-            {"Primary": address == eni.address, "PrivateDnsName": dns_name(address), "PrivateIpAddress": address}
+            {"Primary": address == eni.address, "PrivateDnsName": dns_name(address, region_of(eni.zone)), "PrivateIpAddress": address}
             for address in (eni.address, *eni.more)
         ],
         "RequesterManaged": requester_managed,
@@ -356,21 +360,21 @@ def enis(*entries):
     return {"NetworkInterfaces": list(entries)}
 
 
-def vpcs(*pairs, account=ACCOUNT, ipv6=None):
+def vpcs(*pairs, account=ACCOUNT, ipv6=None, region=REGION):
     def one(vpc, cidr):
         entry = {"VpcId": vpc, "OwnerId": account, "State": "available", "IsDefault": False, "CidrBlock": cidr,
                  "CidrBlockAssociationSet": [{"AssociationId": "vpc-cidr-assoc-" + vpc[4:], "CidrBlock": cidr, "CidrBlockState": {"State": "associated"}}],
                  "DhcpOptionsId": "dopt-0123456789abcdef0", "InstanceTenancy": "default", "Tags": []}
         if ipv6:
             entry["Ipv6CidrBlockAssociationSet"] = [{"AssociationId": "vpc-cidr-assoc-6" + vpc[5:], "Ipv6CidrBlock": ipv6,
-                                                     "Ipv6CidrBlockState": {"State": "associated"}, "NetworkBorderGroup": REGION, "Ipv6Pool": "Amazon"}]
+                                                     "Ipv6CidrBlockState": {"State": "associated"}, "NetworkBorderGroup": region, "Ipv6Pool": "Amazon"}]
         return entry
     return {"Vpcs": [one(*pair) for pair in pairs]}
 
 
 def subnets(*rows, account=ACCOUNT, vpc=VPC):
     def one(subnet, cidr, zone, az_id, ipv6=None):
-        return {"SubnetId": subnet, "SubnetArn": f"arn:aws:ec2:{REGION}:{account}:subnet/{subnet}", "VpcId": vpc, "OwnerId": account,
+        return {"SubnetId": subnet, "SubnetArn": f"arn:aws:ec2:{region_of(zone)}:{account}:subnet/{subnet}", "VpcId": vpc, "OwnerId": account,
                 "State": "available", "CidrBlock": cidr, "AvailabilityZone": zone, "AvailabilityZoneId": az_id,
                 "MapPublicIpOnLaunch": False, "DefaultForAz": False, "Tags": [],
                 "Ipv6CidrBlockAssociationSet": [{"AssociationId": "subnet-cidr-assoc-" + subnet[7:], "Ipv6CidrBlock": ipv6,
@@ -379,24 +383,24 @@ def subnets(*rows, account=ACCOUNT, vpc=VPC):
 
 
 def cluster(name, mode="CUSTOMER_ROUTED", subnet_ids=("subnet-0aaa0000000000001", "subnet-0bbb0000000000002"), vpc=VPC, account=ACCOUNT,
-            created="2025-11-04T09:12:31.512000+00:00", issuer=None, remote=None, family="ipv4"):
+            created="2025-11-04T09:12:31.512000+00:00", issuer=None, remote=None, family="ipv4", region=REGION):
     """`aws eks describe-cluster`; mode None leaves the key out, as builds of the CLI from before June 2026 do."""
     config = {"subnetIds": list(subnet_ids), "securityGroupIds": [], "clusterSecurityGroupId": "sg-0c1000000000" + format(sum(name.encode()), "05x"),
               "vpcId": vpc, "endpointPublicAccess": False, "endpointPrivateAccess": True, "publicAccessCidrs": []}
     if mode:
         config["controlPlaneEgressMode"] = mode
-    entry = {"name": name, "arn": arn(name, account), "createdAt": created, "version": "1.36",
-             "endpoint": f"https://{name.upper()}.gr7.{REGION}.eks.amazonaws.com", "roleArn": f"arn:aws:iam::{account}:role/eks-cluster-role",
+    entry = {"name": name, "arn": arn(name, account, region), "createdAt": created, "version": "1.36",
+             "endpoint": f"https://{name.upper()}.gr7.{region}.eks.amazonaws.com", "roleArn": f"arn:aws:iam::{account}:role/eks-cluster-role",
              "resourcesVpcConfig": config, "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": family},
-             "identity": {"oidc": {"issuer": issuer or f"https://oidc.eks.{REGION}.amazonaws.com/id/{name.upper()}0123456789ABCDEF"}},
+             "identity": {"oidc": {"issuer": issuer or f"https://oidc.eks.{region}.amazonaws.com/id/{name.upper()}0123456789ABCDEF"}},
              "status": "ACTIVE", "platformVersion": "eks.14", "tags": {}}
     if remote:
         entry["remoteNetworkConfig"] = {"remoteNodeNetworks": [{"cidrs": [remote[0]]}], "remotePodNetworks": [{"cidrs": [remote[1]]}]}
     return {"cluster": entry}
 
 
-def arn(name, account=ACCOUNT):
-    return f"arn:aws:eks:{REGION}:{account}:cluster/{name}"
+def arn(name, account=ACCOUNT, region=REGION):
+    return f"arn:aws:eks:{region}:{account}:cluster/{name}"
 
 
 def nat_gateways(*rows, vpc=VPC):

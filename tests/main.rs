@@ -6,6 +6,8 @@
 mod cases;
 /// The command line: exit codes, formats, help, configuration, and what must not get through.
 mod cli;
+/// `sample-logs/costs/`: what traffic costs, against figures worked out by hand.
+mod costs;
 /// Files that lie about themselves, written field by field.
 mod forge;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.
