@@ -15,7 +15,7 @@ WITH moved AS (
       WHEN 'vpc' THEN src_vpc_id
       WHEN 'subnet' THEN src_subnet_id
       WHEN 'eni' THEN src_interface_id
-      WHEN 'cluster' THEN CASE src_kind WHEN 'eks-control-plane' THEN src_cluster END
+      WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
       WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
       WHEN 'tag' THEN eni_tag(src_interface_id, $tag)
     END AS src_owner,
@@ -24,7 +24,7 @@ WITH moved AS (
       WHEN 'vpc' THEN dst_vpc_id
       WHEN 'subnet' THEN dst_subnet_id
       WHEN 'eni' THEN dst_interface_id
-      WHEN 'cluster' THEN CASE dst_kind WHEN 'eks-control-plane' THEN dst_cluster END
+      WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
       WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
       WHEN 'tag' THEN eni_tag(dst_interface_id, $tag)
     END AS dst_owner

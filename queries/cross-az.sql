@@ -17,5 +17,5 @@ SELECT
   sum(bytes * (CASE WHEN src_logged THEN src_ends ELSE 0 END + CASE WHEN dst_logged THEN dst_ends ELSE 0 END)) AS observed_end_bytes
 FROM movements
 WHERE src_az_id <> dst_az_id
-GROUP BY src_az_id, dst_az_id, category, region
-ORDER BY src_az_id, dst_az_id, category, region
+GROUP BY src_az_id, dst_az_id, category, region, src_ends + dst_ends
+ORDER BY src_az_id, dst_az_id, category, metered_ends, region

@@ -2,7 +2,8 @@
 -- a row is: the bytes of an hour at one meter; who is charged, and whose traffic it is
 -- reads:    movements, nat_transfers, hourly
 -- columns:  meter, operation: AWS's. ends_min: 0 where AWS does not state that it meters this end. observed: whether this end's
---           interface has records of its own. owner_…: whose traffic; account_id: who is charged
+--           interface has records of its own. owner_…: whose traffic; account_id: who is charged. owner_cluster: whose control plane
+--           is at one of the ends
 WITH crossing AS (
   SELECT * FROM movements WHERE src_az_id <> dst_az_id
 )
@@ -20,7 +21,7 @@ SELECT
   src_account_id AS owner_account_id,
   src_vpc_id AS owner_vpc_id,
   src_subnet_id AS owner_subnet_id,
-  CASE src_kind WHEN 'eks-control-plane' THEN src_cluster END AS owner_cluster,
+  CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END AS owner_cluster,
   protocol,
   service_port,
   CAST(NULL AS VARCHAR) AS remote_service,
@@ -42,7 +43,7 @@ SELECT
   dst_account_id AS owner_account_id,
   dst_vpc_id AS owner_vpc_id,
   dst_subnet_id AS owner_subnet_id,
-  CASE dst_kind WHEN 'eks-control-plane' THEN dst_cluster END AS owner_cluster,
+  CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END AS owner_cluster,
   protocol,
   service_port,
   NULL AS remote_service,

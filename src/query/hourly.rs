@@ -241,6 +241,10 @@ pub struct Hourly {
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
     /// By flow log: what the keys of its objects name.
     pub scopes: HashMap<u32, Scope, RandomState>,
+    /// OK records of interfaces without a direction, and their bytes.
+    pub undirected: (u64, u64),
+    /// OK records without interface-id.
+    pub unattributed: u64,
     flow_log_of_object: HashMap<usize, u32, RandomState>,
 }
 
@@ -261,6 +265,8 @@ impl Hourly {
             coverage: HashMap::default(),
             own: HashMap::default(),
             scopes: HashMap::default(),
+            undirected: (0, 0),
+            unattributed: 0,
             flow_log_of_object: HashMap::default(),
         }
     }
@@ -322,7 +328,12 @@ impl Hourly {
             last: Some(line),
         };
         let [interface, _, _, vpc, ..] = self.locals.get(local);
-        if interface != NONE {
+        if interface == NONE {
+            self.unattributed += u64::from(status == Status::Ok);
+        } else {
+            if status == Status::Ok && key.direction == Direction::Unknown {
+                self.undirected = (self.undirected.0 + 1, self.undirected.1.saturating_add(sums.bytes));
+            }
             self.cover(interface, &key, &sums, part.fields);
             if status == Status::Ok && !passes_for_others(text(&rows.kind, at)) {
                 let vpc = if vpc == NONE { self.vpc_of(interface) } else { vpc };

@@ -90,6 +90,12 @@ pub struct Facts {
     pub interfaces: u64,
     /// … that the inventory does not know.
     pub strangers: u64,
+    /// OK records of known interfaces without a direction.
+    pub undirected_records: u64,
+    /// Bytes of those.
+    pub undirected_bytes: u64,
+    /// OK records without interface-id.
+    pub unattributed_records: u64,
 }
 
 /// A finished scan.
@@ -140,6 +146,8 @@ impl Hours {
                 facts.duplicate_flow_logs.insert(hourly.flow_logs.get(*flow_log).to_owned());
             }
         }
+        (facts.undirected_records, facts.undirected_bytes) = hourly.undirected;
+        facts.unattributed_records = hourly.unattributed;
         let interfaces: BTreeSet<u32> = hourly.coverage.keys().map(|(interface, _)| *interface).collect();
         facts.interfaces = interfaces.len() as u64;
         facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.names.get(**name)).is_none()).count() as u64;

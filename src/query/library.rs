@@ -29,10 +29,14 @@ macro_rules! embed {
 /// Every file of `queries/`, by name; a test holds folder and list together.
 const FILES: &[(&str, &str)] = embed![
     "connections-by-outcome",
+    "costs",
     "coverage-hours",
+    "cross-az",
+    "cross-az-owners",
     "egress",
     "inbound-api-clients",
     "layouts",
+    "nat",
     "objects-read",
     "rejected-records",
     "top-talkers"
@@ -41,6 +45,7 @@ const FILES: &[(&str, &str)] = embed![
 /// The views: name and statement, each before those that read it.
 pub const VIEWS: &[(&str, &str)] = &[
     ("nat_transfers", include_str!("../../queries/views/nat_transfers.sql")),
+    ("nat_marginals", include_str!("../../queries/views/nat_marginals.sql")),
     ("movements", include_str!("../../queries/views/movements.sql")),
     ("meters", include_str!("../../queries/views/meters.sql")),
 ];
