@@ -22,6 +22,8 @@ mod hostile_parquet;
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.
 mod listings;
+/// Price lists: what AWS publishes, our own format, and the command over both.
+mod prices;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.
 mod program;
 /// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.

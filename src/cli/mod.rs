@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod inventory;
 pub mod output;
 pub mod plan;
+pub mod prices;
 pub mod report;
 pub mod run;
 pub mod sql;
@@ -82,6 +83,9 @@ enum Command {
     /// Show, check or collect what is known of interfaces, clusters and addresses
     #[command(subcommand)]
     Inventory(inventory::Command),
+    /// Show, import or check the list prices that costs are computed with
+    #[command(subcommand)]
+    Prices(prices::Command),
     /// Say what a run would read: objects, bytes, requests, S3 cost, what pruning saves
     Plan(plan::PlanArgs),
     /// Print the least-privilege IAM policy for reading LOGS
@@ -195,6 +199,7 @@ fn run_command(command: Command, context: &Context) -> Result<Status> {
         Command::Inventory(command) => run::block_on(context, inventory::run(command, context)),
         Command::Plan(args) => run::block_on(context, plan::plan(args, context)),
         Command::IamPolicy(args) => run::block_on(context, plan::iam_policy(args, context)),
+        Command::Prices(command) => prices::run(&command),
         Command::Queries(command) => catalogue::queries(&command),
         Command::Fields(args) => catalogue::fields(&args),
         Command::Completions { shell } => {
