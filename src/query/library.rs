@@ -39,7 +39,8 @@ const FILES: &[(&str, &str)] = embed![
     "nat",
     "objects-read",
     "rejected-records",
-    "top-talkers"
+    "top-talkers",
+    "zone-aware-candidates"
 ];
 
 /// The views: name and statement, each before those that read it.

@@ -73,7 +73,7 @@ impl Charges {
         let mut at = self.to_bytes(*already);
         let mut left = bytes;
         if let Some(allowance) = self.prices.allowance(meter) {
-            let free = self.to_bytes(allowance.quantity).saturating_sub(at).min(left);
+            let free = self.to_bytes(allowance.gb_per_month).saturating_sub(at).min(left);
             if free > 0 {
                 parts.push(Part { bytes: free, unit_price: Some(Decimal::ZERO), cost: Some(Decimal::new(0, 6)) });
                 left -= free;

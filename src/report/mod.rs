@@ -1,5 +1,7 @@
 //! Results on their way out: a report, and the formats that rows can be written in.
 
+pub mod by;
+pub mod cells;
 pub mod charges;
 pub mod columnar;
 pub mod cost;

@@ -6,7 +6,7 @@ use crate::query::Logs;
 use crate::query::drift::{self, Missing};
 use crate::query::functions::format_bytes;
 use crate::query::hours::Facts;
-use crate::time::{HOUR, TimeRange};
+use crate::time::{HOUR, TimeRange, rfc3339};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, PoisonError};
 
@@ -72,6 +72,12 @@ impl Scan {
         notes.extend(logs.listed.notes.iter().cloned());
         notes.extend(logs.inventory.warnings().iter().map(|warning| format!("inventory: {warning}")));
         Ok(Scan { period, inputs, facts, faults: totals.faults.clone(), notes })
+    }
+
+    /// Returns the period in words: `FROM to TO`.
+    pub fn window(&self) -> String {
+        let instant = |t: Option<i64>| t.map_or_else(|| "…".to_owned(), rfc3339);
+        format!("{} to {}", instant(self.period.from), instant(self.period.to))
     }
 
     /// Returns the hours begun in the period.
