@@ -3,12 +3,20 @@
 use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, QuietArgs, Status};
+use crate::cost::prices::{BYTES_PER_GB_DEFAULT, Meter, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
 use crate::query::{Engine, Logs};
-use crate::report::{Format, Report, egress};
+use crate::report::by::By;
+use crate::report::charges::{Charges, Unpriced};
+use crate::report::cross_az::Charge;
+use crate::report::scanned::Scan;
+use crate::report::{Format, Report, cost, cross_az, egress, nat};
+use crate::time::TimeRange;
 use clap::{Args, Subcommand, ValueEnum};
+use rust_decimal::Decimal;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The questions.
@@ -16,6 +24,12 @@ use std::sync::Arc;
 pub enum Command {
     /// Which destinations did each EKS API server contact through the VPC, by which path, with what outcome?
     Egress(ReportArgs),
+    /// How many bytes moved between AZs, what of them AWS meters, and what that costs
+    CrossAz(CrossAzArgs),
+    /// Who drives NAT, what it costs, and what could leave it
+    Nat(NatArgs),
+    /// What this traffic costs, line by line as a bill has it, and whose it is
+    Cost(CostReportArgs),
 }
 
 /// Options of every report.
@@ -35,12 +49,185 @@ pub struct ReportArgs {
     quiet: QuietArgs,
 }
 
+/// Options of reports of costs.
+#[derive(Debug, Args)]
+pub struct CostArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    pricing: PricingArgs,
+}
+
+/// How bytes become money.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Prices")]
+struct PricingArgs {
+    /// Price list: flowproof's format, or output of the AWS Price List (repeatable; later files go before earlier ones, all before
+    /// the built-in list)
+    #[arg(long, value_name = "FILE")]
+    prices: Vec<PathBuf>,
+    /// Bytes of a gigabyte on the bill; AWS does not define it
+    #[arg(long, value_name = "N", default_value_t = BYTES_PER_GB_DEFAULT, value_parser = clap::value_parser!(u64).range(1..))]
+    bytes_per_gb: u64,
+    /// Metered ends of the hop between a client and a NAT gateway in another AZ; AWS does not say
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    nat_az_ends: u8,
+    /// Volume of the month before the period, so that tiers and free allowances apply: internet-egress, regional-transfer or
+    /// endpoint-bytes (repeatable)
+    #[arg(long, value_name = "METER=GB")]
+    month_to_date: Vec<String>,
+}
+
+impl PricingArgs {
+    fn charges(&self) -> Result<Charges> {
+        let month_to_date = self.month_to_date.iter().map(|text| volume(text)).collect::<Result<_>>()?;
+        let prices = PriceList::with_files(&self.prices)?;
+        Ok(Charges { prices, bytes_per_gb: self.bytes_per_gb, nat_az_ends: self.nat_az_ends, month_to_date })
+    }
+}
+
+/// Reads `METER=GB`.
+fn volume(text: &str) -> Result<(Meter, Decimal)> {
+    let fault = || {
+        Error::usage(format!("{text:?} is no volume of a meter"))
+            .with_hint("--month-to-date internet-egress=5000 (gigabytes); also regional-transfer and endpoint-bytes")
+    };
+    let (name, gb) = text.split_once('=').ok_or_else(fault)?;
+    let meter = match name {
+        "internet-egress" => Meter::InternetEgressBytes,
+        "regional-transfer" => Meter::InterAzBytes,
+        "endpoint-bytes" => Meter::EndpointBytes,
+        _ => return Err(fault()),
+    };
+    Ok((meter, decimal(gb).ok_or_else(fault)?))
+}
+
+/// Options of `report cross-az`.
+#[derive(Debug, Args)]
+pub struct CrossAzArgs {
+    #[command(flatten)]
+    cost: CostArgs,
+    /// What rows are for: az-pair, account, vpc, subnet, eni, service, cluster or tag:KEY
+    #[arg(long, value_name = "WHAT")]
+    by: Option<String>,
+    /// Who pays for a movement, where rows are for owners
+    #[arg(long, value_enum, default_value_t = ChargeArg::Split, value_name = "WHO")]
+    charge: ChargeArg,
+}
+
+/// `--charge`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ChargeArg {
+    /// Each metered end its own owner, as AWS bills it
+    Split,
+    /// The sender
+    Sender,
+    /// The receiver
+    Receiver,
+}
+
+/// Options of `report nat`.
+#[derive(Debug, Args)]
+pub struct NatArgs {
+    #[command(flatten)]
+    cost: CostArgs,
+    /// What rows are for: client, destination, service, pair, gateway, cluster or tag:KEY
+    #[arg(long, value_name = "WHAT")]
+    by: Option<String>,
+}
+
+/// Options of `report cost`.
+#[derive(Debug, Args)]
+pub struct CostReportArgs {
+    #[command(flatten)]
+    cost: CostArgs,
+    /// Whose traffic: account, vpc, subnet, eni, service, cluster or tag:KEY
+    #[arg(long, value_name = "WHAT")]
+    by: Option<String>,
+    /// Compare with another period: previous (as long, just before) or FROM..TO
+    #[arg(long, value_name = "PERIOD")]
+    compare: Option<String>,
+}
+
 impl Command {
+    fn report_args(&self) -> &ReportArgs {
+        match self {
+            Command::Egress(args) => args,
+            Command::CrossAz(args) => &args.cost.report,
+            Command::Nat(args) => &args.cost.report,
+            Command::Cost(args) => &args.cost.report,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Egress(_) => "egress",
+            Command::CrossAz(_) => "cross-az",
+            Command::Nat(_) => "nat",
+            Command::Cost(_) => "cost",
+        }
+    }
+
     /// Returns whether only errors go to stderr.
     pub fn is_quiet(&self) -> bool {
-        let Command::Egress(args) = self;
-        args.quiet.quiet
+        self.report_args().quiet.quiet
     }
+
+    async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
+        const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster"];
+        match self {
+            Command::Egress(_) => {
+                needs_control_planes(logs)?;
+                egress::report(logs, engine).await
+            }
+            Command::CrossAz(args) => {
+                let by = By::parse(args.by.as_deref(), "az-pair", OWNERS)?;
+                let charge = match args.charge {
+                    ChargeArg::Split => Charge::Split,
+                    ChargeArg::Sender => Charge::Sender,
+                    ChargeArg::Receiver => Charge::Receiver,
+                };
+                cross_az::report(logs, engine, &by, charge, &args.cost.pricing.charges()?).await
+            }
+            Command::Nat(args) => {
+                let by = By::parse(args.by.as_deref(), "client", &["destination", "service", "pair", "gateway", "cluster"])?;
+                nat::report(logs, engine, &by, &args.cost.pricing.charges()?).await
+            }
+            Command::Cost(args) => {
+                let by = By::parse(args.by.as_deref(), "none", OWNERS)?;
+                let charges = args.cost.pricing.charges()?;
+                let before = match &args.compare {
+                    None => None,
+                    Some(period) => Some(earlier(args, period, &by, &charges, logs, context).await?),
+                };
+                cost::report(logs, engine, &by, &charges, before).await
+            }
+        }
+    }
+}
+
+/// Returns the rows of the period that is compared with.
+async fn earlier(
+    args: &CostReportArgs,
+    period: &str,
+    by: &By,
+    charges: &Charges,
+    logs: &Arc<Logs>,
+    context: &Context,
+) -> Result<(cost::Lines, String)> {
+    let window = match period.split_once("..") {
+        Some((from, to)) => TimeRange::parse(Some(from), Some(to), context.now)?,
+        None if period == "previous" => match (logs.window.from, logs.window.to) {
+            (Some(from), Some(to)) => TimeRange { from: Some(from - (to - from)), to: Some(from) },
+            _ => return Err(Error::usage("--compare previous needs --from and --to").with_hint("or name the period: --compare FROM..TO")),
+        },
+        None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
+    };
+    let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
+    let engine = Engine::new(&logs)?;
+    let scan = Scan::of(&logs, |missing| &missing.nat).await?;
+    let (lines, _) = cost::lines(&logs, &engine, by, &scan, charges, &mut Unpriced::new()).await?;
+    Ok((lines, scan.window()))
 }
 
 /// `--fail-on`
@@ -57,22 +244,23 @@ enum FailOn {
 /// # Errors
 /// If logs or inventory cannot be read, or the output cannot be written.
 pub async fn run(command: Command, context: &Context) -> Result<Status> {
-    let Command::Egress(args) = command;
+    let args = command.report_args();
     if args.logs.is_empty() {
-        return Err(Error::usage("no LOGS are given").with_hint("flowproof report egress s3://bucket/prefix --inventory DIR"));
+        return Err(
+            Error::usage("no LOGS are given").with_hint(format!("flowproof report {} s3://bucket/prefix --inventory DIR", command.name()))
+        );
     }
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
     let logs = args.logs.open(context).await?;
-    needs_control_planes(&logs)?;
     let progress = output::progress(context, &logs);
     let engine = Engine::new(&logs)?;
-    let report = egress::report(&logs, &engine).await?;
+    let report = command.report(&logs, &engine, context).await?;
     drop(progress);
     for (path, format) in formats {
         output::to_file(path, |file| report.write(format, file))?;
     }
     report.write(args.output.format(), &mut output::stdout())?;
-    Ok(status(&report, &args, context))
+    Ok(status(&report, args, context))
 }
 
 /// Without control-plane interfaces every row would be missing, which must not look like an answer.

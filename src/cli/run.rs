@@ -215,7 +215,16 @@ impl LogsArgs {
     /// # Errors
     /// A usage error if nothing is found; access errors; a malformed inventory file.
     pub async fn open(&self, context: &Context) -> Result<Arc<Logs>> {
-        let prune = self.prune(context)?;
+        self.open_window(context, None).await
+    }
+
+    /// As [`LogsArgs::open`], for another window than that of the options.
+    ///
+    /// # Errors
+    /// As [`LogsArgs::open`].
+    pub async fn open_window(&self, context: &Context, window: Option<TimeRange>) -> Result<Arc<Logs>> {
+        let mut prune = self.prune(context)?;
+        prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
         let threads = self.threads(context);
         let memory_limit = match self.memory_limit.as_ref().or(context.file.memory_limit.as_ref()) {

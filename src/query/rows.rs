@@ -33,6 +33,8 @@ pub enum Value<'a> {
     Text(Option<&'a str>),
     /// A small number, or NULL.
     Int32(Option<i32>),
+    /// A number, or NULL.
+    Int64(Option<i64>),
     /// A count.
     Count(u64),
     /// Yes or no.
@@ -84,6 +86,7 @@ impl Rows {
                 (Builder::Text(builder), Value::Text(value)) => builder.append_option(value),
                 (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(value),
                 (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
+                (Builder::Int64(builder), Value::Int64(value)) => builder.append_option(value),
                 (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
                 (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
                 (Builder::Decimal(builder, scale), Value::Decimal(value)) => builder.append_option(value.map(|value| {

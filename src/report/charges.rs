@@ -62,7 +62,8 @@ impl Charges {
     }
 
     /// Splits the bytes of a meter by what they cost: tiers from the month to date on, after what is left of a free allowance.
-    pub fn parts(&self, region: Option<&str>, meter: &Meter, bytes: u64, unpriced: &mut Unpriced) -> Vec<Part> {
+    /// `before` are bytes of this run that come first.
+    pub fn parts(&self, region: Option<&str>, meter: &Meter, bytes: u64, before: u64, unpriced: &mut Unpriced) -> Vec<Part> {
         let price = region.and_then(|region| self.prices.get(region, meter));
         let (Some(already), Some(price)) = (self.month_to_date.get(meter), price) else {
             let unit_price = self.unit_price(region, meter, unpriced);
@@ -70,7 +71,7 @@ impl Charges {
             return vec![Part { bytes, unit_price, cost }];
         };
         let mut parts = Vec::new();
-        let mut at = self.to_bytes(*already);
+        let mut at = self.to_bytes(*already).saturating_add(before);
         let mut left = bytes;
         if let Some(allowance) = self.prices.allowance(meter) {
             let free = self.to_bytes(allowance.gb_per_month).saturating_sub(at).min(left);
@@ -100,7 +101,7 @@ impl Charges {
         if bytes == 0 || !self.month_to_date.contains_key(meter) {
             return self.bytes(region, meter, bytes, unpriced);
         }
-        let total = sum(self.parts(region, meter, all, unpriced).into_iter().map(|part| part.cost))?;
+        let total = sum(self.parts(region, meter, all, 0, unpriced).into_iter().map(|part| part.cost))?;
         Some(millionths(total.checked_mul(Decimal::from(bytes))?.checked_div(Decimal::from(all))?))
     }
 

@@ -1,1 +1,369 @@
-//! x
+//! `report cost`: what this traffic costs at list price, line by line as a bill has it, and whose it is.
+
+use super::Report;
+use super::by::By;
+use super::cells::cells;
+use super::charges::{self, Charges, QUANTITY_SCALE, Unpriced, dollars, sum};
+use super::page;
+use super::scanned::Scan;
+use super::value::Json;
+use crate::cost::prices::{Direction, Meter, usage_type_of};
+use crate::error::Result;
+use crate::inventory::Inventory;
+use crate::query::functions::format_bytes;
+use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
+use crate::query::{Engine, Logs, library};
+use arrow::datatypes::DataType::{self, Int64, Utf8};
+use rust_decimal::Decimal;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Rows that the terminal shows; the other formats hold all.
+const ROWS_SHOWN_MAX: usize = 60;
+
+/// What distinguishes rows, in their order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Account that is charged.
+    pub account: Option<String>,
+    /// Region.
+    pub region: Option<String>,
+    /// What lies between, or what it is for.
+    pub category: String,
+    /// Usage type as on a bill; the meter's name where its prefix is not known.
+    pub usage_type: String,
+    /// Operation as on a bill.
+    pub operation: Option<String>,
+    /// Whose traffic it is.
+    pub owner: Option<String>,
+    /// Number of the price tier.
+    tier: usize,
+}
+
+/// One row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line {
+    /// Bytes; `None` for hours.
+    pub bytes: Option<u64>,
+    /// … of ends with records of their own.
+    pub observed: Option<u64>,
+    /// Gigabytes or hours.
+    pub quantity: Decimal,
+    /// `GB` or `hour`.
+    pub unit: &'static str,
+    /// Price of a unit.
+    pub unit_price: Option<Decimal>,
+    /// Cost at list price.
+    pub cost: Option<Decimal>,
+    /// … of what AWS meters for certain.
+    pub cost_min: Option<Decimal>,
+}
+
+/// The rows of a run.
+pub type Lines = BTreeMap<Key, Line>;
+
+/// Makes the report; `before` are the rows of the period that it is compared with, and that period in words.
+///
+/// # Errors
+/// If logs cannot be read at all, or a query fails.
+pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges, before: Option<(Lines, String)>) -> Result<Report> {
+    let mut unpriced = Unpriced::new();
+    let mut scan = Scan::of(logs, |missing| &missing.nat).await?;
+    let (lines, sql) = lines(logs, engine, by, &scan, charges, &mut unpriced).await?;
+    let columns = columns(before.is_some());
+    let mut rows = Rows::new(&columns);
+    let mut keys: Vec<&Key> = lines.keys().chain(before.iter().flat_map(|(lines, _)| lines.keys())).collect();
+    keys.sort();
+    keys.dedup();
+    let none = Line::default();
+    for key in keys {
+        let line = lines.get(key);
+        push(key, line.unwrap_or(&none), line.is_some(), before.as_ref().map(|(lines, _)| lines.get(key)), &mut rows);
+    }
+    scan.notes.push(charges::basis(charges));
+    scan.notes.push("NAT gateway and endpoint hours are those of every gateway and interface endpoint of the inventory, for each hour begun in the period".to_owned());
+    scan.notes.extend(charges::note(&unpriced));
+    let page = page_of(&scan, by, &lines, before.as_ref());
+    let total = sum(lines.values().map(|line| line.cost));
+    let mut totals =
+        vec![("list_cost", charges::json(total)), ("list_cost_min", charges::json(sum(lines.values().map(|line| line.cost_min))))];
+    if let Some((before, period)) = &before {
+        let earlier = sum(before.values().map(|line| line.cost));
+        totals.extend([
+            ("previous_period", Json::Plain(period.clone().into())),
+            ("previous_list_cost", charges::json(earlier)),
+            ("change", charges::json(total.zip(earlier).and_then(|(now, then)| now.checked_sub(then)))),
+        ]);
+    }
+    let further = scan.further(sql);
+    Ok(Report {
+        name: "cost",
+        period: scan.period,
+        inputs: scan.inputs,
+        schema: schema(&columns),
+        rows: vec![rows.finish()?],
+        notes: scan.notes,
+        further,
+        money: vec![("totals", Json::Object(totals))],
+        page,
+    })
+}
+
+/// Returns the rows of a run, and the SQL behind them.
+///
+/// # Errors
+/// If a query fails.
+pub async fn lines(
+    logs: &Arc<Logs>,
+    engine: &Engine,
+    by: &By,
+    scan: &Scan,
+    charges: &Charges,
+    unpriced: &mut Unpriced,
+) -> Result<(Lines, &'static str)> {
+    let query = library::find("costs")?;
+    let mut params = by.params();
+    params.push(("nat_az_ends".to_owned(), charges.nat_az_ends.to_string()));
+    let (_, batches) = engine.collect(query.sql, &query.bind(&params, 0)?).await?;
+    let mut sums: BTreeMap<(Key, Meter), (u64, u64, u64)> = BTreeMap::new();
+    for row in cells(&batches) {
+        let name = row.text("meter").unwrap_or_default();
+        let to = row.text("to_region").unwrap_or_default();
+        let meter = if name == "inter-region-bytes" { Ok(Meter::InterRegionBytes { to }) } else { name.parse() };
+        let Ok(meter) = meter else { continue };
+        let direction = if row.text("operation").as_deref() == Some("in") { Direction::In } else { Direction::Out };
+        let region = row.text("region");
+        let key = Key {
+            account: row.text("account_id"),
+            category: row.text("category").unwrap_or_default(),
+            usage_type: region.as_deref().and_then(|region| usage_type_of(region, &meter, direction)).unwrap_or(name),
+            operation: operation(&meter, direction).map(str::to_owned),
+            owner: row.text("owner"),
+            region,
+            tier: 0,
+        };
+        let (bytes, observed, certain) = sums.entry((key, meter)).or_default();
+        *bytes += row.count("bytes");
+        *observed += row.count("observed_bytes");
+        *certain += row.count("bytes_min");
+    }
+    let mut lines = Lines::new();
+    let mut before: BTreeMap<(Option<String>, Meter), u64> = BTreeMap::new();
+    for ((key, meter), (bytes, observed, certain)) in sums {
+        let region = key.region.as_deref();
+        let earlier = before.entry((key.region.clone(), meter.clone())).or_default();
+        let parts = charges.parts(region, &meter, bytes, *earlier, unpriced);
+        *earlier += bytes;
+        let is_split = parts.len() > 1;
+        for (tier, part) in parts.into_iter().enumerate() {
+            let line = Line {
+                bytes: Some(part.bytes),
+                observed: Some(if is_split { part.bytes.min(observed) } else { observed }),
+                quantity: charges.quantity(part.bytes),
+                unit: "GB",
+                unit_price: part.unit_price,
+                cost: part.cost,
+                cost_min: if certain == bytes { part.cost } else { charges.bytes(region, &meter, certain, unpriced) },
+            };
+            lines.insert(Key { tier, ..key.clone() }, line);
+        }
+    }
+    let (_, places) = engine.collect(PLACES, &[]).await?;
+    let places: Places =
+        cells(&places).filter_map(|row| Some((row.text("vpc_id")?, (row.text("account_id"), row.text("region"))))).collect();
+    hours(&mut lines, &logs.inventory, &places, by, scan, charges, unpriced);
+    Ok((lines, query.sql))
+}
+
+/// The operation on a bill (CUR guide, "Understanding data transfer charges").
+fn operation(meter: &Meter, direction: Direction) -> Option<&'static str> {
+    Some(match (meter, direction) {
+        (Meter::InterAzBytes, Direction::Out) => "InterZone-Out",
+        (Meter::InterAzBytes, Direction::In) => "InterZone-In",
+        (Meter::PublicIpBytes, Direction::Out) => "PublicIP-Out",
+        (Meter::PublicIpBytes, Direction::In) => "PublicIP-In",
+        (Meter::NatBytes | Meter::NatHours, _) => "NatGateway",
+        (Meter::RegionalNatBytes | Meter::RegionalNatAzHours, _) => "RegionalNatGateway",
+        (Meter::TransitGatewayBytes, _) => "TransitGatewayVPC",
+        (Meter::EndpointBytes | Meter::EndpointAzHours, _) => "VpcEndpoint",
+        _ => return None,
+    })
+}
+
+/// Account and region of each VPC, as the records have them: AWS CLI output does not say them of gateways and endpoints.
+type Places = BTreeMap<String, (Option<String>, Option<String>)>;
+
+const PLACES: &str = include_str!("../../queries/parts/places.sql");
+
+/// What a gateway or endpoint is worth in hours: where, whose, how many.
+struct Standing<'a> {
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    vpc: Option<&'a str>,
+    meter: Meter,
+    category: &'static str,
+    count: u64,
+}
+
+/// Adds the hours of the inventory's zonal NAT gateways and interface endpoints.
+fn hours(lines: &mut Lines, inventory: &Inventory, places: &Places, by: &By, scan: &Scan, charges: &Charges, unpriced: &mut Unpriced) {
+    let mut standing: BTreeMap<&str, Standing<'_>> = BTreeMap::new();
+    for held in inventory.nat_gateways() {
+        let is_zonal = held.item.availability_mode.as_deref() != Some("regional");
+        if is_zonal && held.item.state.as_deref() != Some("deleted") {
+            let one = Standing {
+                account: held.account_id.as_deref(),
+                region: held.region.as_deref(),
+                vpc: held.item.vpc_id.as_deref(),
+                meter: Meter::NatHours,
+                category: "nat",
+                count: 1,
+            };
+            standing.insert(&held.item.id, one);
+        }
+    }
+    for held in inventory.vpc_endpoints() {
+        if held.item.kind.as_deref() == Some("Interface") && held.item.state.as_deref() != Some("deleted") {
+            let one = Standing {
+                account: held.account_id.as_deref(),
+                region: held.region.as_deref(),
+                vpc: held.item.vpc_id.as_deref(),
+                meter: Meter::EndpointAzHours,
+                category: "endpoint",
+                count: held.item.subnet_ids.len().max(1) as u64,
+            };
+            standing.insert(&held.item.id, one);
+        }
+    }
+    let mut sums: BTreeMap<(Key, Meter), u64> = BTreeMap::new();
+    for mut one in standing.into_values() {
+        if let Some((account, region)) = one.vpc.and_then(|vpc| places.get(vpc)) {
+            (one.account, one.region) = (one.account.or(account.as_deref()), one.region.or(region.as_deref()));
+        }
+        let owner = match by {
+            By::Named("account") => one.account,
+            By::Named("vpc") => one.vpc,
+            _ => None,
+        };
+        let key = Key {
+            account: one.account.map(str::to_owned),
+            region: one.region.map(str::to_owned),
+            category: one.category.to_owned(),
+            usage_type: one
+                .region
+                .and_then(|region| usage_type_of(region, &one.meter, Direction::Out))
+                .unwrap_or_else(|| one.meter.to_string()),
+            operation: operation(&one.meter, Direction::Out).map(str::to_owned),
+            owner: owner.map(str::to_owned),
+            tier: 0,
+        };
+        *sums.entry((key, one.meter)).or_default() += one.count * scan.hours();
+    }
+    for ((key, meter), hours) in sums.into_iter().filter(|(_, hours)| *hours > 0) {
+        let cost = charges.hours(key.region.as_deref(), &meter, hours, unpriced);
+        let unit_price = charges.unit_price(key.region.as_deref(), &meter, unpriced);
+        lines.insert(key, Line { quantity: Decimal::from(hours), unit: "hour", unit_price, cost, cost_min: cost, ..Line::default() });
+    }
+}
+
+#[rustfmt::skip]
+fn columns(compared: bool) -> Vec<ColumnDoc> {
+    let quantity = || DataType::Decimal128(38, QUANTITY_SCALE as i8);
+    let mut columns = vec![
+        ("account_id", Utf8, "Account that is charged"),
+        ("region", Utf8, "Region"),
+        ("category", Utf8, "What lies between, or what it is for"),
+        ("usage_type", Utf8, "Usage type as on a bill"),
+        ("operation", Utf8, "Operation as on a bill"),
+        ("bytes", Int64, "Bytes; NULL for hours"),
+        ("observed_bytes", Int64, "… at ends that have records of their own"),
+        ("quantity", quantity(), "Gigabytes or hours"),
+        ("unit", Utf8, "`GB` or `hour`"),
+        ("unit_price", quantity(), "List price of a unit, in US dollars"),
+        ("list_cost", money(), "Cost at list price"),
+        ("list_cost_min", money(), "… of what AWS meters for certain"),
+        ("owner", Utf8, "Whose traffic it is"),
+    ];
+    if compared {
+        columns.extend([
+            ("previous_quantity", quantity(), "Quantity in the period that this one is compared with"),
+            ("previous_list_cost", money(), "Its cost"),
+            ("change", money(), "How much more this period costs"),
+            ("is_new", DataType::Boolean, "Whether the period before has no such line"),
+        ]);
+    }
+    columns
+}
+
+fn push(key: &Key, line: &Line, is_now: bool, before: Option<Option<&Line>>, rows: &mut Rows) {
+    let optional = |count: Option<u64>| Value::Int64(count.and_then(|count| i64::try_from(count).ok()));
+    let zero = Some(Decimal::new(0, 6));
+    let values = [
+        Value::Text(key.account.as_deref()),
+        Value::Text(key.region.as_deref()),
+        Value::Text(Some(&key.category)),
+        Value::Text(Some(&key.usage_type)),
+        Value::Text(key.operation.as_deref()),
+        optional(line.bytes),
+        optional(line.observed),
+        Value::Decimal(Some(line.quantity)),
+        Value::Text(is_now.then_some(line.unit)),
+        Value::Decimal(line.unit_price),
+        Value::Decimal(if is_now { line.cost } else { zero }),
+        Value::Decimal(if is_now { line.cost_min } else { zero }),
+        Value::Text(key.owner.as_deref()),
+    ];
+    let compared = before.into_iter().flat_map(|before| {
+        let now = if is_now { line.cost } else { zero };
+        let then = before.map_or(zero, |line| line.cost);
+        [
+            Value::Decimal(before.map(|line| line.quantity)),
+            Value::Decimal(then),
+            Value::Decimal(now.zip(then).and_then(|(now, then)| now.checked_sub(then))),
+            Value::Bool(before.is_none()),
+        ]
+    });
+    rows.push(values.into_iter().chain(compared));
+}
+
+/// The page for a terminal.
+fn page_of(scan: &Scan, by: &By, lines: &Lines, before: Option<&(Lines, String)>) -> String {
+    let total = sum(lines.values().map(|line| line.cost));
+    let mut page = format!("Cost of this traffic at list price, {}\n", scan.window());
+    page += &match before {
+        Some((lines, period)) => format!("{}; {} in {period}\n", dollars(total), dollars(sum(lines.values().map(|line| line.cost)))),
+        None => format!("{}\n", dollars(total)),
+    };
+    page += &page::inputs(&scan.inputs, &scan.faults);
+    page.push('\n');
+    let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
+    sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost), (*key).clone()));
+    let cells = |(key, line): &(&Key, &Line)| {
+        let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let cost =
+            if line.cost == line.cost_min { dollars(line.cost) } else { format!("{}–{}", dollars(line.cost_min), dollars(line.cost)) };
+        let quantity = line.bytes.map_or_else(|| format!("{} h", line.quantity), format_bytes);
+        let mut cells =
+            vec![of(&key.account), key.usage_type.clone(), key.category.clone(), key.operation.clone().unwrap_or_default(), quantity, cost];
+        if *by != By::Default {
+            cells.insert(0, of(&key.owner));
+        }
+        cells
+    };
+    let mut columns = vec![
+        ("account", false, None),
+        ("usage type", false, Some(16)),
+        ("category", false, Some(8)),
+        ("operation", false, Some(8)),
+        ("quantity", true, None),
+        ("list cost", true, None),
+    ];
+    if *by != By::Default {
+        columns.insert(0, ("owner", false, Some(12)));
+    }
+    page += &page::table(&columns, &sorted.iter().take(ROWS_SHOWN_MAX).map(cells).collect::<Vec<_>>());
+    if lines.len() > ROWS_SHOWN_MAX {
+        page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
+    }
+    page + &page::notes(scan.notes.iter())
+}

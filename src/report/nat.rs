@@ -1,1 +1,575 @@
-//! x
+//! `report nat`: who drives NAT, what each part of it costs at list price, and what could leave it.
+
+use super::Report;
+use super::by::By;
+use super::cells::{Cells, cells};
+use super::charges::{self, Charges, Unpriced, dollars, sum};
+use super::page;
+use super::scanned::Scan;
+use super::value::{self, Json};
+use crate::cost::prices::Meter;
+use crate::error::Result;
+use crate::inventory::Inventory;
+use crate::query::functions::format_bytes;
+use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
+use crate::query::{Engine, Logs, library};
+use arrow::datatypes::DataType::{Int64, Utf8};
+use rust_decimal::Decimal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Rows that the terminal shows; the other formats hold all.
+const ROWS_SHOWN_MAX: usize = 40;
+/// Hours of a month, for break-evens (AWS Pricing Calculator).
+const HOURS_PER_MONTH: u64 = 730;
+
+/// How list_cost comes about.
+const FORMULA: &str = "processing_cost = price(NAT per GB) × (bytes_up + bytes_down); cross_az_cost = price(between AZs per GB and end) × \
+    ends × (bytes_up + bytes_down) where client and gateway are in different AZs; transfer_cost = price(internet out per GB) × \
+    bytes_up to the internet, or price(between regions) × bytes_up to other regions, or price(public address per GB) × both ways to \
+    EC2 in the region, or 0 to other AWS services; list_cost = their sum. hours_cost = price(NAT per hour) × hours begun in the period, \
+    shared by bytes_processed among those who used the gateway";
+
+/// What groups rows: gateway, client, destination, owner.
+type Key = (Option<String>, Option<String>, Option<String>, Option<String>);
+
+/// One row.
+#[derive(Debug, Clone, Default)]
+struct Line {
+    client_az: BTreeSet<String>,
+    nat_az: BTreeSet<String>,
+    basis: BTreeSet<String>,
+    up: u64,
+    down: u64,
+    processing: Option<Decimal>,
+    cross_az: Option<Decimal>,
+    cross_az_min: Option<Decimal>,
+    transfer: Option<Decimal>,
+    hours: Option<Decimal>,
+}
+
+impl Line {
+    fn new() -> Line {
+        let zero = Some(Decimal::new(0, 6));
+        Line { processing: zero, cross_az: zero, cross_az_min: zero, transfer: zero, hours: zero, ..Line::default() }
+    }
+
+    fn processed(&self) -> u64 {
+        self.up + self.down
+    }
+
+    fn cost(&self) -> Option<Decimal> {
+        sum([self.processing, self.cross_az, self.transfer])
+    }
+
+    fn cost_min(&self) -> Option<Decimal> {
+        sum([self.processing, self.cross_az_min, self.transfer])
+    }
+}
+
+/// One row of the query.
+struct Part {
+    key: Key,
+    region: Option<String>,
+    service: Option<String>,
+    meter: Option<Meter>,
+    remote_unknown: bool,
+    vpc: Option<String>,
+    client_az: Option<String>,
+    nat_az: Option<String>,
+    basis: String,
+    up: u64,
+    down: u64,
+}
+
+impl Part {
+    fn of(row: Cells<'_>) -> Part {
+        let to = || row.text("remote_region").unwrap_or_default();
+        Part {
+            key: (row.text("nat_gateway_id"), row.text("client"), row.text("destination"), row.text("owner")),
+            region: row.text("region"),
+            service: row.text("remote_service"),
+            meter: match row.text("remote_meter").as_deref() {
+                Some("internet-egress-bytes") => Some(Meter::InternetEgressBytes),
+                Some("inter-region-bytes") => Some(Meter::InterRegionBytes { to: to() }),
+                Some("public-ip-bytes") => Some(Meter::PublicIpBytes),
+                _ => None,
+            },
+            remote_unknown: row.is("is_remote_unknown"),
+            vpc: row.text("client_vpc_id"),
+            client_az: row.text("client_az_id"),
+            nat_az: row.text("nat_az_id"),
+            basis: row.text("basis").unwrap_or_default(),
+            up: row.count("bytes_up"),
+            down: row.count("bytes_down"),
+        }
+    }
+
+    fn processed(&self) -> u64 {
+        self.up + self.down
+    }
+
+    /// Whether the hop to the gateway crosses AZs, if that is known.
+    fn crosses(&self) -> Option<bool> {
+        Some(self.client_az.as_ref()? != self.nat_az.as_ref()?)
+    }
+
+    /// Bytes that are metered beyond the gateway.
+    fn metered_beyond(&self) -> u64 {
+        match self.meter {
+            Some(Meter::PublicIpBytes) => self.processed(),
+            Some(_) => self.up,
+            None => 0,
+        }
+    }
+}
+
+/// Makes the report.
+///
+/// # Errors
+/// If logs cannot be read at all, or a query fails.
+pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges) -> Result<Report> {
+    let mut unpriced = Unpriced::new();
+    let query = library::find("nat")?;
+    let mut params = by.params();
+    params.push(("nat_az_ends".to_owned(), charges.nat_az_ends.to_string()));
+    let (_, batches) = engine.collect(query.sql, &query.bind(&params, 0)?).await?;
+    let parts: Vec<Part> = cells(&batches).map(Part::of).collect();
+    let mut scan = Scan::of(logs, |missing| &missing.nat).await?;
+    let mut lines = lines(&parts, charges, &mut unpriced);
+    let idle = share_hours(&mut lines, &logs.inventory, &parts, scan.hours(), charges, &mut unpriced);
+    // Recommendations go by client and service, whatever the rows are grouped by.
+    let by_service = library::find("nat")?.bind(&[("by".to_owned(), "pair".to_owned())], 0)?;
+    let (_, batches) = engine.collect(query.sql, &by_service).await?;
+    let pairs: Vec<Part> = cells(&batches).map(Part::of).collect();
+    let recommendations = recommendations(&pairs, scan.hours(), charges, &mut unpriced);
+    let columns = columns(by);
+    let mut rows = Rows::new(&columns);
+    lines.iter().for_each(|(key, line)| push(key, line, by, &mut rows));
+    notes(&mut scan, &parts, idle, charges, &unpriced);
+    let page = page_of(&scan, by, &lines, &recommendations);
+    let list_cost = sum(lines.values().map(Line::cost));
+    let totals = Json::Object(vec![
+        ("bytes_processed", Json::Plain(value::count(lines.values().map(Line::processed).sum()))),
+        ("list_cost", charges::json(list_cost)),
+        ("hours_cost", charges::json(sum(lines.values().map(|line| line.hours)))),
+        ("idle_hours_cost", charges::json(idle)),
+    ]);
+    let mut further = scan.further(query.sql);
+    further.insert("formula".into(), FORMULA.into());
+    let recommended = recommendations.iter().map(Recommendation::json).collect();
+    Ok(Report {
+        name: "nat",
+        period: scan.period,
+        inputs: scan.inputs,
+        schema: schema(&columns),
+        rows: vec![rows.finish()?],
+        notes: scan.notes,
+        further,
+        money: vec![("totals", totals), ("recommendations", Json::List(recommended))],
+        page,
+    })
+}
+
+fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap<Key, Line> {
+    let mut beyond: BTreeMap<(Option<String>, Meter), u64> = BTreeMap::new();
+    for part in parts {
+        if let Some(meter) = &part.meter {
+            *beyond.entry((part.region.clone(), meter.clone())).or_default() += part.metered_beyond();
+        }
+    }
+    let mut lines: BTreeMap<Key, Line> = BTreeMap::new();
+    // Sums first: a row is rounded once.
+    let mut sums: BTreeMap<(Key, Option<String>), Bytes> = BTreeMap::new();
+    for part in parts {
+        let line = lines.entry(part.key.clone()).or_insert_with(Line::new);
+        line.client_az.extend(part.client_az.clone());
+        line.nat_az.extend(part.nat_az.clone());
+        line.basis.insert(part.basis.clone());
+        line.up += part.up;
+        line.down += part.down;
+        let bytes = sums.entry((part.key.clone(), part.region.clone())).or_default();
+        bytes.processed += part.processed();
+        match part.crosses() {
+            Some(true) => bytes.crossing += part.processed(),
+            Some(false) => {}
+            None => bytes.az_unknown = true,
+        }
+        match &part.meter {
+            Some(meter) => *bytes.beyond.entry(meter.clone()).or_default() += part.metered_beyond(),
+            None => bytes.remote_unknown |= part.remote_unknown,
+        }
+    }
+    for ((key, region), bytes) in sums {
+        let region = region.as_deref();
+        let Some(line) = lines.get_mut(&key) else { continue };
+        line.processing = sum([line.processing, charges.bytes(region, &Meter::NatBytes, bytes.processed, unpriced)]);
+        let mut crossing = |ends: u64| match bytes.az_unknown {
+            true => None,
+            false => charges.bytes(region, &Meter::InterAzBytes, bytes.crossing.saturating_mul(ends), unpriced),
+        };
+        let (most, least) = (crossing(charges.nat_az_ends.into()), crossing(1));
+        line.cross_az = sum([line.cross_az, most]);
+        line.cross_az_min = sum([line.cross_az_min, least]);
+        for (meter, here) in &bytes.beyond {
+            let all = beyond.get(&(region.map(str::to_owned), meter.clone())).copied().unwrap_or(0);
+            line.transfer = sum([line.transfer, charges.share(region, meter, *here, all, unpriced)]);
+        }
+        if bytes.remote_unknown {
+            line.transfer = None;
+        }
+    }
+    lines
+}
+
+/// Bytes of a row in a region.
+#[derive(Debug, Default)]
+struct Bytes {
+    processed: u64,
+    crossing: u64,
+    az_unknown: bool,
+    beyond: BTreeMap<Meter, u64>,
+    remote_unknown: bool,
+}
+
+/// Shares the hours of each gateway by the bytes that it processed; returns what gateways cost that nobody used.
+fn share_hours(
+    lines: &mut BTreeMap<Key, Line>,
+    inventory: &Inventory,
+    parts: &[Part],
+    hours: u64,
+    charges: &Charges,
+    unpriced: &mut Unpriced,
+) -> Option<Decimal> {
+    let mut used: BTreeMap<&str, (Option<&str>, u64)> = BTreeMap::new();
+    for part in parts {
+        if let Some(gateway) = part.key.0.as_deref() {
+            let (region, bytes) = used.entry(gateway).or_default();
+            *region = region.or(part.region.as_deref());
+            *bytes += part.processed();
+        }
+    }
+    for (key, line) in lines.iter_mut() {
+        let Some((region, bytes)) = key.0.as_deref().and_then(|gateway| used.get(gateway)) else {
+            line.hours = None;
+            continue;
+        };
+        let cost = charges.hours(*region, &Meter::NatHours, hours, unpriced);
+        line.hours = cost.and_then(|cost| {
+            let shared = cost.checked_mul(Decimal::from(line.processed()))?;
+            Some(charges::millionths(shared.checked_div(Decimal::from((*bytes).max(1)))?))
+        });
+    }
+    let idle: BTreeSet<(&str, Option<&str>)> = inventory
+        .nat_gateways()
+        .iter()
+        .filter(|held| !used.contains_key(&*held.item.id))
+        .map(|held| (&*held.item.id, held.region.as_deref()))
+        .collect();
+    sum(idle.into_iter().map(|(_, region)| charges.hours(region, &Meter::NatHours, hours, unpriced)))
+}
+
+/// Something that would save money.
+struct Recommendation {
+    kind: &'static str,
+    service: String,
+    vpc: Option<String>,
+    region: Option<String>,
+    bytes: u64,
+    saving: Option<Decimal>,
+    break_even_gb_per_month: Option<Decimal>,
+    arithmetic: String,
+    falsified_if: &'static str,
+}
+
+impl Recommendation {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("kind", Json::Plain(self.kind.into())),
+            ("service", Json::Plain(self.service.clone().into())),
+            ("vpc_id", Json::Plain(self.vpc.clone().into())),
+            ("region", Json::Plain(self.region.clone().into())),
+            ("bytes", Json::Plain(value::count(self.bytes))),
+            ("saving", charges::json(self.saving)),
+            ("break_even_gb_per_month", charges::json(self.break_even_gb_per_month)),
+            ("arithmetic", Json::Plain(self.arithmetic.clone().into())),
+            ("falsified_if", Json::Plain(self.falsified_if.into())),
+        ])
+    }
+}
+
+/// What could leave NAT: S3 and DynamoDB of the region by gateway endpoints, other AWS services by interface endpoints; and what
+/// a gateway in each AZ would save. Savings are those of the period.
+fn recommendations(parts: &[Part], hours: u64, charges: &Charges, unpriced: &mut Unpriced) -> Vec<Recommendation> {
+    let mut by_service: BTreeMap<(Option<&str>, Option<&str>, &str), (u64, u64, BTreeSet<&str>)> = BTreeMap::new();
+    let mut crossing: BTreeMap<(Option<&str>, Option<&str>), (u64, BTreeSet<&str>)> = BTreeMap::new();
+    for part in parts {
+        let place = (part.region.as_deref(), part.vpc.as_deref());
+        // A service of another region has no endpoint here.
+        if let (Some(service), None) = (part.service.as_deref(), &part.meter) {
+            let (bytes, crossed, zones) = by_service.entry((place.0, place.1, service)).or_default();
+            *bytes += part.processed();
+            *crossed += if part.crosses() == Some(true) { part.processed() } else { 0 };
+            zones.extend(part.client_az.as_deref());
+        }
+        if part.crosses() == Some(true) {
+            let (bytes, zones) = crossing.entry(place).or_default();
+            *bytes += part.processed();
+            zones.extend(part.client_az.as_deref());
+        }
+    }
+    let mut found = Vec::new();
+    for ((region, vpc, service), (bytes, crossed, zones)) in by_service {
+        let processing = charges.bytes(region, &Meter::NatBytes, bytes, unpriced);
+        let az_leg = charges.bytes(region, &Meter::InterAzBytes, crossed.saturating_mul(charges.nat_az_ends.into()), unpriced);
+        let now = sum([processing, az_leg]);
+        let (service, place) = (service.to_owned(), (vpc.map(str::to_owned), region.map(str::to_owned)));
+        if matches!(&*service, "S3" | "DYNAMODB") {
+            found.push(Recommendation {
+                kind: "gateway-endpoint",
+                arithmetic: format!(
+                    "processing {} + hop between AZs {}; a gateway endpoint has no charge",
+                    dollars(processing),
+                    dollars(az_leg)
+                ),
+                service,
+                vpc: place.0,
+                region: place.1,
+                bytes,
+                saving: now,
+                break_even_gb_per_month: None,
+                falsified_if: "the route tables of these clients have the endpoint already, or a bucket policy names the gateway's address",
+            });
+            continue;
+        }
+        // The superset of all services: which endpoint it would be cannot be told.
+        if service == "AMAZON" {
+            continue;
+        }
+        let zones = zones.len().max(1) as u64;
+        let (endpoint_bytes, endpoint_hours) = (
+            charges.bytes(region, &Meter::EndpointBytes, bytes, unpriced),
+            charges.hours(region, &Meter::EndpointAzHours, hours.saturating_mul(zones), unpriced),
+        );
+        let saving = now.zip(sum([endpoint_bytes, endpoint_hours])).and_then(|(now, then)| now.checked_sub(then));
+        if saving.is_none_or(|saving| saving <= Decimal::ZERO) {
+            continue;
+        }
+        found.push(Recommendation {
+            kind: "interface-endpoint",
+            arithmetic: format!(
+                "now {}; endpoint bytes {} + {zones} AZs × {hours} hours {}",
+                dollars(now),
+                dollars(endpoint_bytes),
+                dollars(endpoint_hours)
+            ),
+            break_even_gb_per_month: break_even(region, zones, charges, unpriced),
+            service,
+            vpc: place.0,
+            region: place.1,
+            bytes,
+            saving,
+            falsified_if: "the names of ip-ranges cover services that have no endpoint, or the service is dialled in another region",
+        });
+    }
+    for ((region, vpc), (bytes, zones)) in crossing {
+        let now = charges.bytes(region, &Meter::InterAzBytes, bytes.saturating_mul(charges.nat_az_ends.into()), unpriced);
+        let more = charges.hours(region, &Meter::NatHours, hours.saturating_mul(zones.len() as u64), unpriced);
+        let saving = now.zip(more).and_then(|(now, more)| now.checked_sub(more)).filter(|saving| *saving > Decimal::ZERO);
+        if saving.is_some() {
+            found.push(Recommendation {
+                kind: "nat-per-az",
+                service: "NAT".to_owned(),
+                vpc: vpc.map(str::to_owned),
+                region: region.map(str::to_owned),
+                bytes,
+                arithmetic: format!("hop between AZs {}; {} more gateways × {hours} hours {}", dollars(now), zones.len(), dollars(more)),
+                saving,
+                break_even_gb_per_month: None,
+                falsified_if: "there is a gateway in these AZs already that the route tables do not use: then only the routes are to change",
+            });
+        }
+    }
+    found.sort_by(|a, b| b.saving.cmp(&a.saving).then_with(|| (&a.service, &a.vpc).cmp(&(&b.service, &b.vpc))));
+    found
+}
+
+/// Gigabytes a month from which on an interface endpoint costs less than NAT: AZs × price per hour × 730 ÷ (NAT per GB − endpoint per GB).
+fn break_even(region: Option<&str>, zones: u64, charges: &Charges, unpriced: &mut Unpriced) -> Option<Decimal> {
+    let hours = charges.hours(region, &Meter::EndpointAzHours, zones.saturating_mul(HOURS_PER_MONTH), unpriced)?;
+    let nat = charges.unit_price(region, &Meter::NatBytes, unpriced)?;
+    let endpoint = charges.unit_price(region, &Meter::EndpointBytes, unpriced)?;
+    Some(hours.checked_div(nat.checked_sub(endpoint)?)?.round_dp(2)).filter(|gb| gb.is_sign_positive())
+}
+
+fn notes(scan: &mut Scan, parts: &[Part], idle: Option<Decimal>, charges: &Charges, unpriced: &Unpriced) {
+    let bytes = |of: &dyn Fn(&&Part) -> bool| parts.iter().filter(of).map(Part::processed).sum::<u64>();
+    let mut first = Vec::new();
+    let imputed = bytes(&|part| part.basis == "instance-eni");
+    if imputed > 0 {
+        first.push(format!(
+            "{} are from the clients' own records, as no gateway's interface was logged with them in that hour",
+            format_bytes(imputed)
+        ));
+    }
+    let nameless = bytes(&|part| part.key.0.is_none());
+    if nameless > 0 {
+        first.push(format!("{} went through a gateway that cannot be named", format_bytes(nameless)));
+    }
+    let unplaced = bytes(&|part| part.crosses().is_none());
+    if unplaced > 0 {
+        first.push(format!("{}: the AZ of client or gateway is not known, so the hop between AZs has no cost", format_bytes(unplaced)));
+    }
+    let remote_unknown = bytes(&|part| part.remote_unknown);
+    if remote_unknown > 0 {
+        first.push(format!(
+            "{}: the format has no packet addresses, so clients and destinations stand apart, and transfer has no cost by client",
+            format_bytes(remote_unknown)
+        ));
+    }
+    if idle.is_some_and(|idle| !idle.is_zero()) {
+        first.push(format!("gateways that nobody used in the period cost {} in hours, which are in no row", dollars(idle)));
+    }
+    first.append(&mut scan.notes);
+    first.push(charges::basis(charges));
+    first.extend(charges::note(unpriced));
+    scan.notes = first;
+}
+
+/// The columns that say what a row is for.
+fn key_columns(by: &By) -> Vec<ColumnDoc> {
+    let gateway = ("nat_gateway_id", Utf8, "NAT gateway");
+    let client = ("client_addr", Utf8, "Address of the client, as the gateway sees it");
+    let destination = ("dst_addr", Utf8, "Address beyond the gateway");
+    match by {
+        By::Default => vec![gateway, client],
+        By::Named("destination") => vec![gateway, destination],
+        By::Named("pair") => vec![gateway, client, destination],
+        By::Named("gateway") => vec![gateway],
+        By::Named("service") => vec![gateway, ("service", Utf8, "AWS service, else protocol and port")],
+        By::Named(_) => vec![gateway, ("owner", Utf8, "EKS cluster whose control plane is the client")],
+        By::Tag(_) => vec![gateway, ("owner", Utf8, "Value of the client's tag")],
+    }
+}
+
+fn columns(by: &By) -> Vec<ColumnDoc> {
+    let mut columns = key_columns(by);
+    columns.extend([
+        ("client_az_id", Utf8, "AZ id of the client"),
+        ("nat_az_id", Utf8, "AZ id of the gateway"),
+        ("bytes_up", Int64, "Bytes from clients"),
+        ("bytes_down", Int64, "Bytes to clients"),
+        ("bytes_processed", Int64, "Bytes that the gateway processed"),
+        ("processing_cost", money(), "Processing at list price, in US dollars"),
+        ("cross_az_cost", money(), "The hop between AZs"),
+        ("transfer_cost", money(), "What lies beyond: internet, other regions"),
+        ("list_cost", money(), "The sum of the three"),
+        ("list_cost_min", money(), "… with one metered end of the hop between AZs"),
+        ("hours_cost", money(), "Share of the gateway's hours"),
+        ("basis", Utf8, "`nat-eni` or `instance-eni`: whose records"),
+    ]);
+    columns
+}
+
+fn push(key: &Key, line: &Line, by: &By, rows: &mut Rows) {
+    let (gateway, client, destination, owner) = key;
+    let keys: Vec<&Option<String>> = match by {
+        By::Default => vec![gateway, client],
+        By::Named("destination") => vec![gateway, destination],
+        By::Named("pair") => vec![gateway, client, destination],
+        By::Named("gateway") => vec![gateway],
+        _ => vec![gateway, owner],
+    };
+    let joined = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect::<Vec<_>>().join(","));
+    let (client_az, nat_az, basis) = (joined(&line.client_az), joined(&line.nat_az), joined(&line.basis));
+    rows.push(keys.into_iter().map(|key| Value::Text(key.as_deref())).chain([
+        Value::Text(client_az.as_deref()),
+        Value::Text(nat_az.as_deref()),
+        Value::Count(line.up),
+        Value::Count(line.down),
+        Value::Count(line.processed()),
+        Value::Decimal(line.processing),
+        Value::Decimal(line.cross_az),
+        Value::Decimal(line.transfer),
+        Value::Decimal(line.cost()),
+        Value::Decimal(line.cost_min()),
+        Value::Decimal(line.hours),
+        Value::Text(basis.as_deref()),
+    ]));
+}
+
+/// The page for a terminal.
+fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &[Recommendation]) -> String {
+    let processed: u64 = lines.values().map(Line::processed).sum();
+    let total = |of: &dyn Fn(&Line) -> Option<Decimal>| dollars(sum(lines.values().map(of)));
+    let mut page = format!("NAT, {}\n", scan.window());
+    page += &format!(
+        "{} processed, list cost {}: processing {}, between AZs {}, transfer {}; hours {}\n",
+        format_bytes(processed),
+        total(&Line::cost),
+        total(&|line| line.processing),
+        total(&|line| line.cross_az),
+        total(&|line| line.transfer),
+        total(&|line| line.hours)
+    );
+    page += &page::inputs(&scan.inputs, &scan.faults);
+    page.push('\n');
+    let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
+    sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost()), std::cmp::Reverse(line.processed()), (*key).clone()));
+    let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let cells = |(key, line): &(&Key, &Line)| {
+        let what = match by {
+            By::Default => of(&key.1),
+            By::Named("destination") => of(&key.2),
+            By::Named("pair") => format!("{} → {}", of(&key.1), of(&key.2)),
+            By::Named("gateway") => String::new(),
+            _ => of(&key.3),
+        };
+        vec![
+            of(&key.0),
+            what,
+            format_bytes(line.up),
+            format_bytes(line.down),
+            dollars(line.processing),
+            dollars(line.cross_az),
+            dollars(line.transfer),
+            dollars(line.cost()),
+        ]
+    };
+    let head = match by {
+        By::Default => "client",
+        By::Named("gateway") => "",
+        By::Named(name) => name,
+        By::Tag(key) => key,
+    };
+    let columns = [
+        ("gateway", false, Some(12)),
+        (head, false, Some(12)),
+        ("up", true, None),
+        ("down", true, None),
+        ("processing", true, None),
+        ("AZ hop", true, None),
+        ("transfer", true, None),
+        ("list cost", true, None),
+    ];
+    page += &page::table(&columns, &sorted.iter().take(ROWS_SHOWN_MAX).map(cells).collect::<Vec<_>>());
+    if lines.len() > ROWS_SHOWN_MAX {
+        page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
+    }
+    if !recommendations.is_empty() {
+        page += "\nwould save in this period\n";
+        for one in recommendations {
+            let place = one.vpc.as_deref().unwrap_or("?");
+            let line = format!(
+                "{} for {} in {place}: {} ({}). Not if {}",
+                one.kind,
+                one.service,
+                dollars(one.saving),
+                one.arithmetic,
+                one.falsified_if
+            );
+            page += &page::wrap(&crate::error::printable(&line), page::WIDTH);
+        }
+    }
+    page + &page::notes(scan.notes.iter())
+}
