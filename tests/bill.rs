@@ -10,7 +10,8 @@ use arrow::array::{
 };
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use flowproof::cost::bill::{Bill, Shape, read};
+use flowproof::cost::bill::{Bill, read};
+use flowproof::cost::bill_columns::Shape;
 use flowproof::cost::bill_shares::{UNEXPLAINED, allocate};
 use flowproof::cost::bill_tie_out::{Estimate, TieOut, tie_out};
 use flowproof::error::Result;
@@ -254,6 +255,7 @@ fn what_is_no_bill_or_is_damaged_says_so_with_its_place() {
     check(b"P".to_vec(), "x: neither a Cost and Usage Report nor a FOCUS export");
     check(b"PK\x03\x04".to_vec(), "x: a ZIP archive is not read");
     check(br#"{"assemblyId": "1", "reportKeys": []}"#.to_vec(), "x: neither a Cost and Usage Report nor a FOCUS export");
+    check(gzip(&[b'x'; 5 << 20]), "x: cannot be read: a line is longer than 4194304 bytes");
     check(b"PAR1".to_vec(), "x: not a sound Parquet file");
     let whole = csv(CUR2);
     let packed = gzip(&whole);

@@ -5,8 +5,7 @@
 //! `line_item_line_item_type` of the CUR data dictionary, and on the usage types of "Understand codes for Amazon VPC in
 //! billing and usage reports" and "Understanding data transfer charges".
 
-use super::bill_columns::Field;
-pub use super::bill_columns::Shape;
+use super::bill_columns::{Field, Shape};
 use super::bill_rows::{Row, region_of_cell, rows};
 use super::region_codes::{region_of_prefix, split_usage_type};
 use crate::error::{Error, Result};

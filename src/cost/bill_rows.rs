@@ -20,6 +20,8 @@ use std::str::FromStr;
 
 /// Rows of a Parquet file taken at a time.
 const BATCH_ROWS: usize = 4_096;
+/// Longest line of a CSV, bytes: some hundred columns and all tags of a resource take a few thousand.
+const LINE_BYTES_MAX: usize = 4 << 20;
 /// Keys of the map `product` that tell the region, the best first.
 const REGION_KEYS: [&str; 3] = ["region_code", "regionCode", "region"];
 
@@ -85,7 +87,7 @@ pub(super) fn rows<R: ChunkReader + 'static>(place: &str, file: R, each: &mut dy
 }
 
 fn csv(place: &str, text: impl Read, each: &mut dyn FnMut(&Row<'_>) -> Result<()>) -> Result<Form> {
-    let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(text);
+    let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(Lines { text, length: 0 });
     let fault = |fault: csv::Error| csv_fault(fault, place);
     let columns = Columns::find(reader.headers().map_err(fault)?.iter()).map_err(|fault| fault.at(place))?;
     let mut record = csv::StringRecord::new();
@@ -94,6 +96,26 @@ fn csv(place: &str, text: impl Read, each: &mut dyn FnMut(&Row<'_>) -> Result<()
         each(&row).map_err(|fault| fault.at(format!("{place}:{}", record.position().map_or(0, csv::Position::line))))?;
     }
     Ok(Form { shape: columns.shape, double_cost: false })
+}
+
+/// Text whose lines are not endless.
+struct Lines<R> {
+    text: R,
+    length: usize,
+}
+
+impl<R: Read> Read for Lines<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.text.read(into)?;
+        match memchr::memrchr(b'\n', &into[..count]) {
+            Some(end) => self.length = count - end - 1,
+            None => self.length += count,
+        }
+        if self.length > LINE_BYTES_MAX {
+            return Err(std::io::Error::other(format!("a line is longer than {LINE_BYTES_MAX} bytes")));
+        }
+        Ok(count)
+    }
 }
 
 fn csv_fault(fault: csv::Error, place: &str) -> Error {

@@ -3,7 +3,7 @@
 //! No figure is scaled to fit. `In` of a bill is metered at the receiving end and meets estimates from ingress, `Out` those from
 //! egress: both sides carry it in usage type and operation, so it is a part of the key.
 
-use super::bill::{Amounts, Bill, unit};
+use super::bill::{Amounts, Bill, Key, unit};
 use crate::time::UnixSeconds;
 use rust_decimal::{Decimal, RoundingStrategy};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,29 +86,46 @@ type Group<'a> = (&'a str, &'a str, &'a str, &'a str, UnixSeconds);
 
 /// Joins a bill with estimates: by all keys where both know the resource, else by all but the resource.
 ///
-/// Lines and estimates that meet nothing become rows too. Sorted by account, region, usage type, operation, day and resource.
+/// Likewise the operation: a side that does not know it meets all of the other's. Lines and estimates that meet nothing become rows
+/// too. Sorted by account, region, usage type, operation, day and the resource's id.
 pub fn tie_out(bill: &Bill, estimates: &[Estimate]) -> Vec<TieOut> {
+    let billed: BTreeSet<Group<'_>> = bill.lines.keys().map(group_of_line).collect();
+    let estimated: BTreeSet<Group<'_>> = estimates.iter().map(group_of_estimate).collect();
     let mut groups: BTreeMap<Group<'_>, BTreeMap<&str, Side>> = BTreeMap::new();
     for estimate in estimates {
-        let (usage_type, operation) = meter(&estimate.usage_type, &estimate.operation);
-        let group = (&*estimate.account, &*estimate.region, usage_type, operation, estimate.day);
         let resource = estimate.resource.as_deref().unwrap_or_default();
+        let group = meeting(group_of_estimate(estimate), &billed);
         let side = groups.entry(group).or_default().entry(id_of(resource)).or_default();
-        side.observed += estimate.observed_quantity;
-        side.imputed += estimate.imputed_quantity;
+        side.observed = side.observed.saturating_add(estimate.observed_quantity);
+        side.imputed = side.imputed.saturating_add(estimate.imputed_quantity);
         side.estimates += 1;
         side.resource.get_or_insert_with(|| resource.to_owned());
     }
     for (key, amounts) in &bill.lines {
-        let (usage_type, operation) = meter(&key.usage_type, &key.operation);
-        let exact = (&*key.account_id, &*key.region, usage_type, operation, key.day);
-        let any = (exact.0, exact.1, exact.2, "", exact.4);
-        let group = if !groups.contains_key(&exact) && groups.contains_key(&any) { any } else { exact };
+        let group = meeting(group_of_line(key), &estimated);
         let side = groups.entry(group).or_default().entry(id_of(&key.resource_id)).or_default();
-        side.bill(amounts, &key.operation, &key.resource_id);
+        side.bill(amounts);
+        side.operations.insert(key.operation.to_string());
+        side.resource = Some(key.resource_id.to_string());
     }
     let rows = groups.into_iter().flat_map(|(group, sides)| join(sides).into_iter().map(move |side| row(group, side)));
     rows.collect()
+}
+
+fn group_of_line(key: &Key) -> Group<'_> {
+    let (usage_type, operation) = meter(&key.usage_type, &key.operation);
+    (&key.account_id, &key.region, usage_type, operation, key.day)
+}
+
+fn group_of_estimate(estimate: &Estimate) -> Group<'_> {
+    let (usage_type, operation) = meter(&estimate.usage_type, &estimate.operation);
+    (&estimate.account, &estimate.region, usage_type, operation, estimate.day)
+}
+
+/// A group of one side as the other has it: where that does not know the operation, without.
+fn meeting<'a>(own: Group<'a>, others: &BTreeSet<Group<'_>>) -> Group<'a> {
+    let any = (own.0, own.1, own.2, "", own.4);
+    if !others.contains(&own) && others.contains(&any) { any } else { own }
 }
 
 /// Older bills have peering under the regional meter; an operation says nothing where the usage type tells the direction.
@@ -127,7 +144,7 @@ fn id_of(resource: &str) -> &str {
 }
 
 impl Side {
-    fn bill(&mut self, amounts: &Amounts, operation: &str, resource: &str) {
+    fn bill(&mut self, amounts: &Amounts) {
         let sum = |one: Decimal, two: Decimal| one.saturating_add(two);
         self.billed = Some(match self.billed {
             None => *amounts,
@@ -138,8 +155,6 @@ impl Side {
                 lines: known.lines + amounts.lines,
             },
         });
-        self.operations.insert(operation.to_owned());
-        self.resource = Some(resource.to_owned());
     }
 
     /// What the bill's rounding may make up.
@@ -149,12 +164,11 @@ impl Side {
 
     fn take(&mut self, other: Side) {
         if let Some(amounts) = &other.billed {
-            self.bill(amounts, "", "");
-            self.operations.remove("");
+            self.bill(amounts);
         }
         self.operations.extend(other.operations);
-        self.observed += other.observed;
-        self.imputed += other.imputed;
+        self.observed = self.observed.saturating_add(other.observed);
+        self.imputed = self.imputed.saturating_add(other.imputed);
         self.estimates += other.estimates;
     }
 }
@@ -162,7 +176,6 @@ impl Side {
 /// Within one group: what has met by its resource stays; what is left meets the other side's part that names no resource.
 fn join(mut sides: BTreeMap<&str, Side>) -> Vec<Side> {
     let Some(mut whole) = sides.remove("") else { return sides.into_values().collect() };
-    whole.resource = None;
     let mut rows = Vec::new();
     let (billed_whole, estimated_whole) = (whole.billed.is_some(), whole.estimates > 0);
     for side in sides.into_values() {
@@ -181,7 +194,7 @@ fn join(mut sides: BTreeMap<&str, Side>) -> Vec<Side> {
 fn row((account, region, usage_type, operation, day): Group<'_>, side: Side) -> TieOut {
     let billed = side.billed.map_or(Decimal::ZERO, |amounts| amounts.quantity);
     let estimated = side.observed.saturating_add(side.imputed);
-    let met = side.estimates > 0 && (billed - estimated).abs() <= side.slack();
+    let met = side.estimates > 0 && billed.saturating_sub(estimated).abs() <= side.slack();
     let share = if met { Some(Decimal::ONE) } else { estimated.checked_div(billed) };
     let share = share.filter(|_| billed > Decimal::ZERO).map(|share| share.clamp(Decimal::ZERO, Decimal::ONE));
     let operation = match side.operations.iter().next() {
@@ -199,8 +212,8 @@ fn row((account, region, usage_type, operation, day): Group<'_>, side: Side) -> 
         observed_quantity: side.observed,
         imputed_quantity: side.imputed,
         explained_share: share.map(|share| share.round_dp_with_strategy(SHARE_DECIMALS, RoundingStrategy::MidpointNearestEven)),
-        unexplained_quantity: (billed - estimated).max(Decimal::ZERO),
-        over_estimated: (estimated - billed).max(Decimal::ZERO),
+        unexplained_quantity: billed.saturating_sub(estimated).max(Decimal::ZERO),
+        over_estimated: estimated.saturating_sub(billed).max(Decimal::ZERO),
         billed_cost: side.billed.map_or(Decimal::ZERO, |amounts| amounts.cost),
         reason: reasons(usage_type, &side, billed, estimated).join("; "),
         resource: side.resource.filter(|resource| !resource.is_empty()),
@@ -217,15 +230,15 @@ fn reasons(usage_type: &str, side: &Side, billed: Decimal, estimated: Decimal) -
         None if estimated > slack => reasons.push("nothing was billed under this key"),
         None => {}
         Some(_) if usage_type.starts_with("Global-") => reasons.push("free allowance"),
-        Some(_) if billed - estimated > slack => reasons.push(match () {
+        Some(_) if billed.saturating_sub(estimated) > slack => reasons.push(match () {
             () if service_side || resource.contains(":rds:") => "RDS side: the service's end, at no charge or not in the logs",
             () if resource.contains(":elasticloadbalancing:") => "load balancer: its own end is not in the logs",
-            () if side.estimates == 0 && unit(usage_type) != "GB" => "hours: not told by flow logs",
+            () if unit(usage_type) != "GB" => "hours: not told by flow logs",
             () if side.estimates == 0 && !resource.is_empty() => "no logs for this resource",
             () if side.estimates == 0 => "no logs for this account and day",
             () => "partly logged: an end without logs, SKIPDATA, or traffic that is never logged",
         }),
-        Some(_) if estimated - billed > slack => {
+        Some(_) if estimated.saturating_sub(billed) > slack => {
             reasons.push("the logs show more than was billed: free allowance, or ends that AWS does not meter")
         }
         Some(_) => {}
@@ -234,6 +247,9 @@ fn reasons(usage_type: &str, side: &Side, billed: Decimal, estimated: Decimal) -
         && amounts.list_cost.is_some_and(|list_cost| amounts.cost < list_cost)
     {
         reasons.push("discount");
+    }
+    if !service_side && billed > Decimal::ZERO && side.billed.is_some_and(|amounts| amounts.cost.is_zero()) {
+        reasons.push("billed at zero: free allowance, or waived");
     }
     reasons
 }
@@ -360,6 +376,28 @@ mod tests {
     }
 
     #[test]
+    fn without_an_operation_on_one_side_all_of_the_other_meet() {
+        let (regional, meter) = ("EUC1-DataTransfer-Regional-Bytes", "DataTransfer-Regional-Bytes");
+        let lump = bill(&[(regional, "", "", "8", "0.08", ""), ("EUC1-NatGateway-Bytes", "", NAT, "1", "0.052", "")]);
+        let estimates = [estimate(meter, "InterZone-In", None, 3, 0), estimate(meter, "InterZone-Out", None, 4, 1)];
+        let rows = tie_out(&lump, &estimates);
+        assert_eq!(shown(&rows)[0], "DataTransfer-Regional-Bytes  -: 8 = 7 + 1, 1, 0 under, 0 over: ");
+        // A line without an operation draws no other lines to it.
+        let mixed = bill(&[(regional, "", "", "2", "0.02", ""), (regional, "InterZone-In", "", "3", "0.03", "")]);
+        let rows = tie_out(&mixed, &[estimate(meter, "InterZone-In", None, 3, 0)]);
+        assert_eq!(
+            shown(&rows),
+            [
+                "DataTransfer-Regional-Bytes  -: 2 = 0 + 0, 0, 2 under, 0 over: no logs for this account and day",
+                "DataTransfer-Regional-Bytes InterZone-In -: 3 = 3 + 0, 1, 0 under, 0 over: ",
+            ]
+        );
+        let any = [estimate("NatGateway-Bytes", "", Some("nat-0a"), 6, 0)];
+        let two = bill(&[("EUC1-NatGateway-Bytes", "a", NAT, "2", "0.1", ""), ("EUC1-NatGateway-Bytes", "b", NAT, "4", "0.2", "")]);
+        assert_eq!(shown(&tie_out(&two, &any)), [format!("NatGateway-Bytes  {NAT}: 6 = 6 + 0, 1, 0 under, 0 over: ")]);
+    }
+
+    #[test]
     fn peering_of_older_bills_meets_todays_meter() {
         let bill = bill(&[("EUC1-DataTransfer-Regional-Bytes", "VPCPeering-Out", "", "2", "0.02", "")]);
         let rows = tie_out(&bill, &[estimate("VpcPeering-Out-Bytes", "", None, 2, 0)]);
@@ -375,6 +413,8 @@ mod tests {
         assert_eq!(reason("EUC1-DataTransfer-xAZ-In-Bytes", ""), "RDS side: the service's end, at no charge or not in the logs");
         assert_eq!(reason("Global-DataTransfer-Regional-Bytes", ""), "free allowance");
         assert_eq!(reason("EUC1-DataTransfer-Regional-Bytes", ""), "no logs for this account and day");
+        let free = tie_out(&bill(&[("EUC1-DataTransfer-Regional-Bytes", "InterZone-In", "", "1", "0", "0")]), &[]);
+        assert_eq!(free[0].reason, "no logs for this account and day; billed at zero: free allowance, or waived");
         let balancer = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/a/b";
         assert_eq!(reason("EUC1-DataTransfer-Out-Bytes", balancer), "load balancer: its own end is not in the logs");
     }

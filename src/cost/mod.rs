@@ -1,7 +1,7 @@
 //! Money: what AWS lists as prices, and what it has billed. Decimal throughout; an unknown price is no price.
 
 pub mod region_codes;
-mod bill_columns;
+pub mod bill_columns;
 mod bill_rows;
 pub mod bill;
 pub mod bill_tie_out;

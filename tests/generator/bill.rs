@@ -13,6 +13,9 @@ const DECIMALS: u32 = 10;
 const DAY: i64 = 86_400;
 const HOUR: i64 = 3_600;
 
+/// Product code, usage type without the region's code, operation.
+type Meter<'a> = (&'a str, &'a str, &'a str);
+
 /// What the generated bill is computed with, the same in every region.
 #[derive(Debug, Clone)]
 pub(crate) struct Prices {
@@ -70,7 +73,7 @@ pub(crate) fn cur2(truth: &Truth, prices: &Prices) -> String {
         line_item_usage_account_name,line_item_usage_amount,line_item_usage_end_date,line_item_usage_start_date,line_item_usage_type,\
         pricing_public_on_demand_cost,pricing_unit,product,product_region_code\n"
             .to_owned();
-    let mut line = |who: (&str, &str, i64), meter: (&str, &str, &str), resource: &str, quantity: Decimal, price: Decimal| {
+    let mut line = |who: (&str, &str, i64), meter: Meter<'_>, resource: &str, quantity: Decimal, price: Decimal| {
         let ((account, region, day), (service, usage_type, operation)) = (who, meter);
         let quantity = quantity.round_dp(DECIMALS);
         let cost = (quantity * price).round_dp(DECIMALS);
@@ -84,7 +87,7 @@ pub(crate) fn cur2(truth: &Truth, prices: &Prices) -> String {
         );
     };
     let gb = |bytes: u64| Decimal::from(bytes) / Decimal::from(prices.bytes_per_gb);
-    let mut regional: BTreeMap<(&str, &str, i64, (&str, &str, &str)), u64> = BTreeMap::new();
+    let mut regional: BTreeMap<(&str, &str, i64, Meter<'_>), u64> = BTreeMap::new();
     for row in &truth.cross_az_days {
         let (out, into) = metered_ends(row, prices.nat_az_ends);
         let mut add = |meter| *regional.entry((&row.account_id, &row.region, row.day, meter)).or_default() += row.bytes;
