@@ -83,7 +83,7 @@ pub struct Key {
 /// What was billed for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amounts {
-    /// Usage in the unit of [`unit`].
+    /// Usage in the unit of [`unit()`].
     pub quantity: Decimal,
     /// Cost as billed: unblended, in FOCUS `BilledCost`.
     pub cost: Decimal,

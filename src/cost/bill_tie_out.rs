@@ -57,8 +57,8 @@ pub struct TieOut {
     pub observed_quantity: Decimal,
     /// From the other end's.
     pub imputed_quantity: Decimal,
-    /// Share of the billed quantity that the estimate explains, at most 1, to six decimals; 1 where the two differ by no more
-    /// than the bill's rounding; `None` if none was billed.
+    /// Share of the billed quantity that the estimate explains, at most 1, six decimals, never rounded up; 1 where the two
+    /// differ by no more than the bill's rounding; `None` if none was billed.
     pub explained_share: Option<Decimal>,
     /// Billed, but not estimated; to the last digit.
     pub unexplained_quantity: Decimal,
@@ -211,7 +211,7 @@ fn row((account, region, usage_type, operation, day): Group<'_>, side: Side) -> 
         billed_quantity: billed,
         observed_quantity: side.observed,
         imputed_quantity: side.imputed,
-        explained_share: share.map(|share| share.round_dp_with_strategy(SHARE_DECIMALS, RoundingStrategy::MidpointNearestEven)),
+        explained_share: share.map(|share| share.round_dp_with_strategy(SHARE_DECIMALS, RoundingStrategy::ToZero)),
         unexplained_quantity: billed.saturating_sub(estimated).max(Decimal::ZERO),
         over_estimated: estimated.saturating_sub(billed).max(Decimal::ZERO),
         billed_cost: side.billed.map_or(Decimal::ZERO, |amounts| amounts.cost),
@@ -425,5 +425,10 @@ mod tests {
         let rows = tie_out(&bill, &[estimate("NatGateway-Bytes", "", Some(NAT), 3, 0)]);
         assert_eq!((rows[0].explained_share, rows[0].reason.as_str()), (Some(Decimal::ONE), ""));
         assert_eq!(rows[0].unexplained_quantity, Decimal::new(1, 10));
+        // Beyond it a share is never rounded up to 1.
+        let bill = self::bill(&[("EUC1-NatGateway-Bytes", "NatGateway", NAT, "3.000000001", "0.15", "")]);
+        let rows = tie_out(&bill, &[estimate("NatGateway-Bytes", "", Some(NAT), 3, 0)]);
+        assert_eq!(rows[0].explained_share, Some(Decimal::new(999_999, 6)));
+        assert!(rows[0].reason.starts_with("partly logged"));
     }
 }
