@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "rust-clippy #11119: helpers of tests are linted")]
 #![allow(unreachable_pub, reason = "a test binary has no public interface")]
 
+/// Bills in every shape and container: the same lines; what ties out and what does not.
+mod bill;
 /// `sample-logs/`: every folder against the answers worked out by hand.
 mod cases;
 /// The command line: exit codes, formats, help, configuration, and what must not get through.

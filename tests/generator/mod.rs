@@ -19,6 +19,7 @@
 //! * `cross_az`: bytes between different AZ ids, accepted at the sender, each movement once, under the first kind that applies: `nat`
 //!   (only the hop between client and gateway), `endpoint`, `database`, `eks-control-plane`, `direct`.
 //! * `nat`: per gateway and client address the bytes up (class A: client to gateway) and down (class D).
+//! * `cross_az_days`, `nat_days`: the same bytes as a bill has them, by account, region and day ([`bill`] writes it).
 //! * `interfaces`, `records`, `objects`: counts of what was written.
 //!
 //! Every situation is meant to have one reading. In the 14 fields of version 2 too, the ports tell who opened a connection; no
@@ -32,6 +33,7 @@
 #![allow(dead_code, reason = "each target that includes the module uses a part of it")]
 #![allow(clippy::expect_used, reason = "a generator that cannot write has nothing better to do than stop")]
 
+pub(crate) mod bill;
 pub(crate) mod columns;
 pub(crate) mod connection;
 pub(crate) mod estate;
@@ -48,7 +50,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use truth::{ClusterTruth, InterfaceTruth, Ledger, NatTruth, ObjectTruth, Statuses, Truth};
+use truth::{ClusterTruth, CrossAzDayTruth, InterfaceTruth, Ledger, NatDayTruth, NatTruth, ObjectTruth, Statuses, Truth};
 
 /// Which fields, in which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,6 +233,8 @@ fn sum(config: &Config, sites: &[Site], results: Vec<SiteResult>) -> Truth {
         egress: Vec::new(),
         cross_az: Vec::new(),
         nat: Vec::new(),
+        cross_az_days: Vec::new(),
+        nat_days: Vec::new(),
     };
     let mut moved = Vec::new();
     for (site, (ledger, objects)) in sites.iter().zip(results) {
@@ -239,6 +243,22 @@ fn sum(config: &Config, sites: &[Site], results: Vec<SiteResult>) -> Truth {
             let client_addr = site.addresses[client as usize].text.clone();
             truth.nat.push(NatTruth { nat_gateway_id: site.nats[nat as usize].id.clone(), client_addr, bytes_up, bytes_down });
         }
+        let (account, region) = (|| site.account.clone(), || site.region.clone());
+        truth.cross_az_days.extend(ledger.moved_by_day.iter().map(|(&(day, kind, service_sends), &bytes)| CrossAzDayTruth {
+            account_id: account(),
+            region: region(),
+            day,
+            kind: kind.name(),
+            service_sends,
+            bytes,
+        }));
+        truth.nat_days.extend(ledger.nat_by_day.iter().map(|(&(day, nat), &bytes)| NatDayTruth {
+            account_id: account(),
+            region: region(),
+            day,
+            nat_gateway_id: site.nats[nat as usize].id.clone(),
+            bytes,
+        }));
         for (eni, &records) in site.enis.iter().zip(&ledger.interfaces) {
             truth.records.add(&records);
             truth.interfaces.push(InterfaceTruth { interface_id: eni.id.clone(), kind: eni.kind.name(), records });

@@ -75,7 +75,9 @@ impl<'a> Traffic<'a> {
             ledger: Ledger {
                 egress: egress_rows(site),
                 moved: BTreeMap::new(),
+                moved_by_day: BTreeMap::new(),
                 nat: BTreeMap::new(),
+                nat_by_day: BTreeMap::new(),
                 interfaces: vec![Default::default(); site.enis.len()],
             },
             ports,
@@ -448,6 +450,8 @@ impl<'a> Traffic<'a> {
                 row.reply_bytes += leg.bytes;
             }
         }
+        // A window has one day: both are multiples of 600 s.
+        let day = self.start.div_euclid(86_400) * 86_400;
         let (up, down) = (up.map_or(0, |leg| leg.bytes), down.map_or(0, |leg| leg.bytes));
         let Some(client) = self.site.holder(connection.client) else { return };
         let other = match connection.route {
@@ -456,6 +460,7 @@ impl<'a> Traffic<'a> {
                 let sums = self.ledger.nat.entry((nat, connection.client)).or_default();
                 sums.0 += up;
                 sums.1 += down;
+                *self.ledger.nat_by_day.entry((day, nat)).or_default() += up + down;
                 Some(self.site.nats[nat as usize].eni)
             }
             Route::InternetGateway | Route::GatewayEndpoint => None,
@@ -465,9 +470,10 @@ impl<'a> Traffic<'a> {
         {
             let (client, other) = (&self.site.enis[client as usize], &self.site.enis[other as usize]);
             let kind = movement(client.kind, other.kind);
-            self.ledger.moved(client.az, other.az, kind, up);
+            let is_service = |eni: &Eni| kind != Movement::Direct && movement(eni.kind, eni.kind) == kind;
+            self.ledger.moved((client.az, other.az), kind, day, is_service(client), up);
             if down > 0 {
-                self.ledger.moved(other.az, client.az, kind, down);
+                self.ledger.moved((other.az, client.az), kind, day, is_service(other), down);
             }
         }
     }

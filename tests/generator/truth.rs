@@ -32,6 +32,10 @@ pub(crate) struct Truth {
     pub(crate) cross_az: Vec<CrossAzTruth>,
     /// Bytes through NAT gateways, by (gateway, client).
     pub(crate) nat: Vec<NatTruth>,
+    /// The same bytes as in `cross_az` as a bill has them: by (account, region, day, kind, direction).
+    pub(crate) cross_az_days: Vec<CrossAzDayTruth>,
+    /// The same bytes as in `nat` as a bill has them: by (account, region, day, gateway).
+    pub(crate) nat_days: Vec<NatDayTruth>,
 }
 
 /// Records by log status.
@@ -175,6 +179,38 @@ pub(crate) struct NatTruth {
     pub(crate) bytes_down: u64,
 }
 
+/// Bytes between AZs on one day in one account, which both ends are in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct CrossAzDayTruth {
+    /// The account.
+    pub(crate) account_id: String,
+    /// The region.
+    pub(crate) region: String,
+    /// First second of the day (UTC).
+    pub(crate) day: i64,
+    /// As in `cross_az`.
+    pub(crate) kind: &'static str,
+    /// Whether the sender is the interface that gives the kind: the database, the endpoint, the gateway, …
+    pub(crate) service_sends: bool,
+    /// Bytes accepted at the sender.
+    pub(crate) bytes: u64,
+}
+
+/// Bytes through one NAT gateway on one day, up and down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct NatDayTruth {
+    /// The account.
+    pub(crate) account_id: String,
+    /// The region.
+    pub(crate) region: String,
+    /// First second of the day (UTC).
+    pub(crate) day: i64,
+    /// The gateway.
+    pub(crate) nat_gateway_id: String,
+    /// Bytes of classes A and D.
+    pub(crate) bytes: u64,
+}
+
 /// What a movement between AZs is accounted under; ordered as the first match goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Movement {
@@ -186,7 +222,7 @@ pub(crate) enum Movement {
 }
 
 impl Movement {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Movement::Nat => "nat",
             Movement::Endpoint => "endpoint",
@@ -203,17 +239,22 @@ pub(crate) struct Ledger {
     pub(crate) egress: Vec<EgressTruth>,
     /// Bytes by (source AZ, destination AZ, kind).
     pub(crate) moved: BTreeMap<(u8, u8, Movement), u64>,
+    /// The same by (day, kind, whether the kind's own interface sends).
+    pub(crate) moved_by_day: BTreeMap<(i64, Movement, bool), u64>,
     /// Bytes up and down by (gateway, client address).
     pub(crate) nat: BTreeMap<(u32, u32), (u64, u64)>,
+    /// Bytes both ways by (day, gateway).
+    pub(crate) nat_by_day: BTreeMap<(i64, u32), u64>,
     /// Records per interface.
     pub(crate) interfaces: Vec<Statuses>,
 }
 
 impl Ledger {
     /// Adds bytes that moved between two AZs; inside one AZ nothing is kept.
-    pub(crate) fn moved(&mut self, from: u8, to: u8, kind: Movement, bytes: u64) {
+    pub(crate) fn moved(&mut self, (from, to): (u8, u8), kind: Movement, day: i64, service_sends: bool, bytes: u64) {
         if from != to {
             *self.moved.entry((from, to, kind)).or_default() += bytes;
+            *self.moved_by_day.entry((day, kind, service_sends)).or_default() += bytes;
         }
     }
 
