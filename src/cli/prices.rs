@@ -2,7 +2,7 @@
 
 use super::output::{self, OutputArgs};
 use super::{Status, catalogue};
-use crate::cost::prices::{Finding, Meter, Price, PriceList, Severity, Tier, usage_type};
+use crate::cost::prices::{Finding, Meter, Price, PriceList, Severity, Tier, is_region, usage_type};
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, StringArray};
 use clap::{Args, Subcommand};
@@ -73,6 +73,10 @@ fn show(args: &ShowArgs) -> Result<Status> {
         meter.parse::<Meter>()?;
     }
     let mut list = PriceList::with_files(&args.prices)?;
+    tell_notes(&list);
+    if let Some(region) = args.region.as_deref().filter(|region| !is_region(region) && list.regions().all(|known| known != *region)) {
+        return Err(Error::usage(format!("there is no region {region:?}")).with_hint("write its code, such as eu-west-1"));
+    }
     list.retain(|price| {
         let wanted = |meter: &String| meter == price.meter.name() || *meter == price.meter.to_string();
         args.region.as_ref().is_none_or(|region| *region == price.region) && args.meter.as_ref().is_none_or(wanted)
@@ -97,6 +101,12 @@ fn show(args: &ShowArgs) -> Result<Status> {
     catalogue::write(args.output, &columns)
 }
 
+fn tell_notes(list: &PriceList) {
+    for note in &list.notes {
+        tracing::warn!("{}", crate::error::printable(note));
+    }
+}
+
 fn import(args: &ImportArgs) -> Result<Status> {
     let mut list = PriceList::default();
     for path in &args.files {
@@ -106,12 +116,8 @@ fn import(args: &ImportArgs) -> Result<Status> {
         let error = Error::failed("the files hold no price of a network meter");
         return Err(error.with_hint("NAT gateways are in AmazonEC2, transfer in AWSDataTransfer, endpoints and addresses in AmazonVPC"));
     }
-    for note in &list.notes {
-        tracing::warn!("{}", crate::error::printable(note));
-    }
-    if list.ignored > 0 {
-        list.notes.push(format!("left out: {} products that are no network meter", list.ignored));
-    }
+    tell_notes(&list);
+    list.notes.push(format!("products left out because they are no network meter: {}", list.ignored));
     let mut out = output::stdout();
     out.write_all(list.to_toml().as_bytes())?;
     out.flush()?;

@@ -370,6 +370,10 @@ impl<'de> Visitor<'de> for Document<'_> {
         if wanted.is_none() && !listed {
             return Err(A::Error::custom("a document has neither products nor PriceList"));
         }
+        let unpriced = wanted.map_or(0, |left| left.len());
+        if unpriced > 0 {
+            reading.note(|| format!("left out: products of network meters without a price on demand: {unpriced}"));
+        }
         reading.add(found, &edition).map_err(A::Error::custom)
     }
 }

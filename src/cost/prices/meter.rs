@@ -254,6 +254,8 @@ pub fn usage_type_of(region: &str, meter: &Meter, direction: Direction) -> Optio
 /// Reads a usage type: its region, `None` if the prefix is not known, and its meter. `None` for every other usage type.
 ///
 /// `DataTransfer-Regional-Bytes` is given as [`Meter::InterAzBytes`]; with the operation at hand, ask [`meter_of_line`].
+/// The service is not asked: other services than Network Firewall have an `Endpoint-Hour`, and CloudFront has a
+/// `DataTransfer-Out-Bytes`; so compare the line's product first.
 pub fn parse_usage_type(text: &str) -> Option<(Option<&'static str>, Meter)> {
     let parts = split(text)?;
     let meter = match (parts.meter, parts.to_prefix) {

@@ -86,7 +86,19 @@ mod tests {
         assert_eq!(decimal("0.0450000000").unwrap().to_string(), "0.0450000000");
         assert_eq!(decimal(" 1E-7 ").unwrap().to_string(), "0.0000001");
         assert_eq!(decimal("0").unwrap(), Decimal::ZERO);
-        for wrong in ["", "-0.01", "Inf", "NaN", "0,045", "$0.045", "0.045 USD", "0.00000000000000000000000000001"] {
+        for wrong in [
+            "",
+            "-0.01",
+            "Inf",
+            "NaN",
+            "0,045",
+            "$0.045",
+            "0.045 USD",
+            "0.00000000000000000000000000001",
+            "1e999999999",
+            "1e99999999999999999999",
+            "9e28",
+        ] {
             assert_eq!(decimal(wrong), None, "{wrong}");
         }
     }
