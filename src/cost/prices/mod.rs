@@ -2,13 +2,15 @@
 //!
 //! US dollars, list price, before discounts and tax. What is not confirmed is not in the built-in list (`builtin.toml`), and a
 //! price that is not known is `None` all the way to the report, never 0 and never a neighbour's. Files come on top: our own
-//! format (`file.rs`), or what AWS publishes (`aws.rs`).
+//! format (`file.rs`), or what AWS publishes (`aws_json.rs`, `aws_csv.rs`).
 
-mod aws;
+mod money;
+mod meter;
 mod check;
 mod file;
-mod meter;
-mod money;
+mod offer;
+mod aws_json;
+mod aws_csv;
 
 pub use check::{Finding, Severity};
 pub use meter::{
@@ -265,10 +267,10 @@ fn read_any(mut input: impl BufRead, place: &str) -> Result<PriceList> {
     }
     let start = input.fill_buf().map_err(fault)?.trim_ascii_start();
     let mut list = match start.first() {
-        Some(b'{') => aws::read_json(input, place)?,
+        Some(b'{') => aws_json::read(input, place)?,
         // An array; but a TOML table's name begins with a letter, and an array of tables with another bracket.
-        Some(b'[') if !matches!(start.get(1), Some(b'a'..=b'z' | b'[')) => aws::read_json(input, place)?,
-        _ if start.starts_with(b"\"FormatVersion\",") || start.starts_with(b"FormatVersion,") => aws::read_csv(input, place)?,
+        Some(b'[') if !matches!(start.get(1), Some(b'a'..=b'z' | b'[')) => aws_json::read(input, place)?,
+        _ if start.starts_with(b"\"FormatVersion\",") || start.starts_with(b"FormatVersion,") => aws_csv::read(input, place)?,
         _ => file::read(input, place)?,
     };
     let unsound = list.iter().filter_map(check::unsound_tiers).collect::<Vec<_>>();
