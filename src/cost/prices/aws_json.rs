@@ -148,7 +148,7 @@ impl<'de> Visitor<'de> for Products<'_> {
     }
 }
 
-/// Terms: kind of offer → SKU → offer → price dimensions. Only `OnDemand`, and only of products that are kept.
+/// Terms: kind of offer → SKU → offer → price dimensions, or kind of offer → offer. Only `OnDemand`, and only of products that are kept.
 struct Terms<'a> {
     reading: &'a mut Reading,
     wanted: &'a mut Targets,
@@ -209,7 +209,17 @@ impl<'de> Visitor<'de> for OnDemand<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let OnDemand(Terms { reading, wanted, found }) = self;
+        // Where a document is one product (get-products), its offers stand here without a level for the SKU: `SKU.OFFER`.
+        let mut flat: BTreeMap<String, Vec<Term>> = BTreeMap::new();
         while let Some(sku) = map.next_key::<String>()? {
+            if let Some((sku, _)) = sku.split_once('.') {
+                if wanted.contains_key(sku) {
+                    flat.entry(sku.to_owned()).or_default().push(map.next_value()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                continue;
+            }
             match wanted.remove(&sku) {
                 Some(target) => {
                     let terms: BTreeMap<String, Term> = map.next_value()?;
@@ -219,6 +229,11 @@ impl<'de> Visitor<'de> for OnDemand<'_> {
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
+            }
+        }
+        for (sku, terms) in flat {
+            if let Some(target) = wanted.remove(&sku) {
+                found.extend(reading.found(&sku, target, &terms).map_err(A::Error::custom)?);
             }
         }
         Ok(())
