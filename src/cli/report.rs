@@ -11,7 +11,7 @@ use crate::report::by::By;
 use crate::report::charges::{Charges, Unpriced};
 use crate::report::cross_az::Charge;
 use crate::report::scanned::Scan;
-use crate::report::{Format, Report, cost, cross_az, egress, nat};
+use crate::report::{Format, Report, cost, cross_az, egress, nat, tie_out};
 use crate::time::TimeRange;
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
@@ -147,6 +147,10 @@ pub struct CostReportArgs {
     /// Compare with another period: previous (as long, just before) or FROM..TO
     #[arg(long, value_name = "PERIOD")]
     compare: Option<String>,
+    /// The bill to explain and to divide among owners: Cost and Usage Report (2.0 or legacy) or FOCUS export, CSV or Parquet
+    /// (repeatable)
+    #[arg(long, value_name = "FILE", conflicts_with = "compare")]
+    cur: Vec<PathBuf>,
 }
 
 impl Command {
@@ -196,6 +200,9 @@ impl Command {
             Command::Cost(args) => {
                 let by = By::parse(args.by.as_deref(), "none", OWNERS)?;
                 let charges = args.cost.pricing.charges()?;
+                if !args.cur.is_empty() {
+                    return tie_out::report(logs, engine, &by, &charges, &args.cur).await;
+                }
                 let before = match &args.compare {
                     None => None,
                     Some(period) => Some(earlier(args, period, &by, &charges, logs, context).await?),

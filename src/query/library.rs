@@ -36,6 +36,7 @@ const FILES: &[(&str, &str)] = embed![
     "egress",
     "inbound-api-clients",
     "layouts",
+    "meters-by-day",
     "nat",
     "objects-read",
     "rejected-records",

@@ -168,15 +168,13 @@ pub async fn lines(
             lines.insert(Key { tier, ..key.clone() }, line);
         }
     }
-    let (_, places) = engine.collect(PLACES, &[]).await?;
-    let places: Places =
-        cells(&places).filter_map(|row| Some((row.text("vpc_id")?, (row.text("account_id"), row.text("region"))))).collect();
-    hours(&mut lines, &logs.inventory, &places, by, scan, charges, unpriced);
+    let places = places(engine).await?;
+    hours(&mut lines, standing(&logs.inventory, &places), by, scan, charges, unpriced);
     Ok((lines, query.sql))
 }
 
 /// The operation on a bill (CUR guide, "Understanding data transfer charges").
-fn operation(meter: &Meter, direction: Direction) -> Option<&'static str> {
+pub fn operation(meter: &Meter, direction: Direction) -> Option<&'static str> {
     Some(match (meter, direction) {
         (Meter::InterAzBytes, Direction::Out) => "InterZone-Out",
         (Meter::InterAzBytes, Direction::In) => "InterZone-In",
@@ -191,22 +189,48 @@ fn operation(meter: &Meter, direction: Direction) -> Option<&'static str> {
 }
 
 /// Account and region of each VPC, as the records have them: AWS CLI output does not say them of gateways and endpoints.
-type Places = BTreeMap<String, (Option<String>, Option<String>)>;
+pub type Places = BTreeMap<String, (Option<String>, Option<String>)>;
 
 const PLACES: &str = include_str!("../../queries/parts/places.sql");
 
-/// What a gateway or endpoint is worth in hours: where, whose, how many.
-struct Standing<'a> {
-    account: Option<&'a str>,
-    region: Option<&'a str>,
-    vpc: Option<&'a str>,
-    meter: Meter,
+/// Something that is charged by the hour, whether used or not.
+#[derive(Debug)]
+pub struct Standing<'a> {
+    /// Account that is charged.
+    pub account: Option<&'a str>,
+    /// Region.
+    pub region: Option<&'a str>,
+    /// VPC.
+    pub vpc: Option<&'a str>,
+    /// Its meter.
+    pub meter: Meter,
     category: &'static str,
-    count: u64,
+    /// How many hours an hour of it is: one for each AZ of an endpoint.
+    pub count: u64,
 }
 
-/// Adds the hours of the inventory's zonal NAT gateways and interface endpoints.
-fn hours(lines: &mut Lines, inventory: &Inventory, places: &Places, by: &By, scan: &Scan, charges: &Charges, unpriced: &mut Unpriced) {
+impl<'a> Standing<'a> {
+    /// Returns whose it is.
+    pub fn owner(&self, by: &By) -> Option<&'a str> {
+        match by {
+            By::Named("account") => self.account,
+            By::Named("vpc") => self.vpc,
+            _ => None,
+        }
+    }
+}
+
+/// Returns account and region of each VPC in the records.
+///
+/// # Errors
+/// If the query fails.
+pub async fn places(engine: &Engine) -> Result<Places> {
+    let (_, places) = engine.collect(PLACES, &[]).await?;
+    Ok(cells(&places).filter_map(|row| Some((row.text("vpc_id")?, (row.text("account_id"), row.text("region"))))).collect())
+}
+
+/// Returns the inventory's zonal NAT gateways and interface endpoints, by id.
+pub fn standing<'a>(inventory: &'a Inventory, places: &'a Places) -> BTreeMap<&'a str, Standing<'a>> {
     let mut standing: BTreeMap<&str, Standing<'_>> = BTreeMap::new();
     for held in inventory.nat_gateways() {
         let is_zonal = held.item.availability_mode.as_deref() != Some("regional");
@@ -235,16 +259,26 @@ fn hours(lines: &mut Lines, inventory: &Inventory, places: &Places, by: &By, sca
             standing.insert(&held.item.id, one);
         }
     }
-    let mut sums: BTreeMap<(Key, Meter), u64> = BTreeMap::new();
-    for mut one in standing.into_values() {
+    for one in standing.values_mut() {
         if let Some((account, region)) = one.vpc.and_then(|vpc| places.get(vpc)) {
             (one.account, one.region) = (one.account.or(account.as_deref()), one.region.or(region.as_deref()));
         }
-        let owner = match by {
-            By::Named("account") => one.account,
-            By::Named("vpc") => one.vpc,
-            _ => None,
-        };
+    }
+    standing
+}
+
+/// Adds the hours of what is charged by the hour.
+fn hours(
+    lines: &mut Lines,
+    standing: BTreeMap<&str, Standing<'_>>,
+    by: &By,
+    scan: &Scan,
+    charges: &Charges,
+    unpriced: &mut Unpriced,
+) {
+    let mut sums: BTreeMap<(Key, Meter), u64> = BTreeMap::new();
+    for one in standing.into_values() {
+        let owner = one.owner(by);
         let key = Key {
             account: one.account.map(str::to_owned),
             region: one.region.map(str::to_owned),

@@ -14,6 +14,7 @@ pub mod page;
 pub mod scanned;
 pub mod table;
 pub mod tabular;
+pub mod tie_out;
 pub mod value;
 
 use crate::error::{Error, Result};
