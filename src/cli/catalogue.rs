@@ -2,9 +2,10 @@
 
 use super::Status;
 use super::output::{self, OutputArgs};
+use crate::cost::prices;
 use crate::enrich::FlowColumn;
 use crate::error::Result;
-use crate::query::{connections, functions, library, log_tables};
+use crate::query::{connections, functions, hours, library, log_tables};
 use crate::report::renderer;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -84,6 +85,9 @@ pub fn fields(args: &FieldsArgs) -> Result<Status> {
     write(args.output, &columns)
 }
 
+/// What every column of `prices` is about.
+const PRICES: &str = "The built-in price list, tier by tier; flowproof prices show has it with files of your own";
+
 /// One line of the catalogue.
 struct Row {
     table: &'static str,
@@ -110,7 +114,18 @@ fn rows() -> Vec<Row> {
     let whole = log_tables::columns()
         .into_iter()
         .flat_map(|(table, columns)| columns.into_iter().map(move |(name, kind, meaning)| made(table, name, &kind, meaning)));
-    flows.chain(gateways).chain(connections).chain(whole).chain(functions).collect()
+    let hourly = hours::COLUMNS.iter().map(|(name, kind, meaning)| made("hourly", name, kind, meaning));
+    let prices = prices::table_schema();
+    let prices: Vec<Row> = prices.fields().iter().map(|field| made("prices", field.name(), field.data_type(), PRICES)).collect();
+    let views = library::VIEWS.iter().map(|(name, sql)| Row {
+        table: name,
+        column: "*".to_owned(),
+        kind: "view".to_owned(),
+        version: None,
+        meaning: sql.lines().find_map(|line| line.strip_prefix("-- view:")).unwrap_or_default().trim(),
+        null_when: None,
+    });
+    flows.chain(gateways).chain(connections).chain(hourly).chain(views).chain(whole).chain(prices).chain(functions).collect()
 }
 
 fn made(table: &'static str, name: &str, kind: &DataType, meaning: &'static str) -> Row {
@@ -140,6 +155,7 @@ fn sql_type(kind: &DataType) -> String {
         DataType::Boolean => "BOOLEAN",
         DataType::Timestamp(..) => "TIMESTAMP",
         DataType::Map(..) => "MAP",
+        DataType::Decimal128(..) => "DECIMAL",
         _ => "VARCHAR",
     }
     .to_owned()

@@ -3,6 +3,7 @@
 use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, QuietArgs, Status};
+use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, Meter, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
@@ -11,7 +12,7 @@ use crate::report::by::By;
 use crate::report::charges::{Charges, Unpriced};
 use crate::report::cross_az::Charge;
 use crate::report::scanned::Scan;
-use crate::report::{Format, Report, cost, cross_az, egress, nat, tie_out};
+use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, tie_out};
 use crate::time::TimeRange;
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
@@ -151,6 +152,9 @@ pub struct CostReportArgs {
     /// (repeatable)
     #[arg(long, value_name = "FILE", conflicts_with = "compare")]
     cur: Vec<PathBuf>,
+    /// Also write the charges as a FOCUS-shaped CSV file
+    #[arg(long, value_name = "FILE", conflicts_with = "cur")]
+    focus: Option<String>,
 }
 
 impl Command {
@@ -207,6 +211,11 @@ impl Command {
                     None => None,
                     Some(period) => Some(earlier(args, period, &by, &charges, logs, context).await?),
                 };
+                if let Some(path) = &args.focus {
+                    let scan = Scan::of(logs, |missing| &missing.nat).await?;
+                    let (lines, _) = cost::lines(logs, engine, &by, &scan, &charges, &mut Unpriced::new()).await?;
+                    output::to_file(path, |file| focus::write(file, charges_focus::rows(&lines, scan.period, &charges), false))?;
+                }
                 cost::report(logs, engine, &by, &charges, before).await
             }
         }

@@ -271,6 +271,8 @@ impl Engine {
         for (name, batch) in crate::inventory::tables(&logs.inventory) {
             register(name, Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?))?;
         }
+        let prices = crate::cost::prices::table(&crate::cost::prices::PriceList::builtin()?)?;
+        register("prices", Arc::new(MemTable::try_new(prices.schema(), vec![vec![prices]]).map_err(failed)?))?;
         for (name, sql) in library::VIEWS {
             // Planning over tables that are here waits for nothing.
             let planned = context.sql(sql).now_or_never().unwrap_or_else(|| Err(DataFusionError::Plan("planning waits".to_owned())));

@@ -268,14 +268,7 @@ pub fn standing<'a>(inventory: &'a Inventory, places: &'a Places) -> BTreeMap<&'
 }
 
 /// Adds the hours of what is charged by the hour.
-fn hours(
-    lines: &mut Lines,
-    standing: BTreeMap<&str, Standing<'_>>,
-    by: &By,
-    scan: &Scan,
-    charges: &Charges,
-    unpriced: &mut Unpriced,
-) {
+fn hours(lines: &mut Lines, standing: BTreeMap<&str, Standing<'_>>, by: &By, scan: &Scan, charges: &Charges, unpriced: &mut Unpriced) {
     let mut sums: BTreeMap<(Key, Meter), u64> = BTreeMap::new();
     for one in standing.into_values() {
         let owner = one.owner(by);

@@ -3,6 +3,7 @@
 pub mod by;
 pub mod cells;
 pub mod charges;
+pub mod charges_focus;
 pub mod columnar;
 pub mod cost;
 pub mod cross_az;

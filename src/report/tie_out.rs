@@ -48,7 +48,10 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
     }
     let (mut owned, sql) = estimates(logs, engine, by, &scan, charges).await?;
     if is_monthly {
-        scan.notes.push("the bill has lines longer than a day, so days cannot be told apart: all is compared on the first day of each line's month".to_owned());
+        scan.notes.push(
+            "the bill has lines longer than a day, so days cannot be told apart: all is compared on the first day of each line's month"
+                .to_owned(),
+        );
         owned.iter_mut().for_each(|owned| owned.estimate.day = first_of_month(owned.estimate.day));
     }
     let all: Vec<Estimate> = owned.iter().map(|owned| owned.estimate.clone()).collect();
@@ -250,7 +253,11 @@ fn totals(bill: &Bill, rows: &[TieOut]) -> Json {
         ])
     };
     let rest = |(name, tally): (&String, &crate::cost::bill::Tally)| {
-        Json::Object(vec![("product", Json::Plain(name.clone().into())), ("lines", Json::Plain(tally.lines.into())), ("cost", Json::Money(Some(tally.cost)))])
+        Json::Object(vec![
+            ("product", Json::Plain(name.clone().into())),
+            ("lines", Json::Plain(tally.lines.into())),
+            ("cost", Json::Money(Some(tally.cost))),
+        ])
     };
     let apart = |((name, network), tally): (&(String, bool), &crate::cost::bill::Tally)| {
         Json::Object(vec![
@@ -329,7 +336,12 @@ fn page_of(scan: &Scan, by: &By, bill: &Bill, rows: &[TieOut], allocation: &Allo
     page += &format!("{} of network usage billed ({currency})\n", dollars(cost));
     page += &page::inputs(&scan.inputs, &scan.faults);
     page.push('\n');
-    let percent = |share: Option<Decimal>| share.map_or_else(|| "-".to_owned(), |share| format!("{} %", (share * Decimal::ONE_HUNDRED).round_dp_with_strategy(2, RoundingStrategy::ToZero).normalize()));
+    let percent = |share: Option<Decimal>| {
+        share.map_or_else(
+            || "-".to_owned(),
+            |share| format!("{} %", (share * Decimal::ONE_HUNDRED).round_dp_with_strategy(2, RoundingStrategy::ToZero).normalize()),
+        )
+    };
     let types = by_type(rows);
     let of = |(usage_type, of): (&&str, &OfType)| {
         vec![
@@ -340,7 +352,13 @@ fn page_of(scan: &Scan, by: &By, bill: &Bill, rows: &[TieOut], allocation: &Allo
             dollars(Some(of.cost)),
         ]
     };
-    let columns = [("usage type", false, Some(16)), ("billed", true, None), ("explained", true, None), ("unexplained", true, None), ("cost", true, None)];
+    let columns = [
+        ("usage type", false, Some(16)),
+        ("billed", true, None),
+        ("explained", true, None),
+        ("unexplained", true, None),
+        ("cost", true, None),
+    ];
     page += &page::table(&columns, &types.iter().map(of).collect::<Vec<_>>());
     if *by != By::Default {
         let mut owners: BTreeMap<&str, Decimal> = BTreeMap::new();
@@ -366,7 +384,14 @@ fn page_of(scan: &Scan, by: &By, bill: &Bill, rows: &[TieOut], allocation: &Allo
             ]
         };
         page += "\nnot explained\n";
-        let columns = [("day", false, None), ("account", false, None), ("usage type", false, Some(14)), ("resource", false, Some(12)), ("quantity", true, None), ("reason", false, Some(12))];
+        let columns = [
+            ("day", false, None),
+            ("account", false, None),
+            ("usage type", false, Some(14)),
+            ("resource", false, Some(12)),
+            ("quantity", true, None),
+            ("reason", false, Some(12)),
+        ];
         page += &page::table(&columns, &gaps.iter().take(ROWS_SHOWN_MAX).map(of).collect::<Vec<_>>());
         if gaps.len() > ROWS_SHOWN_MAX {
             page += &format!("  … {} more rows; -o csv writes all\n", gaps.len() - ROWS_SHOWN_MAX);
