@@ -2,7 +2,7 @@
 -- answers:  one row per account charged, region, category, meter, direction and owner
 -- params:   $by VARCHAR = none, $tag VARCHAR = Name, $nat_az_ends BIGINT = 2
 -- reads:    meters
--- caveat:   $by is none, account, vpc, subnet, eni, service, cluster or tag; list prices: flowproof report cost
+-- caveat:   $by is none, account, vpc, subnet, eni, service, cluster, namespace or tag; list prices: flowproof report cost
 SELECT
   account_id,
   region,
@@ -16,6 +16,7 @@ SELECT
     WHEN 'subnet' THEN owner_subnet_id
     WHEN 'eni' THEN owner_interface_id
     WHEN 'cluster' THEN owner_cluster
+    WHEN 'namespace' THEN CASE WHEN owner_name LIKE 'pod/%' THEN split_part(owner_name, '/', 2) END
     WHEN 'service' THEN coalesce(remote_service, lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR))
     WHEN 'tag' THEN eni_tag(owner_interface_id, $tag)
   END AS owner,

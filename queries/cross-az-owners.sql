@@ -2,7 +2,7 @@
 -- answers:  one row per owner and category
 -- params:   $by VARCHAR = account, $tag VARCHAR = Name, $charge VARCHAR = split, $nat_az_ends BIGINT = 2
 -- reads:    movements
--- caveat:   $by is account, vpc, subnet, eni, service, cluster or tag; $charge says who pays a movement: split (each end its own
+-- caveat:   $by is account, vpc, subnet, eni, service, cluster, namespace or tag; $charge says who pays a movement: split (each end its own
 --           owner, as billed), sender or receiver
 WITH moved AS (
   SELECT
@@ -17,6 +17,7 @@ WITH moved AS (
       WHEN 'eni' THEN src_interface_id
       WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
       WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
+      WHEN 'namespace' THEN CASE WHEN src_name LIKE 'pod/%' THEN split_part(src_name, '/', 2) END
       WHEN 'tag' THEN eni_tag(src_interface_id, $tag)
     END AS src_owner,
     CASE $by
@@ -26,6 +27,7 @@ WITH moved AS (
       WHEN 'eni' THEN dst_interface_id
       WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
       WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
+      WHEN 'namespace' THEN CASE WHEN dst_name LIKE 'pod/%' THEN split_part(dst_name, '/', 2) END
       WHEN 'tag' THEN eni_tag(dst_interface_id, $tag)
     END AS dst_owner
   FROM movements

@@ -17,6 +17,7 @@ SELECT
     WHEN 'subnet' THEN owner_subnet_id
     WHEN 'eni' THEN owner_interface_id
     WHEN 'cluster' THEN owner_cluster
+    WHEN 'namespace' THEN CASE WHEN owner_name LIKE 'pod/%' THEN split_part(owner_name, '/', 2) END
     WHEN 'service' THEN coalesce(remote_service, lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR))
     WHEN 'tag' THEN eni_tag(owner_interface_id, $tag)
   END AS owner,

@@ -2,16 +2,16 @@
 -- answers:  one row per gateway, group, what lies beyond, and how it is known
 -- params:   $by VARCHAR = client, $tag VARCHAR = Name, $nat_az_ends BIGINT = 2
 -- reads:    nat_transfers, nat_marginals
--- caveat:   $by is client, destination, service, pair, gateway, cluster or tag; list prices: flowproof report nat
+-- caveat:   $by is client, destination, service, pair, gateway, cluster, namespace or tag; list prices: flowproof report nat
 WITH transfers AS (
-  SELECT nat_gateway_id, region, client_addr, client_interface_id, client_az_id, nat_az_id, client_kind, client_cluster, client_vpc_id,
-    remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, basis, bytes
+  SELECT nat_gateway_id, region, client_addr, client_interface_id, client_az_id, nat_az_id, client_kind, client_cluster, client_name, client_vpc_id,
+    inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, basis, bytes
   FROM nat_transfers
   WHERE NOT ($by IN ('destination', 'service') AND remote_addr IS NULL)
   UNION ALL
   SELECT nat_gateway_id, region, NULL AS client_addr, NULL AS client_interface_id, NULL AS client_az_id, NULL AS nat_az_id,
-    NULL AS client_kind, NULL AS client_cluster, NULL AS client_vpc_id,
-    remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, 'nat-eni' AS basis, bytes
+    NULL AS client_kind, NULL AS client_cluster, NULL AS client_name, NULL AS client_vpc_id,
+    false AS inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, 'nat-eni' AS basis, bytes
   FROM nat_marginals
   WHERE $by IN ('destination', 'service')
 ),
@@ -23,6 +23,7 @@ grouped AS (
     CASE $by
       WHEN 'service' THEN coalesce(remote_service, lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR))
       WHEN 'cluster' THEN CASE client_kind WHEN 'eks-control-plane' THEN client_cluster END
+      WHEN 'namespace' THEN CASE WHEN client_name LIKE 'pod/%' THEN split_part(client_name, '/', 2) END
       WHEN 'tag' THEN eni_tag(client_interface_id, $tag)
     END AS owner
   FROM transfers
@@ -40,11 +41,12 @@ SELECT
   client_az_id,
   nat_az_id,
   basis,
+  inspected,
   remote_addr IS NULL                                AS is_remote_unknown,
   coalesce(sum(bytes) FILTER (WHERE up), 0)          AS bytes_up,
   coalesce(sum(bytes) FILTER (WHERE NOT up), 0)      AS bytes_down
 FROM grouped
 GROUP BY nat_gateway_id, client, destination, owner, region, remote_service, remote_meter, remote_region, client_vpc_id, client_az_id, nat_az_id,
-  basis, is_remote_unknown
+  basis, inspected, is_remote_unknown
 ORDER BY nat_gateway_id NULLS LAST, client, destination, owner NULLS LAST, region, remote_service, remote_meter, remote_region, client_az_id,
-  nat_az_id, basis
+  nat_az_id, basis, inspected

@@ -3,7 +3,8 @@
 -- reads:    hourly, nat_gateways
 -- columns:  up: client to remote. basis: nat-eni (records A and D of the gateway's own interface) or, for a client that no gateway's
 --           interface logged in that hour, instance-eni (its own records with a public address and path 1). remote_addr is NULL
---           where the format has no packet addresses. remote_meter: what AWS meters beyond the gateway besides the processing
+--           where the format has no packet addresses. remote_meter: what AWS meters beyond the gateway besides the processing.
+--           inspected: whether a Network Firewall's endpoint logged these packets too: then its processing replaces the gateway's
 WITH accepted AS (
   SELECT * FROM hourly WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND direction IS NOT NULL
 ),
@@ -40,6 +41,10 @@ at_client AS (
 only_gateway AS (
   SELECT vpc_id AS gateway_vpc, min(nat_gateway_id) AS gateway FROM nat_gateways WHERE vpc_id IS NOT NULL
   GROUP BY vpc_id HAVING count(DISTINCT nat_gateway_id) = 1
+),
+firewalled AS (
+  SELECT DISTINCT hour AS inspected_hour, peer_addr AS inspected_client, local_addr AS inspected_remote
+  FROM accepted WHERE interface_kind = 'firewall-endpoint' AND direction = 'ingress'
 ),
 gateways AS (
   SELECT nat_gateway_id AS known_gateway, min(az_id) AS known_az, min(vpc_id) AS known_vpc, min(subnet_id) AS known_subnet
@@ -111,7 +116,8 @@ transfers AS (
   LEFT JOIN gateways ON coalesce(next_hop_resource, gateway) = known_gateway
 )
 SELECT
-  *,
+  transfers.*,
+  inspected_hour IS NOT NULL AS inspected,
   aws_region(remote_addr) AS remote_region,
   CASE
     WHEN remote_addr IS NULL OR is_private(remote_addr) THEN NULL
@@ -121,3 +127,4 @@ SELECT
     ELSE 'internet-egress-bytes'
   END AS remote_meter
 FROM transfers
+LEFT JOIN firewalled ON hour = inspected_hour AND client_addr = inspected_client AND remote_addr = inspected_remote

@@ -108,7 +108,7 @@ fn volume(text: &str) -> Result<(Meter, Decimal)> {
 pub struct CrossAzArgs {
     #[command(flatten)]
     cost: CostArgs,
-    /// What rows are for: az-pair, account, vpc, subnet, eni, service, cluster or tag:KEY
+    /// What rows are for: az-pair, account, vpc, subnet, eni, service, cluster, namespace or tag:KEY
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
     /// Who pays for a movement, where rows are for owners
@@ -132,7 +132,7 @@ enum ChargeArg {
 pub struct NatArgs {
     #[command(flatten)]
     cost: CostArgs,
-    /// What rows are for: client, destination, service, pair, gateway, cluster or tag:KEY
+    /// What rows are for: client, destination, service, pair, gateway, cluster, namespace or tag:KEY
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
 }
@@ -142,7 +142,7 @@ pub struct NatArgs {
 pub struct CostReportArgs {
     #[command(flatten)]
     cost: CostArgs,
-    /// Whose traffic: account, vpc, subnet, eni, service, cluster or tag:KEY
+    /// Whose traffic: account, vpc, subnet, eni, service, cluster, namespace or tag:KEY
     #[arg(long, value_name = "WHAT")]
     by: Option<String>,
     /// Compare with another period: previous (as long, just before) or FROM..TO
@@ -182,7 +182,7 @@ impl Command {
     }
 
     async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
-        const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster"];
+        const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
         match self {
             Command::Egress(_) => {
                 needs_control_planes(logs)?;
@@ -198,7 +198,7 @@ impl Command {
                 cross_az::report(logs, engine, &by, charge, &args.cost.pricing.charges()?).await
             }
             Command::Nat(args) => {
-                let by = By::parse(args.by.as_deref(), "client", &["destination", "service", "pair", "gateway", "cluster"])?;
+                let by = By::parse(args.by.as_deref(), "client", &["destination", "service", "pair", "gateway", "cluster", "namespace"])?;
                 nat::report(logs, engine, &by, &args.cost.pricing.charges()?).await
             }
             Command::Cost(args) => {

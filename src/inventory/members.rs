@@ -201,7 +201,7 @@ impl Inventory {
             FlowLog => flow_logs, LoadBalancer => load_balancers, Attachment => attachments, Peering => peerings,
             SecurityGroup => security_groups, NetworkAcl => network_acls, DhcpOptions => dhcp_options,
             Resolver => resolver_endpoints, Instance => instances, PrefixList => prefix_lists, PrefixEntry => prefix_entries,
-            Zone => zones,
+            Zone => zones, Account => accounts,
         );
     }
 }

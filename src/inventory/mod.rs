@@ -87,6 +87,7 @@ pub struct Inventory {
     prefix_lists: Vec<Held<model::PrefixList>>,
     prefix_entries: Vec<Held<model::PrefixEntry>>,
     zones: Vec<Held<model::AvailabilityZone>>,
+    accounts: Vec<Held<model::Account>>,
 
     kube: Vec<KubeHeld>,
     /// Indexes into `kube` by address: nodes, and everything that names a pod.
@@ -127,6 +128,11 @@ impl Inventory {
     /// Returns what the user should know about the files: unrecognised ones, missing times, doubtful matches.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Returns what an account is called, as last seen.
+    pub fn account_name(&self, account_id: &str) -> Option<&str> {
+        self.accounts.iter().rfind(|held| &*held.item.id == account_id).map(|held| &*held.item.name)
     }
 
     /// Returns a tag of an interface, else of its instance, else of its subnet.
@@ -198,6 +204,8 @@ impl Inventory {
         prefix_entries: model::PrefixEntry;
         /// Returns the availability zones as each account names them.
         zones: model::AvailabilityZone;
+        /// Returns the accounts of the organisation.
+        accounts: model::Account;
     }
 
     /// Returns the AZ id of a subnet.

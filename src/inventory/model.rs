@@ -523,6 +523,15 @@ pub struct PrefixEntry {
     pub description: Arc<str>,
 }
 
+/// An account of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: Arc<str>,
+    /// Name.
+    pub name: Arc<str>,
+}
+
 /// An availability zone as one account names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AvailabilityZone {

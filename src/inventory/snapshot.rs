@@ -110,6 +110,7 @@ pub(super) enum Item {
     PrefixList(PrefixList),
     PrefixEntry(PrefixEntry),
     Zone(AvailabilityZone),
+    Account(Account),
 }
 
 impl Item {
@@ -134,6 +135,7 @@ impl Item {
             Self::PrefixList(it) => ("PrefixLists", &it.id),
             Self::PrefixEntry(it) => ("Entries", &it.list_id),
             Self::Zone(it) => ("AvailabilityZones", &it.name),
+            Self::Account(it) => ("Accounts", &it.id),
         }
     }
 }
@@ -149,7 +151,7 @@ pub(super) const NETWORK_INTERFACES: &str = "NetworkInterfaces";
 /// Key of the listing of cluster names.
 pub(super) const CLUSTER_NAMES: &str = "clusters";
 
-static LISTINGS: [Listing; 31] = [
+static LISTINGS: [Listing; 32] = [
     Listing { key: NETWORK_INTERFACES, read: |v, out| out.extend(eni(v).map(|eni| Sighting::Eni(Box::new(eni)))) },
     Listing { key: "Subnets", read: |v, out| out.extend(subnet(v).map(|it| resource(v, Item::Subnet(it), None))) },
     Listing { key: "Vpcs", read: |v, out| out.extend(vpc(v).map(|it| resource(v, Item::Vpc(it), None))) },
@@ -179,6 +181,7 @@ static LISTINGS: [Listing; 31] = [
     Listing { key: "PrefixLists", read: |v, out| out.extend(prefix_list(v).map(|it| resource(v, Item::PrefixList(it), None))) },
     Listing { key: "Entries", read: |v, out| out.extend(prefix_entry(v)) },
     Listing { key: "AvailabilityZones", read: |v, out| out.extend(zone(v)) },
+    Listing { key: "Accounts", read: |v, out| out.extend(account(v)) },
     Listing { key: CLUSTER_NAMES, read: |v, out| out.extend(v.as_str().map(|name| Sighting::ClusterName(name.into()))) },
     Listing { key: "configurationItems", read: config_item },
     Listing { key: "baseConfigurationItems", read: config_item },
@@ -689,6 +692,12 @@ fn prefix_entry(v: &Value) -> Option<Sighting> {
 fn zone(v: &Value) -> Option<Sighting> {
     let zone = AvailabilityZone { name: shared(v, "ZoneName")?, id: shared(v, "ZoneId")? };
     Some(resource(v, Item::Zone(zone), None))
+}
+
+/// Reads an account as `organizations list-accounts` writes it.
+fn account(v: &Value) -> Option<Sighting> {
+    let account = Account { id: shared(v, "Id")?, name: shared(v, "Name")? };
+    Some(resource(v, Item::Account(account), None))
 }
 
 /// Reads a cluster as EKS (`name`), Config or CloudFormation (`Name`) write it.

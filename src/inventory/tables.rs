@@ -118,6 +118,7 @@ impl<'a, T> Columns<'a, Held<T>> {
 
 fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, RecordBatch)> {
     let tables = [
+        ("accounts", accounts(inventory, at)),
         ("availability_zones", zones(inventory, at)),
         ("clusters", clusters(inventory, at)),
         ("dhcp_options", dhcp_options(inventory, at)),
@@ -437,6 +438,14 @@ fn prefix_lists(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .text("owner", |row| list(row).and_then(|list| list.owner.as_deref()))
         .owned("cidr", |row| Some(row.item.cidr.to_string()))
         .text("description", |row| Some(&row.item.description))
+        .valid()
+        .finish()
+}
+
+fn accounts(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.accounts, at)
+        .text("account_id", |row| Some(&row.item.id))
+        .text("account_name", |row| Some(&row.item.name))
         .valid()
         .finish()
 }

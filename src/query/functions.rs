@@ -24,6 +24,7 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("service_name(port)", "IANA service of a well-known port, e.g. https"),
     ("aws_service(addr)", "AWS service of a public address, where ip-ranges are in the inventory"),
     ("aws_region(addr)", "Region of a public address of AWS, where ip-ranges are in the inventory; `GLOBAL` for services of all regions"),
+    ("account_name(account_id)", "Name of an account, where the inventory has organizations list-accounts"),
     ("eni_tag(interface_id, key)", "Tag of an interface, else of its instance, else of its subnet, from the inventory"),
     ("percent_decode(text)", "Text without percent-encoding, as AWS writes the values of tags, e.g. control%20plane"),
     ("format_bytes(bytes)", "Bytes with a binary unit, e.g. 1.5 GiB"),
@@ -70,6 +71,14 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
         Ok(Arc::new(StringArray::from_iter(addresses(arrays)?.map(|address| address.and_then(region)))))
     };
     scalar("aws_region", vec![Utf8], Utf8, Box::new(aws_region));
+    let accounts = Arc::clone(inventory);
+    let account_name = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+        let Some(ids) = arrays.first().and_then(|array| array.as_string_opt::<i32>()) else {
+            return exec_err!("account_name takes one text");
+        };
+        Ok(Arc::new(StringArray::from_iter(ids.iter().map(|id| accounts.account_name(id?)))))
+    };
+    scalar("account_name", vec![Utf8], Utf8, Box::new(account_name));
     let tagged = Arc::clone(inventory);
     let eni_tag = move |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let [Some(interfaces), Some(keys)] = [0, 1].map(|at| arrays.get(at).and_then(|array| array.as_string_opt::<i32>())) else {

@@ -5,7 +5,7 @@ use super::hourly::{Direction, Hourly, Key, NONE, Own, Status, Sums};
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::summary::counted;
 use crate::error::Result;
-use crate::inventory::{Cluster, Eni, Inventory};
+use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
 use crate::pipeline::Input;
 use crate::time::UnixSeconds;
 use arrow::array::RecordBatch;
@@ -30,7 +30,7 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("subnet_id", Utf8, "Subnet of the interface, likewise"),
         ("interface_id", Utf8, "Recording interface"),
         ("interface_kind", Utf8, "What it is, from the inventory, e.g. `nat-gateway`"),
-        ("interface_name", Utf8, "Its name, from the inventory"),
+        ("interface_name", Utf8, "Its name, from the inventory; on a node `pod/NAMESPACE/NAME` where the address is a pod's"),
         ("resource", Utf8, "Resource that it belongs to, e.g. `nat-…`"),
         ("cluster", Utf8, "EKS cluster that it belongs to"),
         ("cluster_arn", Utf8, "ARN of that cluster"),
@@ -247,6 +247,13 @@ impl Hours {
         peer
     }
 
+    /// The pod behind the interface's own end.
+    fn pod(&self, eni: Option<&Eni>, vpc: Option<&str>, key: &Key, sums: &Sums) -> Option<String> {
+        let eni = eni.filter(|eni| matches!(eni.kind, InterfaceKind::EksNode | InterfaceKind::EksPod))?;
+        let found = self.inventory.peer(self.inventory.eni_index(&eni.id), vpc, key.local_addr?, sums.start_min.unwrap_or(key.hour));
+        found.name.filter(|name| name.starts_with("pod/")).map(std::borrow::Cow::into_owned)
+    }
+
     /// `unknown` is what AWS writes for some interfaces that services made.
     fn account<'a>(&'a self, recorded: u32, eni: Option<&'a Eni>) -> Option<&'a str> {
         let recorded = self.name(recorded).filter(|account| *account != "unknown");
@@ -280,6 +287,7 @@ impl Hours {
             Direction::Egress => Some("egress"),
             Direction::Unknown => None,
         };
+        let pod = self.pod(eni, vpc_id, key, sums);
         let is_traffic = key.status == Status::Ok;
         #[rustfmt::skip]
         rows.push([
@@ -292,7 +300,7 @@ impl Hours {
             Value::Text(self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()))),
             Value::Text(self.name(interface)),
             Value::Text(eni.map(|eni| eni.kind.as_str())),
-            Value::Text(eni.and_then(|eni| self.inventory.eni_name(eni))),
+            Value::Text(pod.as_deref().or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)))),
             Value::Text(eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(cluster.map(|cluster| &*cluster.name)),
             Value::Text(cluster.map(|cluster| &*cluster.arn)),

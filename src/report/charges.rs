@@ -140,6 +140,11 @@ pub fn dollars(amount: Option<Decimal>) -> String {
     }
 }
 
+/// Returns `$1.00`, or `$0.50–$1.00` where AWS does not say what it meters.
+pub fn range(least: Option<Decimal>, most: Option<Decimal>) -> String {
+    if least == most || most.is_none() { dollars(most) } else { format!("{}–{}", dollars(least), dollars(most)) }
+}
+
 /// Says once which prices are missing, and how to get them.
 pub fn note(unpriced: &Unpriced) -> Option<String> {
     if unpriced.is_empty() {

@@ -3,7 +3,7 @@
 use super::Report;
 use super::by::By;
 use super::cells::cells;
-use super::charges::{self, Charges, QUANTITY_SCALE, Unpriced, dollars, sum};
+use super::charges::{self, Charges, QUANTITY_SCALE, Unpriced, dollars, range, sum};
 use super::page;
 use super::scanned::Scan;
 use super::value::Json;
@@ -359,6 +359,7 @@ fn page_of(scan: &Scan, by: &By, lines: &Lines, before: Option<&(Lines, String)>
     let mut page = format!("Cost of this traffic at list price, {}\n", scan.window());
     page += &match before {
         Some((lines, period)) => format!("{}; {} in {period}\n", dollars(total), dollars(sum(lines.values().map(|line| line.cost)))),
+        None if total.is_none() => "not all prices are known\n".to_owned(),
         None => format!("{}\n", dollars(total)),
     };
     page += &page::inputs(&scan.inputs, &scan.faults);
@@ -367,8 +368,7 @@ fn page_of(scan: &Scan, by: &By, lines: &Lines, before: Option<&(Lines, String)>
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost), (*key).clone()));
     let cells = |(key, line): &(&Key, &Line)| {
         let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-        let cost =
-            if line.cost == line.cost_min { dollars(line.cost) } else { format!("{}–{}", dollars(line.cost_min), dollars(line.cost)) };
+        let cost = range(line.cost_min, line.cost);
         let quantity = line.bytes.map_or_else(|| format!("{} h", line.quantity), format_bytes);
         let mut cells =
             vec![of(&key.account), key.usage_type.clone(), key.category.clone(), key.operation.clone().unwrap_or_default(), quantity, cost];

@@ -3,7 +3,7 @@
 use super::Report;
 use super::by::By;
 use super::cells::{Cells, cells};
-use super::charges::{self, Charges, Unpriced, dollars};
+use super::charges::{self, Charges, Unpriced, dollars, range};
 use super::page;
 use super::scanned::Scan;
 use super::value::{self, Json};
@@ -394,9 +394,4 @@ fn page_of(scan: &Scan, by: &By, charge: Charge, lines: &[Line], total: &Total) 
         page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
     }
     page + &page::notes(scan.notes.iter())
-}
-
-/// `$1.00`, or `$0.50–$1.00` where AWS does not say what it meters.
-fn range(least: Option<Decimal>, most: Option<Decimal>) -> String {
-    if least == most { dollars(most) } else { format!("{}–{}", dollars(least), dollars(most)) }
 }

@@ -24,7 +24,8 @@ const ROWS_SHOWN_MAX: usize = 40;
 const HOURS_PER_MONTH: u64 = 730;
 
 /// How list_cost comes about.
-const FORMULA: &str = "processing_cost = price(NAT per GB) × (bytes_up + bytes_down); cross_az_cost = price(between AZs per GB and end) × \
+const FORMULA: &str = "processing_cost = price(NAT per GB) × (bytes_up + bytes_down), or price(Network Firewall per GB) where a firewall endpoint \
+    logged the packets too; cross_az_cost = price(between AZs per GB and end) × \
     ends × (bytes_up + bytes_down) where client and gateway are in different AZs; transfer_cost = price(internet out per GB) × \
     bytes_up to the internet, or price(between regions) × bytes_up to other regions, or price(public address per GB) × both ways to \
     EC2 in the region, or 0 to other AWS services; list_cost = their sum. hours_cost = price(NAT per hour) × hours begun in the period, \
@@ -74,6 +75,7 @@ struct Part {
     service: Option<String>,
     meter: Option<Meter>,
     remote_unknown: bool,
+    inspected: bool,
     vpc: Option<String>,
     client_az: Option<String>,
     nat_az: Option<String>,
@@ -96,6 +98,7 @@ impl Part {
                 _ => None,
             },
             remote_unknown: row.is("is_remote_unknown"),
+            inspected: row.is("inspected"),
             vpc: row.text("client_vpc_id"),
             client_az: row.text("client_az_id"),
             nat_az: row.text("nat_az_id"),
@@ -189,7 +192,7 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
         line.up += part.up;
         line.down += part.down;
         let bytes = sums.entry((part.key.clone(), part.region.clone())).or_default();
-        bytes.processed += part.processed();
+        *(if part.inspected { &mut bytes.inspected } else { &mut bytes.processed }) += part.processed();
         match part.crosses() {
             Some(true) => bytes.crossing += part.processed(),
             Some(false) => {}
@@ -203,7 +206,11 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
     for ((key, region), bytes) in sums {
         let region = region.as_deref();
         let Some(line) = lines.get_mut(&key) else { continue };
-        line.processing = sum([line.processing, charges.bytes(region, &Meter::NatBytes, bytes.processed, unpriced)]);
+        line.processing = sum([
+            line.processing,
+            charges.bytes(region, &Meter::NatBytes, bytes.processed, unpriced),
+            charges.bytes(region, &Meter::FirewallBytes, bytes.inspected, unpriced),
+        ]);
         let mut crossing = |ends: u64| match bytes.az_unknown {
             true => None,
             false => charges.bytes(region, &Meter::InterAzBytes, bytes.crossing.saturating_mul(ends), unpriced),
@@ -226,6 +233,8 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
 #[derive(Debug, Default)]
 struct Bytes {
     processed: u64,
+    /// By a Network Firewall in the path, which waives the gateway's processing.
+    inspected: u64,
     crossing: u64,
     az_unknown: bool,
     beyond: BTreeMap<Meter, u64>,
@@ -427,6 +436,13 @@ fn notes(scan: &mut Scan, parts: &[Part], idle: Option<Decimal>, charges: &Charg
             format_bytes(remote_unknown)
         ));
     }
+    let inspected = bytes(&|part| part.inspected);
+    if inspected > 0 {
+        first.push(format!(
+            "{} passed a Network Firewall, which waives NAT processing and hours one to one: its price per GB is taken instead",
+            format_bytes(inspected)
+        ));
+    }
     if idle.is_some_and(|idle| !idle.is_zero()) {
         first.push(format!("gateways that nobody used in the period cost {} in hours, which are in no row", dollars(idle)));
     }
@@ -503,15 +519,18 @@ fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &
     let processed: u64 = lines.values().map(Line::processed).sum();
     let total = |of: &dyn Fn(&Line) -> Option<Decimal>| dollars(sum(lines.values().map(of)));
     let mut page = format!("NAT, {}\n", scan.window());
-    page += &format!(
-        "{} processed, list cost {}: processing {}, between AZs {}, transfer {}; hours {}\n",
-        format_bytes(processed),
-        total(&Line::cost),
-        total(&|line| line.processing),
-        total(&|line| line.cross_az),
-        total(&|line| line.transfer),
-        total(&|line| line.hours)
-    );
+    page += &match sum(lines.values().map(Line::cost)) {
+        None => format!("{} processed; not all prices are known\n", format_bytes(processed)),
+        Some(cost) => format!(
+            "{} processed, list cost {}: processing {}, between AZs {}, transfer {}; hours {}\n",
+            format_bytes(processed),
+            dollars(Some(cost)),
+            total(&|line| line.processing),
+            total(&|line| line.cross_az),
+            total(&|line| line.transfer),
+            total(&|line| line.hours)
+        ),
+    };
     page += &page::inputs(&scan.inputs, &scan.faults);
     page.push('\n');
     let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
