@@ -2,7 +2,8 @@
 
 use super::output::{self, OutputArgs};
 use super::{Status, catalogue};
-use crate::cost::prices::{Finding, Meter, Price, PriceList, Severity, Tier, is_region, usage_type};
+use crate::cost::prices::{Finding, Meter, Price, PriceList, Severity, Tier, usage_type};
+use crate::cost::region_codes::is_region;
 use crate::error::{Error, Result};
 use arrow::array::{ArrayRef, StringArray};
 use clap::{Args, Subcommand};

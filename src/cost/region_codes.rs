@@ -3,7 +3,7 @@
 //! Rests on AWS's page "Region billing codes" and on bills. us-east-1 has a code too, but most of its meters stand without.
 //! `APS1` is Singapore; Mumbai, `ap-south-1`, is `APS3`.
 
-/// Code, region, and whether AWS writes this code today; older spellings are read, never written.
+/// Code, region, and whether AWS writes this code today; older and unconfirmed spellings are read, never written.
 const CODES: &[(&str, &str, bool)] = &[
     ("USE1", "us-east-1", true),
     ("USE2", "us-east-2", true),
@@ -38,12 +38,20 @@ const CODES: &[(&str, &str, bool)] = &[
     ("EUN1", "eu-north-1", true),
     ("EUS1", "eu-south-1", true),
     ("EUS2", "eu-south-2", true),
-    ("MES1", "me-south-1", true),
-    ("MEC1", "me-central-1", true),
-    ("ILC1", "il-central-1", true),
+    ("MES1", "me-south-1", false),
+    ("MEC1", "me-central-1", false),
+    ("ILC1", "il-central-1", false),
     ("UGW1", "us-gov-west-1", true),
     ("UGE1", "us-gov-east-1", true),
 ];
+
+/// Regions whose code is not known.
+const WITHOUT_CODE: [&str; 2] = ["cn-north-1", "cn-northwest-1"];
+
+/// Returns whether AWS has such a region, as far as this build knows.
+pub fn is_region(region: &str) -> bool {
+    CODES.iter().any(|(_, known, _)| *known == region) || WITHOUT_CODE.contains(&region)
+}
 
 /// Returns the region that a code stands for.
 pub fn region_of_prefix(prefix: &str) -> Option<&'static str> {
@@ -67,7 +75,7 @@ pub fn split_usage_type(usage_type: &str) -> (Option<&str>, &str) {
 }
 
 /// Two to four capitals, then at most one digit.
-fn is_code(head: &str) -> bool {
+pub(super) fn is_code(head: &str) -> bool {
     let letters = head.trim_end_matches(|c: char| c.is_ascii_digit());
     (2..=4).contains(&letters.len()) && head.len() - letters.len() <= 1 && letters.bytes().all(|letter| letter.is_ascii_uppercase())
 }

@@ -191,7 +191,8 @@ impl Collector {
                         return self.partials.add(partition, PartialKey { ends, flow_log, hour: hour_of(from) }, |sessions| {
                             let before = sessions.len();
                             add_session(sessions, session);
-                            sessions.len() - before
+                            // A session that bridges two others makes one of three.
+                            sessions.len() as isize - before as isize
                         });
                     }
                     None => self.undirected += 1,

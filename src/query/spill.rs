@@ -216,13 +216,13 @@ impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store
         Store { memory, held: 0, held_max, spill: None, spill_folder }
     }
 
-    /// Updates the value of a key; `update` returns by how much it has grown. The partition is a function of the key.
+    /// Updates the value of a key; `update` returns by how much it has grown, or shrunk. The partition is a function of the key.
     ///
     /// # Errors
     /// If the disk is full or gone.
-    pub fn add(&mut self, partition: usize, key: K, update: impl FnOnce(&mut V) -> usize) -> Result<()> {
+    pub fn add(&mut self, partition: usize, key: K, update: impl FnOnce(&mut V) -> isize) -> Result<()> {
         let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
-        self.held += update(memory.entry(key).or_default());
+        self.held = self.held.saturating_add_signed(update(memory.entry(key).or_default()));
         if self.held > self.held_max { self.spill() } else { Ok(()) }
     }
 

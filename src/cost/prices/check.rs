@@ -1,6 +1,7 @@
 //! What is wrong, odd or missing in a price list.
 
-use super::{Meter, Price, PriceList, is_region};
+use super::{Meter, Price, PriceList};
+use crate::cost::region_codes::is_region;
 use rust_decimal::Decimal;
 use std::fmt;
 

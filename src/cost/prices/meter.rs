@@ -4,6 +4,7 @@
 //! `RegionalNatGateway-Hours` ends with `NatGateway-Hours`; `NatGateway-Prvd-Bytes` is another meter. So a usage type is cut at
 //! its prefix, and what is left is compared whole.
 
+use crate::cost::region_codes::{is_code, prefix_of_region, region_of_prefix};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -159,70 +160,8 @@ impl FromStr for Meter {
     }
 }
 
-/// Regions and the prefix of their usage types; none where it is not confirmed.
-const REGIONS: &[(&str, Option<&str>)] = &[
-    ("af-south-1", Some("AFS1")),
-    ("ap-east-1", Some("APE1")),
-    ("ap-east-2", Some("APE2")),
-    ("ap-northeast-1", Some("APN1")),
-    ("ap-northeast-2", Some("APN2")),
-    ("ap-northeast-3", Some("APN3")),
-    ("ap-south-1", Some("APS3")),
-    ("ap-south-2", Some("APS5")),
-    ("ap-southeast-1", Some("APS1")),
-    ("ap-southeast-2", Some("APS2")),
-    ("ap-southeast-3", Some("APS4")),
-    ("ap-southeast-4", Some("APS6")),
-    ("ap-southeast-5", Some("APS7")),
-    ("ap-southeast-6", Some("APS8")),
-    ("ap-southeast-7", Some("APS9")),
-    ("ca-central-1", Some("CAN1")),
-    ("ca-west-1", Some("CAN2")),
-    ("cn-north-1", None),
-    ("cn-northwest-1", None),
-    ("eu-central-1", Some("EUC1")),
-    ("eu-central-2", Some("EUC2")),
-    ("eu-north-1", Some("EUN1")),
-    ("eu-south-1", Some("EUS1")),
-    ("eu-south-2", Some("EUS2")),
-    ("eu-west-1", Some("EU")),
-    ("eu-west-2", Some("EUW2")),
-    ("eu-west-3", Some("EUW3")),
-    ("il-central-1", None),
-    ("me-central-1", None),
-    ("me-south-1", None),
-    ("mx-central-1", Some("MXC1")),
-    ("sa-east-1", Some("SAE1")),
-    // On most of its lines there is no prefix.
-    (UNPREFIXED, Some("USE1")),
-    ("us-east-2", Some("USE2")),
-    ("us-gov-east-1", Some("UGE1")),
-    ("us-gov-west-1", Some("UGW1")),
-    ("us-west-1", Some("USW1")),
-    ("us-west-2", Some("USW2")),
-];
-
-/// Prefixes of some services, or of older lines.
-const PREFIXES_ELSEWHERE: &[(&str, &str)] = &[("EUW1", "eu-west-1"), ("CPT", "af-south-1")];
-
 /// The region whose lines have no prefix.
 const UNPREFIXED: &str = "us-east-1";
-
-/// Returns whether AWS has a region of that code, as far as this build knows.
-pub fn is_region(code: &str) -> bool {
-    REGIONS.iter().any(|(known, _)| *known == code)
-}
-
-/// Returns the prefix of a region's usage types, `USE1` for us-east-1 included; `None` if it is not confirmed.
-pub fn billing_prefix(region: &str) -> Option<&'static str> {
-    REGIONS.iter().find(|(known, _)| *known == region)?.1
-}
-
-/// Returns the region of a prefix.
-pub fn region_of_prefix(prefix: &str) -> Option<&'static str> {
-    let usual = REGIONS.iter().find(|(_, known)| *known == Some(prefix)).map(|(region, _)| *region);
-    usual.or_else(|| PREFIXES_ELSEWHERE.iter().find(|(known, _)| *known == prefix).map(|(_, region)| *region))
-}
 
 /// Which end of a transfer a line is about, where the usage type says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,11 +179,11 @@ pub fn usage_type(region: &str, meter: &Meter) -> Option<String> {
 
 /// Returns the usage type on a bill of one end of a transfer; only that of peering differs.
 pub fn usage_type_of(region: &str, meter: &Meter, direction: Direction) -> Option<String> {
-    let prefix = billing_prefix(region)?;
+    let prefix = prefix_of_region(region)?;
     let (_, _, _, names) = meter.row();
     let name = match (meter, direction) {
         // Between regions both ends are named, us-east-1 included.
-        (Meter::InterRegionBytes { to }, _) => return Some(format!("{prefix}-{}{INTER_REGION}", billing_prefix(to)?)),
+        (Meter::InterRegionBytes { to }, _) => return Some(format!("{prefix}-{}{INTER_REGION}", prefix_of_region(to)?)),
         (Meter::PeeringBytes, Direction::In) => names.get(1)?,
         _ => names.first()?,
     };
@@ -295,17 +234,11 @@ pub(super) fn split(text: &str) -> Option<Parts<'_>> {
     if let Some(parts) = of(None, text) {
         return Some(parts);
     }
-    let (prefix, body) = text.split_once('-').filter(|(prefix, _)| is_prefix(prefix))?;
-    if let Some(to) = body.strip_suffix(INTER_REGION).filter(|to| is_prefix(to)) {
+    let (prefix, body) = text.split_once('-').filter(|(prefix, _)| is_code(prefix))?;
+    if let Some(to) = body.strip_suffix(INTER_REGION).filter(|to| is_code(to)) {
         return Some(Parts { prefix: Some(prefix), to_prefix: Some(to), meter: Meter::InterRegionBytes { to: String::new() } });
     }
     of(Some(prefix), body)
-}
-
-/// Two to four capitals and at most one digit: `EU`, `USE1`, `CPT`.
-fn is_prefix(text: &str) -> bool {
-    let letters = text.strip_suffix(|c: char| c.is_ascii_digit()).unwrap_or(text);
-    (2..=4).contains(&letters.len()) && letters.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -327,18 +260,19 @@ mod tests {
 
     #[test]
     fn usage_types_go_back_and_forth() {
-        for (region, prefix) in REGIONS {
+        for region in ["us-east-1", "eu-west-1", "ap-south-1", "ap-southeast-1", "me-south-1", "us-gov-west-1"] {
+            let prefix = prefix_of_region(region);
             for (meter, ..) in METERS {
                 let meter = match meter {
                     Meter::InterRegionBytes { .. } => Meter::InterRegionBytes { to: "ap-northeast-3".to_owned() },
                     meter => meter.clone(),
                 };
                 let Some(text) = usage_type(region, &meter) else {
-                    assert_eq!(*prefix, None, "{region}");
+                    assert_eq!(prefix, None, "{region}");
                     continue;
                 };
                 let operation = if meter == Meter::PublicIpBytes { "PublicIP-Out" } else { "InterZone-Out" };
-                assert_eq!(meter_of_line(&text, operation), Some((Some(*region), meter)), "{text}");
+                assert_eq!(meter_of_line(&text, operation), Some((Some(region), meter)), "{text}");
             }
         }
     }
@@ -371,7 +305,7 @@ mod tests {
         assert_eq!(read("EU-RegionalNatGateway-Bytes"), Some((Some("eu-west-1"), Meter::RegionalNatBytes)));
         assert_eq!(read("USE1-NatGateway-Hours"), Some((Some("us-east-1"), Meter::NatHours)));
         assert_eq!(read("EUW1-NatGateway-Hours"), Some((Some("eu-west-1"), Meter::NatHours)));
-        assert_eq!(read("ILC1-NatGateway-Hours"), Some((None, Meter::NatHours)), "a prefix that is not in the table");
+        assert_eq!(read("XYZ1-NatGateway-Hours"), Some((None, Meter::NatHours)), "a prefix that is not in the table");
         for other in [
             "NatGateway-Prvd-Bytes",
             "NatGateway-Prvd-Gbps",

@@ -13,9 +13,7 @@ mod aws_json;
 mod aws_csv;
 
 pub use check::{Finding, Severity};
-pub use meter::{
-    Direction, Meter, Unit, billing_prefix, is_region, meter_of_line, parse_usage_type, region_of_prefix, usage_type, usage_type_of,
-};
+pub use meter::{Direction, Meter, Unit, meter_of_line, parse_usage_type, usage_type, usage_type_of};
 pub use money::{COST_SCALE, decimal, list_cost};
 
 use crate::error::{Error, Result};

@@ -3,8 +3,9 @@
 //! Several price dimensions of a product are tiers. Several products of one meter and region must agree, or it is an error: adding
 //! them up is how zonal and regional NAT gateways came to cost double.
 
-use super::meter::{Parts, billing_prefix, region_of_prefix, split};
+use super::meter::{Parts, split};
 use super::{Meter, Price, PriceList, Tier, Unit, decimal};
+use crate::cost::region_codes::{prefix_of_region, region_of_prefix};
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -109,7 +110,7 @@ fn region_of(code: &str, prefix: Option<&str>) -> Option<String> {
         ("", named) => named.map(str::to_owned),
         (code, Some(named)) => (code == named).then(|| named.to_owned()),
         // A prefix that is not in our table is good for a region whose prefix is not either.
-        (code, None) => billing_prefix(code).is_none().then(|| code.to_owned()),
+        (code, None) => prefix_of_region(code).is_none().then(|| code.to_owned()),
     }
 }
 
