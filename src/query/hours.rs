@@ -3,6 +3,7 @@
 use super::collect::Covered;
 use super::hourly::{Direction, Hourly, Key, NONE, Own, Status, Sums};
 use super::rows::{ColumnDoc, Rows, Value, utc};
+use super::spill::PARTITIONS;
 use super::summary::counted;
 use crate::error::Result;
 use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
@@ -80,6 +81,8 @@ pub struct Facts {
     pub duplicate_records: u64,
     /// Bytes of those.
     pub duplicate_bytes: u64,
+    /// Bytes of sums among those that lie wholly outside the range of the flow logs that count: real, or not.
+    pub in_doubt_bytes: u64,
     /// Flow logs whose records were set aside; sorted.
     pub duplicate_flow_logs: BTreeSet<String>,
     /// Interface-hours in which records were lost.
@@ -103,7 +106,7 @@ pub struct Facts {
 pub struct Hours {
     hourly: Hourly,
     inventory: Arc<Inventory>,
-    counted: HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>,
+    counted: Counted,
     /// What a report must state.
     pub facts: Facts,
 }
@@ -125,6 +128,33 @@ struct Peer<'a> {
     logged: bool,
 }
 
+/// By (interface, hour): the flow logs that count.
+type Counted = HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>;
+
+/// Bytes of sums that were set aside although the flow logs that count say nothing of that time.
+fn in_doubt_bytes(hourly: &mut Hourly, counted: &Counted) -> Result<u64> {
+    let Hourly { sums, locals, coverage, .. } = hourly;
+    let mut bytes = 0;
+    for partition in 0..PARTITIONS {
+        sums.read(partition, |key, sums| {
+            let [interface, ..] = locals.get(key.local);
+            let at = (interface, key.hour);
+            let Some(chosen) = counted.get(&at).filter(|chosen| key.status == Status::Ok && !chosen.contains(&key.flow_log)) else {
+                return;
+            };
+            let overlaps = |covered: &Covered| {
+                covered.start_min.zip(sums.end_max).is_none_or(|(from, to)| to > from)
+                    && covered.end_max.zip(sums.start_min).is_none_or(|(to, from)| from < to)
+            };
+            let is_covered = coverage.get(&at).into_iter().flatten().any(|(id, covered)| chosen.contains(id) && overlaps(covered));
+            if !is_covered {
+                bytes = u64::saturating_add(bytes, sums.bytes);
+            }
+        })?;
+    }
+    Ok(bytes)
+}
+
 impl Hours {
     /// Finishes a scan.
     ///
@@ -136,7 +166,7 @@ impl Hours {
             [(only, _)] => vec![*only],
             _ => counted(flow_logs.clone(), &hourly.flow_logs),
         };
-        let counted: HashMap<_, _, RandomState> = hourly.coverage.iter().map(|(key, flow_logs)| (*key, of(flow_logs))).collect();
+        let counted: Counted = hourly.coverage.iter().map(|(key, flow_logs)| (*key, of(flow_logs))).collect();
         let mut facts = Facts { logged_hours: hourly.coverage.len() as u64, ..Facts::default() };
         for (key, flow_logs) in &hourly.coverage {
             facts.skipdata_hours += u64::from(flow_logs.iter().any(|(_, covered)| covered.skipdata > 0));
@@ -151,6 +181,9 @@ impl Hours {
         let interfaces: BTreeSet<u32> = hourly.coverage.keys().map(|(interface, _)| *interface).collect();
         facts.interfaces = interfaces.len() as u64;
         facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.names.get(**name)).is_none()).count() as u64;
+        if facts.duplicate_records > 0 {
+            facts.in_doubt_bytes = in_doubt_bytes(&mut hourly, &counted)?;
+        }
         Ok(Hours { hourly, inventory, counted, facts })
     }
 

@@ -45,10 +45,11 @@ impl Scan {
         if facts.duplicate_records > 0 {
             let ids: Vec<&str> = facts.duplicate_flow_logs.iter().map(|id| if id.is_empty() { "(no id)" } else { id }).collect();
             notes.push(format!(
-                "{} records ({}) were written by overlapping flow logs too and count once; set aside: {}",
+                "{} records ({}) were written by overlapping flow logs too and count once; set aside: {}; {} bytes of them lie outside the range of the flow log that counts and are in doubt",
                 facts.duplicate_records,
                 format_bytes(facts.duplicate_bytes),
-                ids.join(", ")
+                ids.join(", "),
+                facts.in_doubt_bytes
             ));
         }
         if facts.skipdata_hours > 0 {
@@ -95,7 +96,7 @@ impl Scan {
         further.insert("incomplete_objects".into(), incomplete_objects(&self.faults));
         further.insert(
             "duplicates".into(),
-            json!({ "records": facts.duplicate_records, "bytes": value::count(facts.duplicate_bytes), "flow_log_ids": facts.duplicate_flow_logs }),
+            json!({ "records": facts.duplicate_records, "bytes": value::count(facts.duplicate_bytes), "in_doubt_bytes": value::count(facts.in_doubt_bytes), "flow_log_ids": facts.duplicate_flow_logs }),
         );
         further.insert("undirected".into(), json!({ "records": facts.undirected_records, "bytes": value::count(facts.undirected_bytes) }));
         further.insert("sql".into(), sql.into());
