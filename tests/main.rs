@@ -8,6 +8,8 @@ mod bill;
 mod cases;
 /// The command line: exit codes, formats, help, configuration, and what must not get through.
 mod cli;
+/// Reports of costs beyond those figures: periods compared, the bill, FOCUS, owners, a firewall in the path.
+mod cost_reports;
 /// `sample-logs/costs/`: what traffic costs, against figures worked out by hand.
 mod costs;
 /// Files that lie about themselves, written field by field.
