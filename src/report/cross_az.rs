@@ -78,7 +78,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
     let mut unpriced = Unpriced::new();
     let nat_az_ends = ("nat_az_ends".to_owned(), charges.nat_az_ends.to_string());
     let pairs = library::find("cross-az")?;
-    let (_, batches) = engine.collect(pairs.sql, &pairs.bind(&[nat_az_ends.clone()], 0)?).await?;
+    let (_, batches) = engine.collect(pairs.sql, &pairs.bind(std::slice::from_ref(&nat_az_ends), 0)?).await?;
     let (pair_lines, total) = of_pairs(&batches, charges, &mut unpriced);
     let unresolved = unresolved(engine, charges, &mut unpriced).await?;
     let candidates = candidates(engine, charges, &mut unpriced).await?;

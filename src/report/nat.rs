@@ -50,7 +50,8 @@ struct Line {
 }
 
 impl Line {
-    fn new() -> Line {
+    /// Nothing yet, which costs nothing.
+    fn empty() -> Line {
         let zero = Some(Decimal::new(0, 6));
         Line { processing: zero, cross_az: zero, cross_az_min: zero, transfer: zero, hours: zero, ..Line::default() }
     }
@@ -185,7 +186,7 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
     // Sums first: a row is rounded once.
     let mut sums: BTreeMap<(Key, Option<String>), Bytes> = BTreeMap::new();
     for part in parts {
-        let line = lines.entry(part.key.clone()).or_insert_with(Line::new);
+        let line = lines.entry(part.key.clone()).or_insert_with(Line::empty);
         line.client_az.extend(part.client_az.clone());
         line.nat_az.extend(part.nat_az.clone());
         line.basis.insert(part.basis.clone());
@@ -307,28 +308,41 @@ impl Recommendation {
     }
 }
 
+/// Region and VPC.
+type Place<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// What clients of a VPC used.
+#[derive(Default)]
+struct Use<'a> {
+    bytes: u64,
+    /// … between AZs.
+    crossing: u64,
+    /// AZs of the clients.
+    zones: BTreeSet<&'a str>,
+}
+
 /// What could leave NAT: S3 and DynamoDB of the region by gateway endpoints, other AWS services by interface endpoints; and what
 /// a gateway in each AZ would save. Savings are those of the period.
 fn recommendations(parts: &[Part], hours: u64, charges: &Charges, unpriced: &mut Unpriced) -> Vec<Recommendation> {
-    let mut by_service: BTreeMap<(Option<&str>, Option<&str>, &str), (u64, u64, BTreeSet<&str>)> = BTreeMap::new();
-    let mut crossing: BTreeMap<(Option<&str>, Option<&str>), (u64, BTreeSet<&str>)> = BTreeMap::new();
+    let mut by_service: BTreeMap<(Place<'_>, &str), Use<'_>> = BTreeMap::new();
+    let mut crossing: BTreeMap<Place<'_>, Use<'_>> = BTreeMap::new();
     for part in parts {
         let place = (part.region.as_deref(), part.vpc.as_deref());
         // A service of another region has no endpoint here.
         if let (Some(service), None) = (part.service.as_deref(), &part.meter) {
-            let (bytes, crossed, zones) = by_service.entry((place.0, place.1, service)).or_default();
-            *bytes += part.processed();
-            *crossed += if part.crosses() == Some(true) { part.processed() } else { 0 };
-            zones.extend(part.client_az.as_deref());
+            let used = by_service.entry((place, service)).or_default();
+            used.bytes += part.processed();
+            used.crossing += if part.crosses() == Some(true) { part.processed() } else { 0 };
+            used.zones.extend(part.client_az.as_deref());
         }
         if part.crosses() == Some(true) {
-            let (bytes, zones) = crossing.entry(place).or_default();
-            *bytes += part.processed();
-            zones.extend(part.client_az.as_deref());
+            let used = crossing.entry(place).or_default();
+            used.bytes += part.processed();
+            used.zones.extend(part.client_az.as_deref());
         }
     }
     let mut found = Vec::new();
-    for ((region, vpc, service), (bytes, crossed, zones)) in by_service {
+    for (((region, vpc), service), Use { bytes, crossing: crossed, zones }) in by_service {
         let processing = charges.bytes(region, &Meter::NatBytes, bytes, unpriced);
         let az_leg = charges.bytes(region, &Meter::InterAzBytes, crossed.saturating_mul(charges.nat_az_ends.into()), unpriced);
         let now = sum([processing, az_leg]);
@@ -381,7 +395,7 @@ fn recommendations(parts: &[Part], hours: u64, charges: &Charges, unpriced: &mut
             falsified_if: "the names of ip-ranges cover services that have no endpoint, or the service is dialled in another region",
         });
     }
-    for ((region, vpc), (bytes, zones)) in crossing {
+    for ((region, vpc), Use { bytes, zones, .. }) in crossing {
         let now = charges.bytes(region, &Meter::InterAzBytes, bytes.saturating_mul(charges.nat_az_ends.into()), unpriced);
         let more = charges.hours(region, &Meter::NatHours, hours.saturating_mul(zones.len() as u64), unpriced);
         let saving = now.zip(more).and_then(|(now, more)| now.checked_sub(more)).filter(|saving| *saving > Decimal::ZERO);
