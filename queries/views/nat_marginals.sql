@@ -2,13 +2,6 @@
 -- a row is: the bytes of an hour between one gateway and one remote; who the client was cannot be told
 -- reads:    hourly
 -- columns:  as nat_transfers. These bytes are those of its rows without remote_addr, seen from the other side: never add both
-WITH accepted AS (
-  SELECT * FROM hourly WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND nat_class IS NOT NULL
-),
-nameless AS (
-  SELECT DISTINCT hour AS nameless_hour, interface_id AS nameless_interface
-  FROM accepted WHERE nat_class IN ('A', 'D') AND remote_addr IS NULL
-)
 SELECT
   hour,
   coalesce(resource, interface_id) AS nat_gateway_id,
@@ -17,7 +10,7 @@ SELECT
   peer_service                     AS remote_service,
   protocol,
   service_port,
-  nat_class = 'B'                  AS up,
+  nat_class = 'B*'                 AS up,
   aws_region(peer_addr)            AS remote_region,
   CASE
     WHEN is_private(peer_addr) THEN NULL
@@ -27,5 +20,5 @@ SELECT
     ELSE 'internet-egress-bytes'
   END                              AS remote_meter,
   bytes
-FROM accepted JOIN nameless ON hour = nameless_hour AND interface_id = nameless_interface
-WHERE nat_class IN ('B', 'C')
+FROM hourly
+WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND nat_class IN ('B*', 'C*')

@@ -179,7 +179,8 @@ impl<'a> Endpoints<'a> {
 
     /// The four records that a NAT gateway's interface writes of a conversation (VPC user guide, "Traffic through a NAT
     /// gateway"): towards the client the packet has another address than the interface, towards the remote it has not. A
-    /// format without the packet's addresses cannot tell; then the client is the end that lies in a VPC or is private.
+    /// format without the packet's addresses cannot tell; then the client is the end that lies in a VPC or is private, and the
+    /// class has a star.
     fn nat_class(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
         self.eni(row.eni).filter(|eni| eni.kind == InterfaceKind::NatGateway)?;
         let egress = row.egress?;
@@ -190,11 +191,16 @@ impl<'a> Endpoints<'a> {
                 in_vpc || self.columns.end(at, Some(!egress)).and_then(parse_address).is_some_and(is_private)
             }
         };
-        Some(match (egress, towards_client) {
-            (false, true) => "A",
-            (true, false) => "B",
-            (false, false) => "C",
-            (true, true) => "D",
+        let is_named = self.columns.packet_end(at, egress).is_some();
+        Some(match (egress, towards_client, is_named) {
+            (false, true, true) => "A",
+            (false, true, false) => "A*",
+            (true, false, true) => "B",
+            (true, false, false) => "B*",
+            (false, false, true) => "C",
+            (false, false, false) => "C*",
+            (true, true, true) => "D",
+            (true, true, false) => "D*",
         })
     }
 

@@ -151,7 +151,7 @@ pub static DERIVED: [DerivedColumn; 30] = [
     d(Derived::PeerTags, "peer_tags", "Tags of the interface at the other end", PEER),
     d(Derived::ServicePort, "service_port", "The lower of the two ports: as a rule the one that is served", &[id::SRCPORT, id::DSTPORT]),
     d(Derived::LocalService, "local_service", "AWS service of the interface's end as in the packet: at a NAT gateway, of what lies beyond it", PEER),
-    d(Derived::NatClass, "nat_class", "At a NAT gateway's interface, which of a conversation's four records this is: `A` from the client, `B` to the remote, `C` from the remote, `D` to the client", PEER),
+    d(Derived::NatClass, "nat_class", "At a NAT gateway's interface, which of a conversation's four records this is: `A` from the client, `B` to the remote, `C` from the remote, `D` to the client; with `*` where the format has no packet addresses", PEER),
     d(Derived::PeerAccountId, "peer_account_id", "Account of the other end, from the inventory", PEER),
     d(Derived::PeerRegion, "peer_region", "Region of the other end, from the inventory", PEER),
     d(Derived::PeerLink, "peer_link", "How the other end's VPC is joined to the interface's: `same-vpc`, `peering`, `transit-gateway`, or NULL", PEER),

@@ -19,7 +19,7 @@ use crate::time::{UnixSeconds, hour_of};
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{Int32Type, Int64Type};
 use foldhash::fast::{FixedState, RandomState};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -239,6 +239,8 @@ pub struct Hourly {
     pub coverage: HashMap<(u32, UnixSeconds), Vec<(u32, Covered)>, RandomState>,
     /// Addresses that interfaces wrote as their own.
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
+    /// Clients that a NAT gateway's own interface logged, by hour: interface, or address where it is not known.
+    pub served: (HashSet<(UnixSeconds, u32), RandomState>, HashSet<(UnixSeconds, IpAddr), RandomState>),
     /// By flow log: what the keys of its objects name.
     pub scopes: HashMap<u32, Scope, RandomState>,
     /// OK records of interfaces without a direction, and their bytes.
@@ -250,6 +252,13 @@ pub struct Hourly {
 
 /// Partition hash: fixed, so that all parts of one key meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
+
+/// The partition of a key: all that was logged of one conversation in an hour, by whomever and in both directions, lies in one,
+/// since what a record means may depend on another's (a NAT gateway or a firewall that passed the same packets on).
+fn partition(key: &Key) -> usize {
+    let (low, high) = if key.local_addr <= key.peer_addr { (key.local_addr, key.peer_addr) } else { (key.peer_addr, key.local_addr) };
+    PARTITION_HASH.hash_one((key.hour, low, high, key.protocol, key.service_port)) as usize % PARTITIONS
+}
 
 impl Hourly {
     /// Makes an empty collection. Beyond `entries_max` entries in memory, sums go to files under `spill_folder`.
@@ -264,6 +273,7 @@ impl Hourly {
             sums: Store::new(entries_max, spill_folder),
             coverage: HashMap::default(),
             own: HashMap::default(),
+            served: Default::default(),
             scopes: HashMap::default(),
             undirected: (0, 0),
             unattributed: 0,
@@ -340,8 +350,15 @@ impl Hourly {
                 self.learn(vpc, interface, &key, from, end.unwrap_or(from));
             }
         }
-        let partition = PARTITION_HASH.hash_one(key) as usize % PARTITIONS;
-        self.sums.add(partition, key, |held| isize::from(held.merge(&sums)))
+        let is_of_client = matches!(text(&rows.way[0], at), Some("A" | "A*" | "D" | "D*"));
+        if is_of_client && status == Status::Ok && !key.rejected {
+            let [client, ..] = self.peers.get(key.peer);
+            match key.peer_addr.filter(|_| client == NONE) {
+                Some(address) => drop(self.served.1.insert((key.hour, address))),
+                None => drop(self.served.0.insert((key.hour, client))),
+            }
+        }
+        self.sums.add(partition(&key), key, |held| isize::from(held.merge(&sums)))
     }
 
     fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, fields: u32) {

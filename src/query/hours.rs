@@ -6,13 +6,15 @@ use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::spill::PARTITIONS;
 use super::summary::counted;
 use crate::error::Result;
+use crate::inventory::model::NatGateway;
+use crate::inventory::ranges::is_private;
 use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
 use crate::pipeline::Input;
 use crate::time::UnixSeconds;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -47,6 +49,13 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("nat_class", Utf8, "At a NAT gateway, which of a conversation's four records: `A` to `D`"),
         ("local_service", Utf8, "AWS service of the interface's end in the packet (at a NAT gateway: beyond it)"),
         ("remote_addr", Utf8, "At a NAT gateway, towards the client: the address beyond it, where the format has packet addresses"),
+        ("nat_role", Utf8, "`gateway`: record of class A or D; `client`: a client's own record of traffic through NAT, where no gateway's interface logged it in that hour"),
+        ("nat_gateway_id", Utf8, "For both: the gateway"),
+        ("nat_interface_id", Utf8, "… its interface"),
+        ("nat_vpc_id", Utf8, "… its VPC"),
+        ("nat_subnet_id", Utf8, "… its subnet"),
+        ("nat_az_id", Utf8, "… its AZ id"),
+        ("inspected", Boolean, "… whether a Network Firewall's endpoint logged these packets too"),
         ("next_hop_interface_id", Utf8, "Interface that is the next hop"),
         ("next_hop_interface_type", Utf8, "Its type"),
         ("next_hop_resource", Utf8, "Resource that it belongs to, from the inventory"),
@@ -107,6 +116,8 @@ pub struct Hours {
     hourly: Hourly,
     inventory: Arc<Inventory>,
     counted: Counted,
+    /// By VPC: position of its NAT gateway among the inventory's, if it has one alone.
+    gateways: HashMap<Arc<str>, Option<usize>, RandomState>,
     /// What a report must state.
     pub facts: Facts,
 }
@@ -155,6 +166,92 @@ fn in_doubt_bytes(hourly: &mut Hourly, counted: &Counted) -> Result<u64> {
     Ok(bytes)
 }
 
+/// A sum, with who stands at both ends.
+struct Seen<'a> {
+    key: &'a Key,
+    sums: &'a Sums,
+    interface: u32,
+    eni: Option<&'a Eni>,
+    vpc_id: Option<&'a str>,
+    peer: Peer<'a>,
+    class: Option<&'a str>,
+    hop_type: Option<&'a str>,
+    counts: bool,
+}
+
+/// Hour, interface, own and other address, protocol, port.
+type Flow = (UnixSeconds, u32, IpAddr, IpAddr, Option<u8>, Option<u16>);
+
+impl Seen<'_> {
+    fn pair(&self) -> Option<(IpAddr, IpAddr)> {
+        self.key.local_addr.zip(self.key.peer_addr)
+    }
+
+    fn flow(&self, (own, other): (IpAddr, IpAddr)) -> Flow {
+        (self.key.hour, self.interface, own, other, self.key.protocol, self.key.service_port)
+    }
+
+    fn is_accepted(&self) -> bool {
+        self.counts && self.key.status == Status::Ok && !self.key.rejected
+    }
+
+    /// A record to a public address that did not leave the VPC by itself: path 1 is another resource of the VPC, and of those
+    /// that pass packets on to the internet, a NAT gateway, unless the next hop is known to be something else.
+    fn is_outward(&self) -> bool {
+        let kind = self.eni.map(|eni| eni.kind);
+        self.class.is_none()
+            && self.key.direction == Direction::Egress
+            && self.key.path == Some(1)
+            && self.key.peer_addr.is_some_and(|peer| !is_private(peer))
+            && self.peer.vpc.is_none()
+            && self.peer.az.is_none()
+            && kind.is_none_or(|kind| !kind.is_path_device())
+            && self.hop_type.is_none_or(|kind| matches!(kind, "nat_gateway" | "regional_nat_gateway"))
+    }
+
+    fn is_answer(&self) -> bool {
+        self.class.is_none() && self.key.direction == Direction::Ingress
+    }
+}
+
+/// What other records of a partition say of a conversation.
+#[derive(Default)]
+struct Conversations {
+    /// Flows that left by a NAT gateway.
+    outward: HashSet<Flow, RandomState>,
+    /// (hour, client, remote) that a Network Firewall's endpoint passed on.
+    inspected: HashSet<(UnixSeconds, IpAddr, IpAddr), RandomState>,
+}
+
+impl Conversations {
+    fn of(all: &[Seen<'_>]) -> Conversations {
+        let mut conversations = Conversations::default();
+        for seen in all.iter().filter(|seen| seen.is_accepted()) {
+            let Some((own, other)) = seen.pair() else { continue };
+            if seen.is_outward() {
+                conversations.outward.insert(seen.flow((own, other)));
+            }
+            let is_firewall = seen.eni.is_some_and(|eni| eni.kind == InterfaceKind::FirewallEndpoint);
+            if is_firewall && seen.key.direction == Direction::Ingress {
+                conversations.inspected.insert((seen.key.hour, other, own));
+            }
+        }
+        conversations
+    }
+}
+
+/// What a row has to do with NAT.
+#[derive(Default)]
+struct Nat<'a> {
+    role: Option<&'static str>,
+    gateway: Option<&'a str>,
+    interface: Option<&'a str>,
+    vpc: Option<&'a str>,
+    subnet: Option<&'a str>,
+    az: Option<&'a str>,
+    inspected: bool,
+}
+
 impl Hours {
     /// Finishes a scan.
     ///
@@ -184,7 +281,14 @@ impl Hours {
         if facts.duplicate_records > 0 {
             facts.in_doubt_bytes = in_doubt_bytes(&mut hourly, &counted)?;
         }
-        Ok(Hours { hourly, inventory, counted, facts })
+        let mut gateways: HashMap<Arc<str>, Option<usize>, RandomState> = HashMap::default();
+        for (at, held) in inventory.nat_gateways().iter().enumerate() {
+            let Some(vpc) = &held.item.vpc_id else { continue };
+            let is_same = |known: usize| inventory.nat_gateways().get(known).is_some_and(|known| known.item.id == held.item.id);
+            let entry = gateways.entry(Arc::clone(vpc)).or_insert(Some(at));
+            *entry = entry.filter(|known| is_same(*known));
+        }
+        Ok(Hours { hourly, inventory, counted, gateways, facts })
     }
 
     /// Returns the rows of a partition, in no order.
@@ -196,8 +300,10 @@ impl Hours {
         self.hourly.sums.read(partition, |key, sums| {
             merged.entry(*key).or_default().merge(&sums);
         })?;
+        let seen: Vec<Seen<'_>> = merged.iter().map(|(key, sums)| self.seen(key, sums)).collect();
+        let conversations = Conversations::of(&seen);
         let mut rows = Rows::new(&COLUMNS);
-        merged.iter().for_each(|(key, sums)| self.row(key, sums, inputs, &mut rows));
+        seen.iter().for_each(|seen| self.row(seen, &conversations, inputs, &mut rows));
         rows.finish()
     }
 
@@ -280,6 +386,40 @@ impl Hours {
         peer
     }
 
+    /// What a row has to do with NAT.
+    fn nat<'a>(&'a self, seen: &Seen<'a>, conversations: &Conversations) -> Nat<'a> {
+        let Some(pair) = seen.pair().filter(|_| seen.is_accepted()) else { return Nat::default() };
+        if let Some("A" | "A*" | "D" | "D*") = seen.class {
+            let [interface, _, _, vpc, subnet, az] = self.hourly.locals.get(seen.key.local);
+            let resource = seen.eni.and_then(|eni| eni.resource.as_deref());
+            return Nat {
+                role: Some("gateway"),
+                gateway: resource.or(self.name(interface)),
+                interface: self.name(interface),
+                vpc: self.name(vpc).or(seen.vpc_id),
+                subnet: self.name(subnet).or_else(|| seen.eni.and_then(|eni| eni.subnet_id.as_deref())),
+                az: self.name(az),
+                // There the client is the peer, and what lies beyond is the interface's own end.
+                inspected: conversations.inspected.contains(&(seen.key.hour, pair.1, pair.0)),
+            };
+        }
+        let is_through = seen.is_outward() || (seen.is_answer() && conversations.outward.contains(&seen.flow(pair)));
+        if !is_through || self.is_served(seen) {
+            return Nat::default();
+        }
+        let (id, gateway) = self.gateway_of(seen);
+        let subnet = gateway.and_then(|gateway| gateway.subnet_id.as_deref());
+        Nat {
+            role: Some("client"),
+            gateway: id,
+            interface: gateway.and_then(|gateway| gateway.addresses.iter().find_map(|address| address.interface_id.as_deref())),
+            vpc: gateway.and_then(|gateway| gateway.vpc_id.as_deref()),
+            subnet,
+            az: self.inventory.az_of_subnet(subnet),
+            inspected: conversations.inspected.contains(&(seen.key.hour, pair.0, pair.1)),
+        }
+    }
+
     /// The pod behind the interface's own end.
     fn pod(&self, eni: Option<&Eni>, vpc: Option<&str>, key: &Key, sums: &Sums) -> Option<String> {
         let eni = eni.filter(|eni| matches!(eni.kind, InterfaceKind::EksNode | InterfaceKind::EksPod))?;
@@ -293,23 +433,51 @@ impl Hours {
         recorded.or_else(|| eni.and_then(|eni| eni.account_id.as_deref()))
     }
 
-    fn row(&self, key: &Key, sums: &Sums, inputs: &[Input], rows: &mut Rows) {
-        let [interface, account, region, vpc, subnet, az] = self.hourly.locals.get(key.local);
+    fn seen<'a>(&'a self, key: &'a Key, sums: &'a Sums) -> Seen<'a> {
+        let [interface, _, _, vpc, ..] = self.hourly.locals.get(key.local);
         let eni = self.eni(self.name(interface));
         let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
         let own_vpc = vpc_id.and_then(|vpc| self.hourly.names.find(vpc)).unwrap_or(NONE);
         let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::default() };
+        let [class, _, _, _, hop_type] = self.hourly.ways.get(key.way);
+        let counts =
+            interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
+        Seen { key, sums, interface, eni, vpc_id, peer, class: self.name(class), hop_type: self.name(hop_type), counts }
+    }
+
+    /// The gateway of a client's own record: the next hop where it is one, else the only one of its VPC.
+    fn gateway_of(&self, seen: &Seen<'_>) -> (Option<&str>, Option<&NatGateway>) {
+        let [_, _, hop, ..] = self.hourly.ways.get(seen.key.way);
+        let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
+        let only = || seen.vpc_id.and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
+        let known = |id: &str| self.inventory.nat_gateways().iter().find(|held| &*held.item.id == id).map(|held| &held.item);
+        let gateway = match hop {
+            Some(id) => known(id),
+            None => only().and_then(|at| self.inventory.nat_gateways().get(at)).map(|held| &held.item),
+        };
+        (hop.or_else(|| gateway.map(|gateway| &*gateway.id)), gateway)
+    }
+
+    /// Whether a NAT gateway's interface logged this client in this hour.
+    fn is_served(&self, seen: &Seen<'_>) -> bool {
+        let (interfaces, addresses) = &self.hourly.served;
+        let by_address = |own| addresses.contains(&(seen.key.hour, own));
+        interfaces.contains(&(seen.key.hour, seen.interface)) || seen.key.local_addr.is_some_and(by_address)
+    }
+
+    fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], rows: &mut Rows) {
+        let Seen { key, sums, eni, vpc_id, peer, .. } = seen;
+        let (key, sums, eni, vpc_id) = (*key, *sums, *eni, *vpc_id);
+        let [interface, account, region, _, subnet, az] = self.hourly.locals.get(key.local);
         let peer_eni = self.eni(peer.eni);
+        let nat = self.nat(seen, conversations);
         let cluster = self.cluster(eni);
         let [nat_class, local_service, hop, _, hop_type] = self.hourly.ways.get(key.way);
         let hop_eni = self.eni(self.name(hop));
         let scope = self.hourly.scopes.get(&key.flow_log);
-        let counts =
-            interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
         let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
         let (local_addr, peer_addr) = (key.local_addr.map(|address| address.to_string()), key.peer_addr.map(|address| address.to_string()));
-        let owns_local = key.local_addr.is_none_or(|address| eni.is_none_or(|eni| eni.owns(address)));
-        let remote_addr = local_addr.clone().filter(|_| matches!(self.name(nat_class), Some("A" | "D")) && !owns_local);
+        let remote_addr = local_addr.clone().filter(|_| matches!(seen.class, Some("A" | "D")));
         let line = |at: Option<(i64, (u32, u64))>| {
             let (_, (object, line)) = at?;
             inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
@@ -326,7 +494,7 @@ impl Hours {
         rows.push([
             Value::Time(Some(key.hour)),
             Value::Text(flow_log),
-            Value::Bool(counts),
+            Value::Bool(seen.counts),
             Value::Text(self.account(account, eni).or_else(|| scope.and_then(|(account, _)| account.as_deref()))),
             Value::Text(self.name(region).or_else(|| eni.and_then(|eni| eni.region.as_deref())).or_else(|| scope.and_then(|(_, region)| region.as_deref()))),
             Value::Text(vpc_id),
@@ -349,6 +517,13 @@ impl Hours {
             Value::Text(self.name(nat_class)),
             Value::Text(self.name(local_service)),
             Value::Text(remote_addr.as_deref()),
+            Value::Text(nat.role),
+            Value::Text(nat.gateway),
+            Value::Text(nat.interface),
+            Value::Text(nat.vpc),
+            Value::Text(nat.subnet),
+            Value::Text(nat.az),
+            Value::Bool(nat.inspected),
             Value::Text(self.name(hop)),
             Value::Text(self.name(hop_type)),
             Value::Text(hop_eni.and_then(|eni| eni.resource.as_deref())),
