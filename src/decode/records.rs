@@ -504,7 +504,16 @@ mod tests {
         assert_eq!(values("\t2\t\t1\t", Separator::Tab), some(&["", "2", "", "1", ""]));
         assert_eq!(values("2,, 1 ,", Separator::Comma), some(&["2", "", "1", ""]));
         assert_eq!(values(r#""2","a ""b"", c",,"""#, Separator::Comma), some(&["2", "a \"b\", c", "", ""]));
-        assert!(Split::default().split("\"2,1", Separator::Comma).is_err());
+        assert_eq!(values(" 2 1 ", Separator::Spaces), some(&["2", "1"]));
+        assert_eq!(values("", Separator::Spaces), some(&[]));
+        assert_eq!(values("2, a\t,1", Separator::Comma), some(&["2", "a", "1"]));
+        for open in ["\"2,1", "2,a\"b,1", "\"2\",\"1"] {
+            assert_eq!(Split::default().split(open, Separator::Comma).unwrap_err().0, Reason::NotText, "{open}");
+        }
+        let mut split = Split::default();
+        split.split("1 2 3", Separator::Spaces).unwrap();
+        let reason = |columns| split.expect(columns).err().map(|(reason, _)| reason);
+        assert_eq!([2, 3, 4].map(reason), [Some(Reason::TooManyFields), None, Some(Reason::TooFewFields)]);
     }
 
     #[test]
@@ -512,5 +521,77 @@ mod tests {
         assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z 2 1234"), Some("2 1234"));
         assert_eq!(after_timestamp("2018-09-22 20:28:14.000Z 2 1234"), None);
         assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z"), None);
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000z 2 1234"), None);
+        assert_eq!(after_timestamp("2018-0x-22T20:28:14.000Z 2 1234"), None);
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z   2 1234"), Some("2 1234"));
+    }
+
+    const RECORD: &str = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+
+    fn records() -> Records {
+        let wanted = Wanted { fields: vec![crate::flow::field::id::SRCADDR], ..Wanted::default() };
+        Records::new(Arc::new(wanted), Headerless::default())
+    }
+
+    /// Takes lines or documents, and returns the reasons of the rejects, the rows and the blanks.
+    fn taken(parts: &[&str], take: impl Fn(&mut Records, &[u8])) -> (Vec<Reason>, u64, u64) {
+        let mut records = records();
+        parts.iter().for_each(|part| take(&mut records, part.as_bytes()));
+        let tally = records.tally().clone();
+        assert!(tally.adds_up() && records.rejects() as u64 == tally.rejects, "{tally:?}");
+        let rejects = records.take().unwrap().map_or(Vec::new(), |decoded| decoded.rejects);
+        assert!(records.rejects() == 0 && records.take().unwrap().is_none());
+        (rejects.iter().map(|reject| reject.reason).collect(), tally.rows, tally.blanks)
+    }
+
+    /// The record with so many spaces in it that it is `len` bytes long.
+    fn padded(len: usize) -> String {
+        RECORD.replacen(' ', &" ".repeat(len - RECORD.len() + 1), 1)
+    }
+
+    #[test]
+    fn a_record_is_as_long_as_a_line_at_most_in_whatever_it_stands() {
+        let (fits, too_long) = (padded(LINE_LEN_MAX), padded(LINE_LEN_MAX + 1));
+        let outcome = (vec![Reason::LineTooLong], 2, 0);
+        assert_eq!(taken(&[&fits, &too_long, RECORD], Records::line), outcome);
+        let message = |text: &str| format!(r#"{{"message":"  {text} "}}"#);
+        assert_eq!(taken(&[&message(&fits), &message(&too_long), &message(RECORD)], Records::document), outcome);
+        // Names and values as they stand, with the quotes of texts.
+        let pairs = |len: usize| format!(r#"{{"srcaddr":"10.0.0.1","bytes":7,"beside":"{}"}}"#, "x".repeat(len - 31));
+        assert_eq!(taken(&[&pairs(LINE_LEN_MAX), &pairs(LINE_LEN_MAX + 1), &pairs(31)], Records::document), outcome);
+    }
+
+    #[test]
+    fn blanks_are_lines_that_hold_nothing() {
+        assert_eq!(taken(&["", " \t", RECORD, "\r"], Records::line), (vec![], 1, 3));
+        let lines = format!(r#"{{"message":"\n{RECORD}\n \n{RECORD}\n\n"}}"#);
+        assert_eq!(taken(&[&lines, &lines], Records::document), (vec![], 4, 4));
+        // A document of no events is one, too.
+        assert_eq!(taken(&[r#"{"events":[]}"#, r#"{"logEvents":[]}"#, r#"{"events":[]}"#], Records::document), (vec![], 0, 3));
+        // Only the first line can start with a byte order mark.
+        let marked = format!("\u{feff}{RECORD}");
+        assert_eq!(taken(&[&marked, &marked], Records::line), (vec![Reason::NoHeader], 1, 0));
+    }
+
+    #[test]
+    fn lines_without_a_header_are_records_of_the_default_format_or_none() {
+        let words = ["2"; 14].join(" ");
+        let mixed = ["2 1 eni-1", &words, RECORD, "2 1 eni-1", &words, RECORD];
+        let none = Reason::NoHeader;
+        assert_eq!(taken(&mixed, Records::line), (vec![none; 4], 2, 0));
+        let header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+        let headed = [&[header][..], &mixed[..3]].concat();
+        assert_eq!(taken(&headed, Records::line), (vec![Reason::TooFewFields, Reason::BadStatus], 1, 0));
+    }
+
+    #[test]
+    fn a_batch_is_full_by_its_rows() {
+        let mut records = records();
+        (1..super::super::BATCH_ROWS).for_each(|_| records.line(RECORD.as_bytes()));
+        assert!(!records.is_full());
+        records.line(RECORD.as_bytes());
+        assert!(records.is_full());
+        // What the default format was tried on does not pile up.
+        assert!(records.default.1.len() < super::super::BATCH_ROWS);
     }
 }
