@@ -406,19 +406,19 @@ mod tests {
     #[test]
     fn ranges_lie_in_the_file_and_are_not_too_many_bytes() {
         let size = RANGES_LEN_MAX * 4;
-        let check = |ranges: &[Range<u64>], fits: bool| {
+        let check = |ranges: &[(u64, u64)], fits: bool| {
+            let ranges: Vec<Range<u64>> = ranges.iter().map(|(from, to)| *from..*to).collect();
             let mut decoder = ParquetDecoder::new(wanted(), size);
-            let asked = decoder.needs(ranges.to_vec());
-            assert!(matches!(asked, Step::Needs(asked) if asked == if fits { ranges.to_vec() } else { Vec::new() }), "{ranges:?}");
+            let asked = decoder.needs(ranges.clone());
+            assert!(matches!(asked, Step::Needs(asked) if asked == if fits { ranges.clone() } else { Vec::new() }), "{ranges:?}");
             assert_eq!(matches!(decoder.step(), Ok(Step::Done(Some(_)))), !fits, "{ranges:?}");
         };
-        check(&[0..RANGES_LEN_MAX], true);
-        check(&[7..8, 0..RANGES_LEN_MAX - 1, size..size], true);
-        check(&[0..RANGES_LEN_MAX + 1], false);
-        check(&[7..8, 0..RANGES_LEN_MAX], false);
-        check(&[size - 1..size + 1], false);
-        #[expect(clippy::reversed_empty_ranges, reason = "what a damaged file asks for")]
-        check(&[8..7], false);
+        check(&[(0, RANGES_LEN_MAX)], true);
+        check(&[(7, 8), (0, RANGES_LEN_MAX - 1), (size, size)], true);
+        check(&[(0, RANGES_LEN_MAX + 1)], false);
+        check(&[(7, 8), (0, RANGES_LEN_MAX)], false);
+        check(&[(size - 1, size + 1)], false);
+        check(&[(8, 7)], false);
         let mut decoder = ParquetDecoder::new(wanted(), size);
         decoder.fail("it could not be read on".into());
         assert!(matches!(decoder.step(), Ok(Step::Done(Some(fault))) if fault == "it could not be read on"));

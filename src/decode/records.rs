@@ -551,14 +551,17 @@ mod tests {
 
     #[test]
     fn a_record_is_as_long_as_a_line_at_most_in_whatever_it_stands() {
-        let (fits, too_long) = (padded(LINE_LEN_MAX), padded(LINE_LEN_MAX + 1));
-        let outcome = (vec![Reason::LineTooLong], 2, 0);
-        assert_eq!(taken(&[&fits, &too_long, RECORD], Records::line), outcome);
+        let [fits, too_long, longer] = [0, 1, 2].map(|more| padded(LINE_LEN_MAX + more));
+        let outcome = (vec![Reason::LineTooLong; 2], 2, 0);
+        assert_eq!(taken(&[&fits, &too_long, &longer, RECORD], Records::line), outcome);
         let message = |text: &str| format!(r#"{{"message":"  {text} "}}"#);
-        assert_eq!(taken(&[&message(&fits), &message(&too_long), &message(RECORD)], Records::document), outcome);
+        assert_eq!(taken(&[&message(&fits), &message(&too_long), &message(&longer), &message(RECORD)], Records::document), outcome);
         // Names and values as they stand, with the quotes of texts.
         let pairs = |len: usize| format!(r#"{{"srcaddr":"10.0.0.1","bytes":7,"beside":"{}"}}"#, "x".repeat(len - 31));
-        assert_eq!(taken(&[&pairs(LINE_LEN_MAX), &pairs(LINE_LEN_MAX + 1), &pairs(31)], Records::document), outcome);
+        assert_eq!(
+            taken(&[&pairs(LINE_LEN_MAX), &pairs(LINE_LEN_MAX + 1), &pairs(LINE_LEN_MAX + 2), &pairs(31)], Records::document),
+            outcome
+        );
     }
 
     #[test]

@@ -346,6 +346,8 @@ mod tests {
         check(tcp(40_000, 9_443, none, way(1, 2)), Some(Side::Peer), "2", Certain);
         check(tcp(40_000, 9_443, way(1, 0), way(1, 18)), Some(Side::Local), "2b", High);
         check(tcp(443, 40_000, way(1, 0), way(1, 18)), Some(Side::Peer), "4", Medium);
+        check(tcp(40_000, 443, way(1, 0), way(1, 18)), Some(Side::Local), "2b", High);
+        check(tcp(443, 40_000, way(1, 18), way(1, 0)), Some(Side::Peer), "2b", High);
         check(tcp(443, 40_000, way(1, 0), way(1, 0)), Some(Side::Peer), "4", High);
         check(tcp(40_000, 10_250, way(1, 0), way(1, 0)), Some(Side::Local), "5", High);
         check(Biflow { peer_listens: true, ..tcp(40_000, 7_777, way(1, None), none) }, Some(Side::Local), "5", High);
