@@ -397,7 +397,7 @@ mod tests {
         }
         scopes.listed(2, Seen::At(35));
         timeline.observe(8, None, Seen::Undated, Life::began(Some(3)), ['c']);
-        let claims: Vec<(u8, char, Vec<(i64, i64)>)> = timeline
+        let claims: Vec<(u8, char, Vec<_>)> = timeline
             .claims(&scopes, |_| false)
             .into_iter()
             .map(|(thing, fact, claims)| (thing, fact, claims.iter().map(|claim| (claim.valid.from, claim.valid.to)).collect()))
