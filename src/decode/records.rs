@@ -571,6 +571,9 @@ mod tests {
         assert_eq!(taken(&[&lines, &lines], Records::document), (vec![], 4, 4));
         // A document of no events is one, too.
         assert_eq!(taken(&[r#"{"events":[]}"#, r#"{"logEvents":[]}"#, r#"{"events":[]}"#], Records::document), (vec![], 0, 3));
+        let mut control = records();
+        (0..2).for_each(|_| control.document(br#"{"messageType":"CONTROL_MESSAGE","logEvents":[]}"#));
+        assert_eq!((control.tally().lines, control.tally().control), (2, 2));
         // Only the first line can start with a byte order mark.
         let marked = format!("\u{feff}{RECORD}");
         assert_eq!(taken(&[&marked, &marked], Records::line), (vec![Reason::NoHeader], 1, 0));
@@ -585,6 +588,36 @@ mod tests {
         let header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
         let headed = [&[header][..], &mixed[..3]].concat();
         assert_eq!(taken(&headed, Records::line), (vec![Reason::TooFewFields, Reason::BadStatus], 1, 0));
+    }
+
+    #[test]
+    fn records_of_a_log_group_have_its_format() {
+        let layout = |names: &[&str]| Some(Arc::new(Layout::of_any_names(names)));
+        let groups = [("one", layout(&["srcaddr", "bytes"])), ("other", layout(&["bytes", "srcaddr"])), ("several", None)];
+        let log_groups = Arc::new(groups.map(|(group, layout)| (group.to_owned(), layout)).into_iter().collect());
+        let mut records = records();
+        records.known = Headerless { layout: None, log_groups };
+        let document = |group: &str, record: &str| {
+            format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"{group}","logEvents":[{{"message":"{record}"}}]}}"#)
+        };
+        for (group, record) in [
+            ("one", "10.0.0.1 7"),
+            ("one", "10.0.0.2 7"),
+            ("other", "7 10.0.0.3"),
+            ("one", "10.0.0.4 7"),
+            ("several", "10.0.0.5 7"),
+            ("unknown", "10.0.0.6 7"),
+            ("unknown", RECORD),
+        ] {
+            records.document(document(group, record).as_bytes());
+        }
+        records.document(br#"{"message":"10.0.0.7 7"}"#);
+        let decoded = records.take().unwrap().unwrap();
+        let addresses: Vec<_> = arrow::array::AsArray::as_string_view(decoded.batch.column(0)).iter().flatten().collect();
+        assert_eq!(addresses, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "172.31.16.139"]);
+        let rejects: Vec<_> =
+            decoded.rejects.iter().map(|reject| (reject.line, reject.reason, reject.detail.contains("several"))).collect();
+        assert_eq!(rejects, [(5, Reason::NoHeader, true), (6, Reason::NoHeader, false), (8, Reason::NoHeader, false)]);
     }
 
     #[test]
