@@ -576,7 +576,11 @@ mod tests {
         assert_eq!((control.tally().lines, control.tally().control), (2, 2));
         // Only the first line can start with a byte order mark.
         let marked = format!("\u{feff}{RECORD}");
-        assert_eq!(taken(&[&marked, &marked], Records::line), (vec![Reason::NoHeader], 1, 0));
+        assert_eq!(taken(&[&marked, &marked, &marked], Records::line), (vec![Reason::NoHeader; 2], 1, 0));
+        // Tabs at the ends of a table's lines separate values that are missing; spaces around a record do not.
+        let table = ["srcaddr\tbytes\tvpc-id", "10.0.0.1\t7\t\r", "\t7\tvpc-1", " \t", "10.0.0.1\t7"];
+        assert_eq!(taken(&table, Records::line), (vec![Reason::TooFewFields], 2, 1));
+        assert_eq!(taken(&["srcaddr bytes", "\t10.0.0.1 7 \r", "10.0.0.1 7\t"], Records::line), (vec![], 2, 0));
     }
 
     #[test]
