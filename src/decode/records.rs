@@ -595,6 +595,20 @@ mod tests {
     }
 
     #[test]
+    fn exported_messages_hold_a_record_each() {
+        let quoted = format!("1418530010000,\"{RECORD}\"");
+        let table = ["@timestamp,@message", &quoted, &format!("1,{RECORD}"), "1", "1,", "1,\"2 1 eni-1\""];
+        assert_eq!(taken(&table, Records::line), (vec![Reason::TooFewFields, Reason::NoHeader, Reason::NoHeader], 2, 0));
+        // A header within a message is that of the records, and leaves the table as it is.
+        let headed = ["@timestamp,@message", "1,srcaddr bytes", "1,10.0.0.1 7", "1,10.0.0.2 7"];
+        assert_eq!(taken(&headed, Records::line), (vec![], 2, 0));
+        // A header of records ends the table.
+        assert_eq!(taken(&["@timestamp,@message", &quoted, "srcaddr bytes", "10.0.0.1 7"], Records::line), (vec![], 2, 0));
+        let stamped = format!("2018-09-22T20:28:14.000Z {RECORD}");
+        assert_eq!(taken(&[&stamped, RECORD, &stamped], Records::line), (vec![], 3, 0));
+    }
+
+    #[test]
     fn records_of_a_log_group_have_its_format() {
         let layout = |names: &[&str]| Some(Arc::new(Layout::of_any_names(names)));
         let groups = [("one", layout(&["srcaddr", "bytes"])), ("other", layout(&["bytes", "srcaddr"])), ("several", None)];
