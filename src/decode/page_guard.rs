@@ -463,6 +463,20 @@ mod tests {
         assert_eq!(fault, "column 1 of row group 0 lies outside the file");
     }
 
+    #[test]
+    fn rows_are_believed_as_far_as_the_bytes_can_hold_them() {
+        let file = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0, 10);
+        let size = file.len() as u64;
+        let claimed = |rows: u64| {
+            let (found, _) = read(&file);
+            let group = found.row_group(0).clone().into_builder().set_num_rows(rows as i64).build().unwrap();
+            PageGuard::new(&found.into_builder().set_row_groups(vec![group]).build(), size).map(|_| ())
+        };
+        let most = size * ROWS_PER_BYTE_MAX + (1 << 20);
+        assert_eq!((claimed(most), claimed(most + 1)), (Ok(()), Err(format!("the footer claims {} rows in {size} bytes", most + 1))));
+        assert_eq!(claimed(-1i64 as u64).unwrap_err(), "row group 0 claims -1 rows");
+    }
+
     /// A field of a structure: the step from the last number, its type, its bytes.
     fn field(step: u8, kind: u8, bytes: &[u8]) -> Vec<u8> {
         [&[step << 4 | kind], bytes].concat()

@@ -639,6 +639,27 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_nothing_tells_the_format_of_are_read_by_the_names_beside_them() {
+        let event =
+            |message: &str, addr: &str| format!(r#"{{"message":"{message}","extractedFields":{{"srcaddr":"{addr}","bytes":"7"}}}}"#);
+        let document = |events: &[String]| format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":[{}]}}"#, events.join(","));
+        // Their order is not that of the message.
+        let named = document(&[
+            event("7 10.0.0.1", "10.0.0.1"),
+            event("7 10.0.0.2", "10.0.0.2"),
+            event(RECORD, "10.0.0.3"),
+            event("7 10.0.0.4", "10.0.0.4"),
+        ]);
+        assert_eq!(taken(&[&named, &named], Records::document), (vec![], 8, 0));
+        let strange = r#"{"events":[{"message":"7 10.0.0.1","extractedFields":{"one":"7","two":"10.0.0.1"}}]}"#;
+        assert_eq!(taken(&[strange, &format!("{{\"message\":\"{RECORD}\"}}")], Records::document), (vec![Reason::NoHeader], 1, 0));
+        // A document of names and values says nothing of the lines after it, nor of the next one.
+        let pairs =
+            [r#"{"srcaddr":"10.0.0.1","bytes":7}"#, r#"{"bytes":7,"srcaddr":"10.0.0.2"}"#, r#"{"message":"10.0.0.3 7"}"#, r#"{"one":1}"#];
+        assert_eq!(taken(&pairs, Records::document), (vec![Reason::NoHeader, Reason::NotARecord], 2, 0));
+    }
+
+    #[test]
     fn a_batch_is_full_by_its_rows() {
         let mut records = records();
         (1..super::super::BATCH_ROWS).for_each(|_| records.line(RECORD.as_bytes()));
