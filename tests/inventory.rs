@@ -445,6 +445,31 @@ fn small_look_ups() {
 }
 
 #[test]
+fn formats_of_log_groups_and_services_of_ranges() {
+    let log = |id: &str, to: &str, format: &str| format!(r#"{{"FlowLogId":"{id}","ResourceId":"vpc-1",{to},"LogFormat":"{format}"}}"#);
+    let group = |name: &str| format!(r#""LogDestination":"arn:aws:logs:eu-central-1:111122223333:log-group:{name}:*""#);
+    let (two, three) = ("${srcaddr} ${bytes}", "${srcaddr} ${bytes} ${start}");
+    let logs = [
+        log("fl-1", &group("same"), two),
+        log("fl-2", r#""LogGroupName":"same""#, two),
+        log("fl-3", &group("several"), two),
+        log("fl-4", &group("several"), three),
+        log("fl-5", r#""LogGroupName":"one""#, three),
+        log("fl-6", r#""LogDestination":"arn:aws:s3:::bucket""#, two),
+        r#"{"FlowLogId":"fl-7","ResourceId":"vpc-1","LogGroupName":"unsaid"}"#.to_owned(),
+    ];
+    let ranges = r#"{"syncToken":"1","prefixes":[{"ip_prefix":"3.5.136.0/22","service":"S3","region":"eu-central-1"}]}"#;
+    let inventory = inventory(&[("2026-02-01/f.json", &format!(r#"{{"FlowLogs":[{}]}}"#, logs.join(","))), ("2026-02-01/r.json", ranges)]);
+    let mut groups: Vec<_> =
+        inventory.layouts_by_log_group().into_iter().map(|(group, layout)| (group, layout.map(|layout| layout.columns.len()))).collect();
+    groups.sort_unstable();
+    let of = |group: &str, columns| (group.to_owned(), columns);
+    assert_eq!(groups, [of("one", Some(3)), of("same", Some(2)), of("several", None), of("unsaid", None)]);
+    let services = |addr: &str| inventory.aws_ranges(ip(addr)).iter().map(|range| range.service.to_string()).collect::<Vec<_>>();
+    assert_eq!((services("3.5.137.1"), services("3.5.140.1").len()), (vec!["S3".to_owned()], 0));
+}
+
+#[test]
 fn flow_logs_of_places_that_may_have_held_a_control_plane() {
     let away = |name: &str, subnet: &str, vpc: &str| cluster(name, subnet, "2026-01-01T00:00:00Z", "").replace(VPC, vpc);
     let [seen, unseen, far] = [away("seen", "subnet-1", VPC), away("unseen", "subnet-2", VPC), away("far", "subnet-4", "vpc-far")];
