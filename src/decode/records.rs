@@ -609,6 +609,21 @@ mod tests {
     }
 
     #[test]
+    fn records_are_counted_by_the_shape_they_have() {
+        let shapes = |lines: &[&str]| {
+            let mut records = records();
+            lines.iter().for_each(|line| records.line(line.as_bytes()));
+            records.tally().layouts.iter().map(|seen| (seen.shape, seen.records)).collect::<Vec<_>>()
+        };
+        let stamped = format!("2018-09-22T20:28:14.000Z {RECORD}");
+        assert_eq!(shapes(&["srcaddr,bytes", "10.0.0.1,7", "10.0.0.2,7"]), [(Shape::Csv, 2)]);
+        assert_eq!(shapes(&["srcaddr\tbytes", "10.0.0.1\t7", "10.0.0.2\t7"]), [(Shape::Tsv, 2)]);
+        assert_eq!(shapes(&["srcaddr bytes", "10.0.0.1 7", "bytes srcaddr", "7 10.0.0.1"]), [(Shape::Text, 1), (Shape::Text, 1)]);
+        assert_eq!(shapes(&["@timestamp,@message", "1,srcaddr bytes", "1,10.0.0.1 7"]), [(Shape::CsvMessages, 1)]);
+        assert_eq!(shapes(&[&stamped, RECORD, RECORD, &stamped, &stamped]), [(Shape::ExportTask, 3), (Shape::Text, 2)]);
+    }
+
+    #[test]
     fn records_of_a_log_group_have_its_format() {
         let layout = |names: &[&str]| Some(Arc::new(Layout::of_any_names(names)));
         let groups = [("one", layout(&["srcaddr", "bytes"])), ("other", layout(&["bytes", "srcaddr"])), ("several", None)];
