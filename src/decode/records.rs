@@ -620,6 +620,10 @@ mod tests {
         assert_eq!(shapes(&["srcaddr\tbytes", "10.0.0.1\t7", "10.0.0.2\t7"]), [(Shape::Tsv, 2)]);
         assert_eq!(shapes(&["srcaddr bytes", "10.0.0.1 7", "bytes srcaddr", "7 10.0.0.1"]), [(Shape::Text, 1), (Shape::Text, 1)]);
         assert_eq!(shapes(&["@timestamp,@message", "1,srcaddr bytes", "1,10.0.0.1 7"]), [(Shape::CsvMessages, 1)]);
+        let stamped_table = ["srcaddr,bytes", "10.0.0.1,7", "2018-09-22T20:28:14.000Z 10.0.0.1,7"];
+        assert_eq!(shapes(&stamped_table), [(Shape::Csv, 1), (Shape::ExportTask, 1)]);
+        let headed = ["srcaddr bytes", "10.0.0.1 7", "2018-09-22T20:28:14.000Z 10.0.0.1 7", "10.0.0.1 7"];
+        assert_eq!(shapes(&headed), [(Shape::Text, 2), (Shape::ExportTask, 1)]);
         assert_eq!(shapes(&[&stamped, RECORD, RECORD, &stamped, &stamped]), [(Shape::ExportTask, 3), (Shape::Text, 2)]);
     }
 
