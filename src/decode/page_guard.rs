@@ -525,6 +525,8 @@ mod tests {
         // Wide is not deep.
         let wide = [vec![element(999)], vec![element(0); 999]].concat();
         footer(&schema(wide)).unwrap();
+        let groups = std::iter::once(element(41)).chain((0..40).flat_map(|_| [element(1), element(0)])).collect();
+        footer(&schema([groups, vec![element(0)]].concat())).unwrap();
     }
 
     #[test]
