@@ -1,7 +1,7 @@
 //! The inventory through its public face: file shapes, as-of rules, the control-plane rule, peers and destinations.
 
 use flowproof::inventory::{
-    Basis, Cluster, EgressMode, File, InterfaceKind, Inventory, Options, ScriptOptions, check, script, tables, tables_at,
+    Basis, Cluster, EgressMode, File, InterfaceKind, Inventory, Options, ScriptOptions, VpcLink, check, script, tables, tables_at,
 };
 use flowproof::time::{UnixSeconds, parse_instant};
 use proptest::prelude::*;
@@ -384,6 +384,274 @@ fn flow_logs_that_cannot_matter() {
     assert_eq!([may("fl-far"), may("fl-tgw"), may("fl-none")], [Some(true), Some(true), None], "what is not known is not excluded");
 }
 
+const SUBNETS: &str = r#"{"Subnets":[
+    {"SubnetId":"subnet-1","VpcId":"vpc-1","CidrBlock":"10.1.1.0/24","AvailabilityZoneId":"euc1-az1","OwnerId":"111122223333",
+        "AvailabilityZone":"eu-central-1a","Tags":[{"Key":"team","Value":"net"},{"Key":"tier","Value":"low"}]},
+    {"SubnetId":"subnet-2","VpcId":"vpc-1","CidrBlock":"10.1.2.0/24","AvailabilityZoneId":"euc1-az2"},
+    {"SubnetId":"subnet-3","VpcId":"vpc-1","CidrBlock":"10.1.3.0/24"},
+    {"SubnetId":"subnet-4","VpcId":"vpc-2","CidrBlock":"10.1.2.0/24","AvailabilityZoneId":"euc1-az3"}]}"#;
+
+#[test]
+fn an_inventory_is_empty_until_it_knows_a_resource() {
+    let pods = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"namespace":"n","name":"p"},"status":{"podIP":"10.0.0.9"}}"#;
+    let prod = cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", "");
+    let lists: [&[(&str, &str)]; 4] = [
+        &[("2026-02-01/e.json", r#"{"NetworkInterfaces":[{"NetworkInterfaceId":"eni-1","VpcId":"vpc-1"}]}"#)],
+        &[("2026-02-01/s.json", SUBNETS)],
+        &[("2026-02-01/f.json", r#"{"FlowLogs":[{"FlowLogId":"fl-1","ResourceId":"vpc-1"}]}"#)],
+        &[("2026-02-01/prod/c.json", &prod), ("2026-02-01/prod/k.json", pods)],
+    ];
+    for files in lists {
+        assert!(!inventory(files).is_empty(), "{files:?}");
+    }
+    assert!(Inventory::default().is_empty());
+    assert!(inventory(&[("2026-02-01/e.json", r#"{"NetworkInterfaces":[]}"#)]).is_empty());
+    let all = inventory(lists[3]);
+    assert_eq!((all.kube().len(), all.kube()[0].cluster), (1, 0));
+}
+
+#[test]
+fn small_look_ups() {
+    let instances =
+        r#"{"Reservations":[{"Instances":[{"InstanceId":"i-1","Tags":[{"Key":"team","Value":"web"},{"Key":"app","Value":"shop"}]}]}]}"#;
+    let of_instance = r#","Attachment":{"InstanceId":"i-1"},"TagSet":[{"Key":"app","Value":"till"}]"#;
+    let list = enis(&[eni("eni-1", "vpc-1", "subnet-1", "10.1.1.1", of_instance), eni("eni-2", "vpc-1", "subnet-1", "10.1.1.2", "")]);
+    let accounts = r#"{"Accounts":[{"Id":"111122223333","Name":"shop","Arn":"arn:aws:organizations::1:account/o-1/111122223333"},
+        {"Id":"444455556666","Name":"bank","Arn":"arn:aws:organizations::1:account/o-1/444455556666"}]}"#;
+    let logs = r#"{"FlowLogs":[{"FlowLogId":"fl-1","ResourceId":"vpc-1","LogFormat":"${srcaddr} ${bytes} ${x-new}"},
+        {"FlowLogId":"fl-2","ResourceId":"vpc-1"},{"FlowLogId":"fl-3","ResourceId":"vpc-1","LogFormat":"rubbish"}]}"#;
+    let inventory = inventory(&[
+        ("2026-02-01/e.json", &list),
+        ("2026-02-01/i.json", instances),
+        ("2026-02-01/s.json", SUBNETS),
+        ("2026-02-01/a.json", accounts),
+        ("2026-02-01/f.json", logs),
+    ]);
+    let az = |subnet| inventory.az_of_subnet(subnet);
+    assert_eq!(["subnet-1", "subnet-2", "subnet-4"].map(|id| az(Some(id))), ["euc1-az1", "euc1-az2", "euc1-az3"].map(Some));
+    assert_eq!([None, Some("subnet-0"), Some("subnet-25"), Some("subnet-3"), Some("subnet-9")].map(az), [None; 5]);
+    let columns = |id: &str| inventory.layout_of_flow_log(id).map(|layout| layout.columns.len());
+    assert_eq!(["fl-1", "fl-2", "fl-3", "fl-4"].map(columns), [Some(3), None, None, None]);
+    let name = |id: &str| inventory.account_name(id);
+    assert_eq!(["111122223333", "444455556666", "777788889999"].map(name), [Some("shop"), Some("bank"), None]);
+    // The interface's own tag goes before the instance's, and that before the subnet's.
+    let tag = |id: &str, key: &str| inventory.eni_tag(id, key).map(str::to_owned);
+    assert_eq!(
+        ["app", "team", "tier", "none"].map(|key| tag("eni-1", key)),
+        [Some("till"), Some("web"), Some("low"), None].map(|tag| tag.map(str::to_owned))
+    );
+    assert_eq!(["app", "team", "tier"].map(|key| tag("eni-2", key)), [None, Some("net"), Some("low")].map(|tag| tag.map(str::to_owned)));
+    assert_eq!(tag("eni-3", "team"), None);
+}
+
+#[test]
+fn formats_of_log_groups_and_services_of_ranges() {
+    let log = |id: &str, to: &str, format: &str| format!(r#"{{"FlowLogId":"{id}","ResourceId":"vpc-1",{to},"LogFormat":"{format}"}}"#);
+    let group = |name: &str| format!(r#""LogDestination":"arn:aws:logs:eu-central-1:111122223333:log-group:{name}:*""#);
+    let (two, three) = ("${srcaddr} ${bytes}", "${srcaddr} ${bytes} ${start}");
+    let logs = [
+        log("fl-1", &group("same"), two),
+        log("fl-2", r#""LogGroupName":"same""#, two),
+        log("fl-3", &group("several"), two),
+        log("fl-4", &group("several"), three),
+        log("fl-5", r#""LogGroupName":"one""#, three),
+        log("fl-6", r#""LogDestination":"arn:aws:s3:::bucket""#, two),
+        r#"{"FlowLogId":"fl-7","ResourceId":"vpc-1","LogGroupName":"unsaid"}"#.to_owned(),
+    ];
+    let ranges = r#"{"syncToken":"1","prefixes":[{"ip_prefix":"3.5.136.0/22","service":"S3","region":"eu-central-1"}]}"#;
+    let inventory = inventory(&[("2026-02-01/f.json", &format!(r#"{{"FlowLogs":[{}]}}"#, logs.join(","))), ("2026-02-01/r.json", ranges)]);
+    let mut groups: Vec<_> =
+        inventory.layouts_by_log_group().into_iter().map(|(group, layout)| (group, layout.map(|layout| layout.columns.len()))).collect();
+    groups.sort_unstable();
+    let of = |group: &str, columns| (group.to_owned(), columns);
+    assert_eq!(groups, [of("one", Some(3)), of("same", Some(2)), of("several", None), of("unsaid", None)]);
+    let services = |addr: &str| inventory.aws_ranges(ip(addr)).iter().map(|range| range.service.to_string()).collect::<Vec<_>>();
+    assert_eq!((services("3.5.137.1"), services("3.5.140.1").len()), (vec!["S3".to_owned()], 0));
+}
+
+#[test]
+fn flow_logs_of_places_that_may_have_held_a_control_plane() {
+    let away = |name: &str, subnet: &str, vpc: &str| cluster(name, subnet, "2026-01-01T00:00:00Z", "").replace(VPC, vpc);
+    let [seen, unseen, far] = [away("seen", "subnet-1", VPC), away("unseen", "subnet-2", VPC), away("far", "subnet-4", "vpc-far")];
+    let list = enis(&[
+        plane("eni-plane-1", "seen", "subnet-9", "10.0.9.1", "2026-01-02T00:00:00Z"),
+        plane("eni-plane-2", "seen", "subnet-9", "10.0.9.2", "2026-01-02T00:00:00Z"),
+        eni("eni-in-1", VPC, "subnet-1", "10.0.1.1", ""),
+        eni(
+            "eni-in-2",
+            VPC,
+            "subnet-2",
+            "10.0.2.1",
+            r#","TagSet":[{"Key":"eks:cluster-name","Value":"unseen"}],"Attachment":{"InstanceId":"i-1"}"#,
+        ),
+        eni("eni-in-3", VPC, "subnet-3", "10.0.3.1", ""),
+        eni("eni-far", "vpc-far", "subnet-5", "10.0.5.1", ""),
+    ]);
+    let log = |of: &str| format!(r#"{{"FlowLogId":"fl-{of}","ResourceId":"{of}"}}"#);
+    let logs = ["subnet-1", "subnet-2", "subnet-3", "subnet-5", "vpc-far", "eni-plane-1", "eni-gone"].map(log).join(",");
+    let inventory = inventory(&[
+        ("2026-02-01/e.json", &list),
+        ("2026-02-01/seen.json", &seen),
+        ("2026-02-01/unseen.json", &unseen),
+        ("2026-02-01/far.json", &far),
+        ("2026-02-01/f.json", &format!(r#"{{"FlowLogs":[{logs},{{"FlowLogId":"fl-none"}}]}}"#)),
+    ]);
+    let planes = inventory.enis().iter().filter(|eni| eni.control_plane.is_some()).count();
+    assert_eq!(planes, 2, "{:?}", inventory.suspects());
+    let may =
+        |of: &str, wanted: &dyn Fn(&flowproof::inventory::Eni) -> bool| inventory.flow_log_may_cover(&format!("fl-{of}"), wanted).unwrap();
+    let id = |wanted: &'static str| move |eni: &flowproof::inventory::Eni| &*eni.id == wanted;
+    // A subnet of the cluster whose interfaces are known elsewhere: asked for any of them, it may have held it.
+    assert!(may("subnet-1", &id("eni-plane-1")) && may("subnet-1", &id("eni-plane-2")) && !may("subnet-1", &id("eni-none")));
+    // Of a cluster without any known interface everything may have been; of a place of no cluster, nothing.
+    assert!(may("subnet-2", &id("eni-none")) && may("vpc-far", &id("eni-none")));
+    assert!(!may("subnet-3", &id("eni-plane-1")) && !may("subnet-5", &id("eni-none")));
+    assert!(may("eni-plane-1", &id("eni-plane-1")) && !may("eni-plane-1", &id("eni-plane-2")));
+    assert!(may("eni-gone", &id("eni-none")) && may("none", &id("eni-none")), "not known, not excluded");
+}
+
+#[test]
+fn how_vpcs_are_joined() {
+    let peering = |id: &str, other: &str, status: &str| {
+        format!(
+            r#"{{"VpcPeeringConnectionId":"{id}","Status":{{"Code":"{status}"}},"RequesterVpcInfo":{{"VpcId":"vpc-1"}},"AccepterVpcInfo":{{"VpcId":"{other}"}}}}"#
+        )
+    };
+    let peerings =
+        format!(r#"{{"VpcPeeringConnections":[{},{}]}}"#, peering("pcx-2", "vpc-2", "active"), peering("pcx-3", "vpc-3", "deleted"));
+    let attachment = |vpc: &str, gateway: &str, state: &str| {
+        format!(
+            r#"{{"TransitGatewayAttachmentId":"tgw-attach-{vpc}-{gateway}","TransitGatewayId":"{gateway}","ResourceType":"vpc","ResourceId":"{vpc}","State":"{state}"}}"#
+        )
+    };
+    let all = [
+        ("vpc-1", "tgw-1", "available"),
+        ("vpc-2", "tgw-1", "available"),
+        ("vpc-4", "tgw-1", "available"),
+        ("vpc-5", "tgw-1", "deleted"),
+        ("vpc-6", "tgw-2", "available"),
+    ];
+    let attachments = all.map(|(vpc, gateway, state)| attachment(vpc, gateway, state)).join(",");
+    let attachments = format!(r#"{{"TransitGatewayAttachments":[{attachments}]}}"#);
+    let none = r#"{"VpcPeeringConnections":[]}"#;
+    let list = enis(
+        &["1", "2", "3", "4", "5", "6"].map(|at| eni(&format!("eni-{at}"), &format!("vpc-{at}"), "subnet-x", &format!("10.0.0.{at}"), "")),
+    );
+    let inventory = inventory(&[
+        ("2026-02-01/e.json", &list),
+        ("2026-02-01/111122223333/eu-central-1/p.json", &peerings),
+        ("2026-02-03/111122223333/eu-central-1/p.json", none),
+        ("2026-02-01/t.json", &attachments),
+    ]);
+    let link = |a: &str, b: &str, day: &str| {
+        let [there, back] = [(a, b), (b, a)].map(|(a, b)| inventory.vpc_link(a, b, at(day)).map(VpcLink::as_str));
+        assert_eq!(there, back);
+        there
+    };
+    assert_eq!((link("vpc-1", "vpc-1", "2026-02-01"), link("vpc-x", "vpc-x", "2026-02-01")), (Some("same-vpc"), Some("same-vpc")));
+    assert_eq!((link("vpc-1", "vpc-2", "2026-02-01"), link("vpc-1", "vpc-2", "2026-02-03")), (Some("peering"), Some("transit-gateway")));
+    assert_eq!(
+        (link("vpc-1", "vpc-4", "2026-02-01"), link("vpc-2", "vpc-4", "2026-02-01")),
+        (Some("transit-gateway"), Some("transit-gateway"))
+    );
+    for other in ["vpc-3", "vpc-5", "vpc-6", "vpc-x"] {
+        assert_eq!(link("vpc-1", other, "2026-02-01"), None, "{other}");
+    }
+}
+
+#[test]
+fn what_is_known_of_an_address_that_no_interface_holds() {
+    let prod = cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", "").replace(VPC, "vpc-1");
+    let pod = |name: &str, addr: &str| {
+        format!(r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"namespace":"shop","name":"{name}"}},"status":{{"podIP":"{addr}"}}}}"#)
+    };
+    let vpcs = r#"{"Vpcs":[{"VpcId":"vpc-1","CidrBlock":"10.1.0.0/16","CidrBlockAssociationSet":[]},{"VpcId":"vpc-2","CidrBlock":"10.1.0.0/16","CidrBlockAssociationSet":[]},
+        {"VpcId":"vpc-3","CidrBlock":"10.3.0.0/16","CidrBlockAssociationSet":[]}]}"#;
+    let pods = format!("{}{}{}", pod("cart", "10.1.1.7"), pod("till", "10.1.1.8"), pod("till-2", "10.1.1.8"));
+    let inventory = inventory(&[
+        ("2026-02-01/111122223333/eu-central-1/s.json", SUBNETS),
+        ("2026-02-01/111122223333/eu-central-1/v.json", vpcs),
+        ("2026-02-01/prod/c.json", &prod),
+        ("2026-02-01/prod/k.json", &pods),
+    ]);
+    let peer = |vpc: Option<&'static str>, addr: &str| inventory.peer(None, vpc, ip(addr), at("2026-02-01"));
+    let found = peer(Some("vpc-1"), "10.1.1.7");
+    assert_eq!((found.kind, found.name.as_deref(), found.basis), (Some("eks-pod"), Some("pod/shop/cart"), Basis::SubnetOnly));
+    assert_eq!((found.vpc_id, found.subnet_id, found.az_id), (Some("vpc-1"), Some("subnet-1"), Some("euc1-az1")));
+    assert_eq!((found.account_id, found.region), (Some("111122223333"), Some("eu-central-1")));
+    assert!(found.eni.is_none() && found.tags.is_none() && !found.extrapolated);
+    assert_eq!(peer(Some("vpc-1"), "10.1.1.8").name, None, "two pods say that it is theirs");
+    assert_eq!(peer(Some("vpc-2"), "10.1.2.7").subnet_id, Some("subnet-4"));
+    // Without a VPC of one's own: one range around it, several, none.
+    assert_eq!((peer(None, "10.1.3.7").subnet_id, peer(None, "10.1.3.7").basis), (Some("subnet-3"), Basis::SubnetOnly));
+    assert_eq!((peer(None, "10.1.2.7").subnet_id, peer(None, "10.1.2.7").basis), (None, Basis::Ambiguous));
+    assert_eq!((peer(None, "10.9.2.7").vpc_id, peer(None, "10.9.2.7").basis), (None, Basis::None));
+    let only_vpc = peer(Some("vpc-3"), "10.3.2.7");
+    assert_eq!((only_vpc.vpc_id, only_vpc.subnet_id, only_vpc.basis), (Some("vpc-3"), None, Basis::SubnetOnly));
+}
+
+#[test]
+fn endpoints_are_what_their_listing_says() {
+    let endpoint = |id: &str, kind: &str, interface: &str, tags: &str| {
+        format!(
+            r#"{{"VpcEndpointId":"{id}","VpcEndpointType":"{kind}","VpcId":"vpc-1","State":"available","NetworkInterfaceIds":["{interface}"],"Tags":[{tags}]}}"#
+        )
+    };
+    let endpoints = [
+        endpoint("vpce-1", "Interface", "eni-1", ""),
+        endpoint("vpce-2", "GatewayLoadBalancer", "eni-2", ""),
+        endpoint("vpce-3", "GatewayLoadBalancer", "eni-3", r#"{"Key":"AWSNetworkFirewallManaged","Value":"true"}"#),
+        endpoint("vpce-4", "Resource", "eni-4", ""),
+    ];
+    let list = enis(&["1", "2", "3", "4", "5"].map(|at| eni(&format!("eni-{at}"), "vpc-1", "subnet-1", &format!("10.0.0.{at}"), "")));
+    let inventory =
+        inventory(&[("2026-02-01/e.json", &list), ("2026-02-01/v.json", &format!(r#"{{"VpcEndpoints":[{}]}}"#, endpoints.join(",")))]);
+    let found: Vec<_> = inventory.enis().iter().map(|eni| (eni.kind, eni.resource.as_deref())).collect();
+    assert_eq!(
+        found,
+        [
+            (InterfaceKind::VpcEndpoint, Some("vpce-1")),
+            (InterfaceKind::GatewayLoadBalancerEndpoint, Some("vpce-2")),
+            (InterfaceKind::FirewallEndpoint, Some("vpce-3")),
+            (InterfaceKind::VpcEndpoint, Some("vpce-4")),
+            (InterfaceKind::Other, None),
+        ]
+    );
+}
+
+#[test]
+fn later_sightings_lie_over_earlier_ones() {
+    let seen = |more: &str| enis(&[eni("eni-1", "vpc-1", "subnet-1", "10.0.0.1", more)]);
+    let first = seen(
+        r#","Description":"first","Groups":[{"GroupId":"sg-1"}],"SourceDestCheck":false,"TagSet":[{"Key":"Name","Value":"one"},{"Key":"a","Value":"1"}],
+        "Attachment":{"InstanceId":"i-1","InstanceOwnerId":"444455556666"}"#,
+    );
+    let second = seen(r#","TagSet":[{"Key":"Name","Value":"two"}],"Attachment":{"InstanceId":"i-2","InstanceOwnerId":"111122223333"}"#);
+    let third = seen(r#","Description":"third","Groups":[{"GroupId":"sg-3"}]"#);
+    let files = [("2026-02-01/e.json", &*first), ("2026-02-02/e.json", &second), ("2026-02-03/e.json", &third)];
+    let of = |count: usize| {
+        let inventory = inventory(&files[..count]);
+        let eni = &inventory.enis()[0];
+        let groups: Vec<String> = eni.groups.iter().map(|group| group.to_string()).collect();
+        (
+            eni.description.to_string(),
+            groups.join(" "),
+            eni.instance_id.as_deref().map(str::to_owned),
+            eni.foreign_owner,
+            eni.source_dest_check,
+        )
+    };
+    let want = |description: &str, groups: &str, instance: &str| {
+        (description.to_owned(), groups.to_owned(), Some(instance.to_owned()), true, Some(false))
+    };
+    assert_eq!(of(1), want("first", "sg-1", "i-1"));
+    assert_eq!(of(2), want("first", "sg-1", "i-2"));
+    assert_eq!(of(3), want("third", "sg-3", "i-2"));
+    let inventory = inventory(&files);
+    assert_eq!((inventory.enis()[0].name_tag(), inventory.eni_tag("eni-1", "a")), (Some("two"), Some("1")));
+    assert_eq!(inventory.eni_name(&inventory.enis()[0]), Some("two"));
+}
+
 #[test]
 fn tables_and_findings() {
     let inventory = Inventory::from_files(sample_files(), &Options::default()).unwrap();
@@ -392,7 +660,7 @@ fn tables_and_findings() {
     for name in ["enis", "subnets", "nat_gateways", "vpc_endpoints", "clusters", "webhooks", "services", "prefix_lists"] {
         assert!(rows(name) > 0, "{name}");
     }
-    assert_eq!(all.len(), 23, "no table may fall away");
+    assert_eq!(all.len(), 24, "no table may fall away");
     let before = tables_at(&inventory, at("2020-01-01"));
     assert_eq!(before.iter().find(|(table, _)| *table == "enis").unwrap().1.num_rows(), 0);
     let findings = check(&inventory);

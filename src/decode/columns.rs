@@ -460,6 +460,33 @@ mod tests {
     }
 
     #[test]
+    fn the_fast_way_takes_what_the_standard_library_takes_and_nothing_else() {
+        let parts = [
+            "0", "1", "00", "01", "001", "9", "10", "99", "100", "199", "249", "255", "256", "260", "300", "999", "1000", "", "x", "-1",
+            "1 ",
+        ];
+        let check = |text: &str| {
+            let want = text.parse::<std::net::Ipv4Addr>().ok().map(u32::from);
+            assert_eq!(parse_ipv4(text.as_bytes()), want, "{text:?}");
+        };
+        for part in parts {
+            for at in 0..4 {
+                let mut address = ["192", "0", "2", "255"];
+                address[at] = part;
+                check(&address.join("."));
+            }
+            check(part);
+            check(&format!("1.{part}"));
+            check(&format!("1.2.{part}"));
+            check(&format!("1.2.3.4.{part}"));
+            check(&format!(".1.2.3.{part}"));
+        }
+        ["255.255.255.255", "255.255.255.2555", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4/32", "::1", "1,2,3,4", "...", "1...2"]
+            .into_iter()
+            .for_each(check);
+    }
+
+    #[test]
     fn numbers_keep_to_their_fields_range() {
         let check = |field, text, want: Option<Option<i64>>| assert_eq!(number(Cell::Text(text), field).ok(), want, "{text}");
         check(id::SRCPORT, "443", Some(Some(443)));
@@ -514,6 +541,43 @@ mod tests {
         fn cell(&self, at: usize) -> Cell<'_> {
             self.0[at].1
         }
+    }
+
+    /// Columns of `bytes`, `interface-id` and what is unknown, with so many records of these values.
+    fn filled(records: usize, interface: &str, more: &[(&str, Cell<'_>)]) -> Columns {
+        let wanted = Wanted { fields: vec![id::INTERFACE_ID, id::BYTES], extra: true, ..Wanted::default() };
+        let values = [&[("bytes", Cell::Number(7)), ("interface-id", Cell::Text(interface))], more].concat();
+        let names: Vec<&str> = values.iter().map(|(name, _)| *name).collect();
+        let mut columns = Columns::new(Arc::new(wanted), &Layout::of_any_names(&names));
+        (0..records).for_each(|_| columns.push(&Record(&values), 1, &mut Tally::default()).unwrap());
+        columns
+    }
+
+    #[test]
+    fn a_batch_is_full_by_rows_or_by_text() {
+        let full = |records, interface: &str, more: &[(&str, Cell<'_>)]| filled(records, interface, more).is_full();
+        assert_eq!((full(BATCH_ROWS - 1, "-", &[]), full(BATCH_ROWS, "-", &[])), (false, true));
+        let half = "x".repeat(BATCH_TEXT_BYTES / 2);
+        assert_eq!([1, 2].map(|records| full(records, &half, &[])), [false, true]);
+        // Names and values of unknown fields count together, all of them.
+        let [less, enough] = [3, 2].map(|less| "x".repeat(BATCH_TEXT_BYTES / 2 - less));
+        let two = |text| [("a1", Cell::Text(text)), ("b2", Cell::Text(text))];
+        assert_eq!((full(1, "-", &two(&less)), full(1, "-", &two(&enough))), (false, true));
+        let mut columns = filled(2, &half, &[]);
+        assert_eq!(columns.finish().unwrap().batch.num_rows(), 2);
+        assert!(!columns.is_full() && columns.is_empty(), "handed on");
+    }
+
+    #[test]
+    fn what_is_cleared_is_gone_and_columns_without_a_hole_carry_no_bitmap() {
+        let mut columns = filled(3, "-", &[]);
+        columns.clear();
+        assert!(columns.is_empty());
+        let batch = columns.finish().unwrap().batch;
+        assert!(batch.num_rows() == 0 && batch.columns().iter().all(|column| column.is_empty()));
+        let batch = filled(3, "-", &[("bytes-beyond", Cell::Null)]).finish().unwrap().batch;
+        assert_eq!([0, 1, 2].map(|column| batch.column(column).null_count()), [3, 0, 3]);
+        assert!(batch.column(1).nulls().is_none());
     }
 
     /// Takes one record, and returns its reject's reason and detail, or what was counted.

@@ -39,6 +39,7 @@ pub fn quiet_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn a_panic_becomes_a_fault() {
@@ -46,5 +47,22 @@ mod tests {
         let fault = contained(|| assert!([1, 2].len() > 2, "bit width {}", 33)).unwrap_err();
         assert!(fault.ends_with(": bit width 33"), "{fault}");
         assert!(!is_contained());
+        assert_eq!(contained(is_contained), Ok(true));
+    }
+
+    #[test]
+    fn only_panics_that_are_not_contained_are_told() {
+        static TOLD: AtomicUsize = AtomicUsize::new(0);
+        // The hook is the process's: other tests' panics go on to the one before.
+        let (here, before) = (std::thread::current().id(), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |panic| match std::thread::current().id() == here {
+            true => drop(TOLD.fetch_add(1, Ordering::SeqCst)),
+            false => before(panic),
+        }));
+        quiet_panics();
+        assert!(contained(|| assert!(TOLD.load(Ordering::SeqCst) > 9, "contained")).is_err());
+        assert_eq!(TOLD.load(Ordering::SeqCst), 0);
+        assert!(catch_unwind(|| assert!(TOLD.load(Ordering::SeqCst) > 9, "told")).is_err());
+        assert_eq!(TOLD.load(Ordering::SeqCst), 1);
     }
 }

@@ -283,6 +283,37 @@ mod tests {
     }
 
     #[test]
+    fn encodings_are_told_by_their_magic() {
+        let check = |first: &[u8], name, debug| {
+            let encoding = Encoding::sniff(first);
+            assert_eq!((encoding.name(), &*format!("{:?}", Inflater::new(encoding).unwrap())), (name, debug), "{first:?}");
+        };
+        check(&gzip(b"text"), "gzip", "Inflater(gzip)");
+        check(&zstd::encode_all(&b"text"[..], 1).unwrap(), "zstd", "Inflater(zstd)");
+        check(b"PAR1rows", "parquet", "Inflater(plain)");
+        [&b""[..], b"PAR", b"PARE", &[0x1f], &[0x28, 0xb5, 0x2f], b"version"]
+            .into_iter()
+            .for_each(|first| check(first, "plain", "Inflater(plain)"));
+    }
+
+    #[test]
+    fn whole_texts_keep_to_their_room() {
+        // One test, since the room is the process's; other tests need little of it.
+        assert!(Buffers::take(WHOLE_TEXT_IN_FLIGHT_MAX + 1).is_none());
+        for _ in 0..2 {
+            let half = Buffers::take(WHOLE_TEXT_IN_FLIGHT_MAX / 2).unwrap();
+            assert!(Buffers::take(WHOLE_TEXT_IN_FLIGHT_MAX / 2 + 1).is_none());
+            drop(half);
+        }
+        let largest = gzip(&vec![b'a'; WHOLE_TEXT_MAX]);
+        assert_eq!(whole_gzip(&largest).map(|text| text.len()), Some(WHOLE_TEXT_MAX));
+        assert!(whole_gzip(&gzip(&vec![b'a'; WHOLE_TEXT_MAX + 1])).is_none());
+        // Nothing to read is read the other way, and much of the same in few bytes is not.
+        assert!(whole_gzip(&gzip(b"")).is_none());
+        assert_eq!(whole_gzip(&gzip(&[b'a'; 1_000])).map(|text| text.len()), Some(1_000));
+    }
+
+    #[test]
     fn several_members_are_never_taken_for_one() {
         // Twice the same member: trailer, length and CRC of the last are those of the first.
         let member = gzip(b"same\n");
@@ -327,6 +358,23 @@ mod tests {
         }
         inflater.end(|text| all += text.len()).unwrap();
         assert_eq!(all, 128 << 20);
+    }
+
+    #[test]
+    fn what_is_longer_than_a_slice_or_a_step_streams_whole() {
+        // Digits of a generator: little to compress, so that frames and members go on over many slices.
+        let noise =
+            |seed: u64| std::iter::successors(Some(seed), |last| Some(last.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)));
+        let dense: Vec<u8> = noise(7).take(60_000).flat_map(|number| number.to_string().into_bytes()).collect();
+        // And much text in a single slice: what the decoder still holds when all is taken must come out too.
+        let lengths =
+            [Frames::OUT - 1, Frames::OUT, Frames::STEP - 1, Frames::STEP, Frames::STEP + 1, Frames::STEP + 100_000, 3 * Frames::STEP + 5];
+        for text in lengths.map(|len| vec![b'a'; len]).into_iter().chain([dense]) {
+            let (out, end) = stream(Encoding::Zstd, &zstd::encode_all(&text[..], 1).unwrap());
+            assert!(end.is_ok() && out == text, "zstd: {} of {} bytes, {end:?}", out.len(), text.len());
+            let (out, end) = stream(Encoding::Gzip, &gzip(&text));
+            assert!(end.is_ok() && out == text, "gzip: {} of {} bytes, {end:?}", out.len(), text.len());
+        }
     }
 
     #[test]

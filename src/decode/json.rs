@@ -314,6 +314,7 @@ mod tests {
         assert_eq!(ends(r#"{"a":"}\"{"}{}"#), [12, 14]);
         assert_eq!(ends("{\"a\":\"cut\n{}"), [12], "a line cannot end in a string");
         assert_eq!(ends(r#"{"a":"\\"}{}"#), [10, 12]);
+        assert_eq!(Scanner::default().scan(b"{\"cut\n{}"), Scanned::Broken(6), "the line break goes with the line");
     }
 
     #[test]

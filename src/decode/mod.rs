@@ -298,6 +298,16 @@ mod tests {
     }
 
     #[test]
+    fn interfaces_are_wanted_as_asked() {
+        let set = || Arc::new(["eni-1".to_owned()].into_iter().collect());
+        let asked = |interfaces: Interfaces| [Some("eni-1"), Some("eni-2"), None].map(|interface| interfaces.wants(interface));
+        assert_eq!(asked(Interfaces::All), [true, true, true]);
+        assert_eq!(asked(Interfaces::Only(set())), [true, false, false]);
+        assert_eq!(asked(Interfaces::AllBut(set())), [false, true, true]);
+        assert_eq!([Validation::ReadColumns.name(), Validation::Full.name()], ["read-columns", "full"]);
+    }
+
+    #[test]
     fn an_object_without_a_record_is_not_read_whole_unless_it_is_something_else() {
         let rejects = |reason, overlong| Tally {
             lines: 3,

@@ -349,6 +349,53 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_could_not_be_read_on_ends_with_what_is_told() {
+        let mut decoder = ObjectDecoder::new(wanted(), Headerless::default());
+        assert!(matches!(decoder.step().unwrap(), Step::Hungry));
+        decoder.push(Bytes::from_static(TEXT), false);
+        assert!(matches!(decoder.step().unwrap(), Step::Hungry));
+        decoder.fail("the connection broke".to_owned());
+        let Step::Decoded(decoded) = decoder.step().unwrap() else { panic!("the rows before") };
+        assert_eq!(decoded.batch.num_rows(), 2);
+        assert!(matches!(decoder.step().unwrap(), Step::Done(Some(fault)) if fault == "the connection broke"));
+    }
+
+    #[test]
+    fn long_texts_go_on_in_blocks_and_batches_whatever_they_are_stored_as() {
+        // Lines that differ, so that they go over many slices in whatever they are stored.
+        let line = |at: u64| {
+            let odd = at.wrapping_mul(6_364_136_223_846_793_005) >> 32;
+            format!(
+                "2 123456789010 eni-{odd:08x} 172.31.16.139 172.31.16.21 {} 22 6 20 {odd} 1418530010 1418530070 ACCEPT OK\n",
+                odd % 65_536
+            )
+        };
+        let text = [TEXT.to_vec(), (0..18_000).map(line).collect::<String>().into_bytes()].concat();
+        assert!(text.len() > 5 * TEXT_BLOCK);
+        let stored = [
+            text.clone(),
+            gzip(&text),
+            gzip(&gzip(&text)),
+            zstd::encode_all(&text[..], 1).unwrap(),
+            zstd::encode_all(&gzip(&text)[..], 1).unwrap(),
+        ];
+        for stored in stored {
+            let pieces: Vec<&[u8]> = stored.chunks(10_000).collect();
+            for parts in [vec![&stored[..]], pieces] {
+                let (rows, tally, fault) = run(&parts);
+                assert_eq!((rows, tally.text_bytes, fault), (18_002, text.len() as u64, None));
+            }
+            // Cut at the end: what is before is there, and the damage is told with its place.
+            let cut = &stored[..stored.len() - 9];
+            let (rows, tally, fault) = run(&[cut]);
+            let is_plain = Encoding::sniff(&stored) == Encoding::Plain;
+            assert!(rows > 9_000 && fault.is_none() == is_plain && tally.adds_up(), "{rows} {fault:?}");
+            let place = format!("(stored byte {} or the 16 KiB after it)", cut.len());
+            assert!(fault.is_none_or(|fault| fault.contains(&place)), "{place}");
+        }
+    }
+
+    #[test]
     fn empty_object_has_no_rows_and_no_fault() {
         assert_eq!(run(&[b""]), (0, Tally::default(), None));
     }

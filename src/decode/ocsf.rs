@@ -369,6 +369,137 @@ mod tests {
     }
 
     #[test]
+    fn only_as_many_pairs_are_kept_as_show_that_a_row_is_too_long() {
+        let kept = |name: usize, value: usize| bounded((0..99).map(|_| ("n".repeat(name), "v".repeat(value)))).len();
+        // A quarter of the limit and one more; with one less, four are the limit itself and a fifth is looked at.
+        assert_eq!((kept(10, LINE_LEN_MAX / 4 - 10), kept(10, LINE_LEN_MAX / 4 - 11)), (4, 5));
+        assert_eq!((kept(LINE_LEN_MAX, 0), kept(1, 0)), (1, 99));
+    }
+
+    /// Rows of one column of OCSF, nested as its path says, mapped to a field.
+    fn mapped(path: &[&str], array: ArrayRef, field: FieldId) -> Vec<Option<String>> {
+        let rows = array.len();
+        let nested = path.iter().skip(1).rev().fold(array, |child, name| {
+            let field = Arc::new(Field::new(*name, child.data_type().clone(), true));
+            Arc::new(StructArray::from(vec![(field, child)]))
+        });
+        let mapped = map(&RecordBatch::try_from_iter([(path[0], nested)]).unwrap()).unwrap();
+        let at = MAPPED.iter().chain(&UNMAPPED).position(|mapped| *mapped == field).unwrap();
+        (0..rows).map(|row| mapped.columns[at].text(row)).collect()
+    }
+
+    fn some(values: &[&str]) -> Vec<Option<String>> {
+        values.iter().map(|value| Some((*value).to_owned()).filter(|value| value != "-")).collect()
+    }
+
+    #[test]
+    fn each_field_stands_in_its_place() {
+        let text = || Arc::new(StringArray::from(vec!["7"])) as ArrayRef;
+        let check = |path: &[&str], field: FieldId| assert_eq!(mapped(path, text(), field), some(&["7"]), "{path:?}");
+        check(&["metadata", "product", "version"], id::VERSION);
+        check(&["cloud", "account", "uid"], id::ACCOUNT_ID);
+        check(&["cloud", "account_uid"], id::ACCOUNT_ID);
+        check(&["cloud", "region"], id::REGION);
+        check(&["cloud", "zone"], id::AZ_ID);
+        check(&["start_time_dt"], id::START);
+        check(&["time"], id::START);
+        check(&["end_time"], id::END);
+        check(&["end_time_dt"], id::END);
+        check(&["connection_info", "protocol_num"], id::PROTOCOL);
+        check(&["connection_info", "tcp_flags"], id::TCP_FLAGS);
+        check(&["connection_info", "protocol_ver"], id::TYPE);
+        check(&["traffic", "packets"], id::PACKETS);
+        check(&["traffic", "bytes"], id::BYTES);
+        check(&["status_code"], id::LOG_STATUS);
+        for (end, port, address, packet, service) in [
+            ("src_endpoint", id::SRCPORT, id::SRCADDR, id::PKT_SRCADDR, id::PKT_SRC_AWS_SERVICE),
+            ("dst_endpoint", id::DSTPORT, id::DSTADDR, id::PKT_DSTADDR, id::PKT_DST_AWS_SERVICE),
+        ] {
+            [("port", port), ("ip", address), ("ip", packet), ("svc_name", service)]
+                .into_iter()
+                .for_each(|(name, field)| check(&[end, name], field));
+            // Without a direction, whichever end names the interface.
+            let own = [
+                ("interface_uid", id::INTERFACE_ID),
+                ("instance_uid", id::INSTANCE_ID),
+                ("subnet_uid", id::SUBNET_ID),
+                ("vpc_uid", id::VPC_ID),
+            ];
+            own.into_iter().for_each(|(name, field)| check(&[end, name], field));
+        }
+        let numbers = |values: &[i64]| Arc::new(Int64Array::from(values.to_vec())) as ArrayRef;
+        let path = mapped(&["connection_info", "boundary_id"], numbers(&[3, 4, 11, 12, 99]), id::TRAFFIC_PATH);
+        assert_eq!(path, some(&["-", "1", "8", "-", "-"]));
+        let direction = mapped(&["connection_info", "direction_id"], numbers(&[0, 1, 2, 3]), id::FLOW_DIRECTION);
+        assert_eq!(direction, some(&["-", "ingress", "egress", "-"]));
+        let named = mapped(
+            &["connection_info", "direction"],
+            Arc::new(StringArray::from(vec!["Inbound", "Outbound", "Lateral"])),
+            id::FLOW_DIRECTION,
+        );
+        assert_eq!(named, some(&["ingress", "egress", "-"]));
+    }
+
+    #[test]
+    fn actions_go_by_name_then_by_number() {
+        for name in ["action", "disposition"] {
+            let names = Arc::new(StringArray::from(vec!["Allowed", "Denied", "Blocked", "Other", "Unknown", "Dropped"]));
+            assert_eq!(mapped(&[name], names, id::ACTION), some(&["ACCEPT", "REJECT", "REJECT", "-", "-", "Dropped"]));
+        }
+        for name in ["action_id", "disposition_id"] {
+            let ids = Arc::new(Int64Array::from(vec![0, 1, 2, 99]));
+            assert_eq!(mapped(&[name], ids, id::ACTION), some(&["-", "ACCEPT", "REJECT", "-"]));
+        }
+    }
+
+    #[test]
+    fn the_interface_stands_at_the_end_that_the_direction_says() {
+        let text = |values: [&str; 4]| Arc::new(StringArray::from(values.to_vec())) as ArrayRef;
+        let structure = |name: &str, values| {
+            let values = text(values);
+            Arc::new(StructArray::from(vec![(Arc::new(Field::new(name, DataType::Utf8, true)), values)])) as ArrayRef
+        };
+        let batch = RecordBatch::try_from_iter([
+            ("connection_info", structure("direction", ["Inbound", "Outbound", "-", "-"])),
+            ("src_endpoint", structure("interface_uid", ["s1", "s2", "s3", "-"])),
+            ("dst_endpoint", structure("interface_uid", ["d1", "d2", "d3", "d4"])),
+            ("class_uid", Arc::new(Int64Array::from(vec![4_001, 4_002, 0, 4_001])) as ArrayRef),
+        ])
+        .unwrap();
+        let mapped = map(&batch).unwrap();
+        let at = MAPPED.iter().position(|field| *field == id::INTERFACE_ID).unwrap();
+        assert_eq!([0, 1, 2, 3].map(|row| mapped.columns[at].text(row)).to_vec(), some(&["d1", "s2", "s3", "d4"]));
+        assert_eq!([0, 1, 2, 3].map(|row| mapped.other_class(row)), [None, Some(4_002), Some(0), None]);
+        assert!(is_ocsf(&["class_uid", "metadata"]) && !is_ocsf(&["class_uid"]) && !is_ocsf(&["metadata", "class"]));
+        assert!(ROOTS.into_iter().all(reads) && !reads("observables"));
+        assert_eq!(layout().columns.len(), MAPPED.len() + UNMAPPED.len());
+    }
+
+    #[test]
+    fn what_ocsf_does_not_map_stands_beside_but_what_is_a_field_in_its_column() {
+        let texts = |values: [Option<&str>; 2]| Arc::new(StringArray::from_iter(values)) as ArrayRef;
+        let of = |name: &str, array: ArrayRef| (Arc::new(Field::new(name, DataType::Utf8, true)), array);
+        let structure =
+            StructArray::from(vec![of("sublocation_id", texts([Some("loc-1"), None])), of("new-field", texts([Some("x"), Some("y")]))]);
+        let mut builder = arrow::array::MapBuilder::new(None, arrow::array::StringBuilder::new(), arrow::array::StringBuilder::new());
+        for pairs in [&[("sublocation-id", "loc-1"), ("new-field", "x")][..], &[("new-field", "y")]] {
+            for (key, value) in pairs {
+                builder.keys().append_value(key);
+                builder.values().append_value(value);
+            }
+            builder.append(true).unwrap();
+        }
+        for unmapped in [Arc::new(structure) as ArrayRef, Arc::new(builder.finish())] {
+            let mapped = map(&RecordBatch::try_from_iter([("unmapped", unmapped)]).unwrap()).unwrap();
+            let at = MAPPED.len() + UNMAPPED.iter().position(|field| *field == id::SUBLOCATION_ID).unwrap();
+            assert_eq!([0, 1].map(|row| mapped.columns[at].text(row)), [Some("loc-1".to_owned()), None]);
+            assert_eq!(mapped.rest, ["x", "y"].map(|value| vec![("new-field".to_owned(), value.to_owned())]));
+        }
+        let plain = map(&RecordBatch::try_from_iter([("unmapped", texts([Some("as it is"), None]))]).unwrap()).unwrap();
+        assert_eq!(plain.rest, [vec![("unmapped".to_owned(), "as it is".to_owned())], vec![]]);
+    }
+
+    #[test]
     fn a_row_has_its_time_from_the_first_column_that_holds_one_in_this_row() {
         assert_eq!(column(id::START), [Some("1418530010000"), Some("1418530020000"), None].map(|text| text.map(str::to_owned)));
     }

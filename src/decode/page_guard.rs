@@ -450,6 +450,7 @@ mod tests {
         let of = |length: u32| [&length.to_le_bytes()[..], b"PAR1"].concat();
         tail(&of(88), 100).unwrap();
         assert_eq!(tail(&of(89), 100).unwrap_err(), "a footer of 89 bytes is claimed in a file of 100");
+        assert!(tail(&of(FOOTER_BYTES_MAX as u32), 1 << 40).is_ok());
         assert!(tail(&of(FOOTER_BYTES_MAX as u32 + 1), 1 << 40).is_err() && tail(&of(0)[1..], 100).is_err());
         assert!(tail(b"\0\0\0\0PARE", 100).unwrap_err().contains("magic"));
     }
@@ -460,6 +461,20 @@ mod tests {
         let (found, ranges) = read(&file);
         let fault = PageGuard::new(&found, ranges[1].end - 1).unwrap_err();
         assert_eq!(fault, "column 1 of row group 0 lies outside the file");
+    }
+
+    #[test]
+    fn rows_are_believed_as_far_as_the_bytes_can_hold_them() {
+        let file = file(Compression::SNAPPY, WriterVersion::PARQUET_1_0, 10);
+        let size = file.len() as u64;
+        let claimed = |rows: u64| {
+            let (found, _) = read(&file);
+            let group = found.row_group(0).clone().into_builder().set_num_rows(rows as i64).build().unwrap();
+            PageGuard::new(&found.into_builder().set_row_groups(vec![group]).build(), size).map(|_| ())
+        };
+        let most = size * ROWS_PER_BYTE_MAX + (1 << 20);
+        assert_eq!((claimed(most), claimed(most + 1)), (Ok(()), Err(format!("the footer claims {} rows in {size} bytes", most + 1))));
+        assert_eq!(claimed(-1i64 as u64).unwrap_err(), "row group 0 claims -1 rows");
     }
 
     /// A field of a structure: the step from the last number, its type, its bytes.
@@ -500,9 +515,75 @@ mod tests {
         footer(&schema(vec![element(2), element(0), element(0)])).unwrap();
         assert!(footer(&schema(vec![element(2_000_000_000), element(0)])).unwrap_err().contains("children"));
         assert!(footer(&schema(vec![element(1); 1_000])).unwrap_err().contains("nested more than 32 deep"));
+        assert!(
+            footer(&schema(vec![element(1), [field(5, 5, &zigzag(-5)), vec![0]].concat()]))
+                .unwrap_err()
+                .ends_with("2 elements, and one claims -5 children")
+        );
+        let chain = |depth: usize| footer(&schema([vec![element(1); depth - 1], vec![element(0), element(0)]].concat()));
+        assert!(chain(SCHEMA_DEPTH_MAX).is_ok() && chain(SCHEMA_DEPTH_MAX + 1).is_err());
         // Wide is not deep.
         let wide = [vec![element(999)], vec![element(0); 999]].concat();
         footer(&schema(wide)).unwrap();
+        let groups = std::iter::once(element(41)).chain((0..40).flat_map(|_| [element(1), element(0)])).collect();
+        footer(&schema([groups, vec![element(0)]].concat())).unwrap();
+    }
+
+    #[test]
+    fn a_footer_with_values_of_every_type_is_walked_to_its_end() {
+        let schema = field(1, 9, &[&[0x2c][..], &field(5, 5, &number(1)), &[0], &field(5, 5, &number(0)), &[0]].concat());
+        let before: Vec<Vec<u8>> = vec![
+            vec![0x01, 2],                                          // a field far away: its number in full
+            field(1, 1, &[]),                                       // true
+            field(1, 2, &[]),                                       // false
+            field(1, 3, &[0xff]),                                   // byte
+            field(1, 4, &zigzag(-300)),                             // i16
+            field(1, 5, &zigzag(i64::from(i32::MIN))),              // i32
+            field(1, 6, &zigzag(i64::MIN)),                         // i64, of ten bytes
+            field(1, 7, &[0x19; 8]),                                // double
+            field(1, 8, &[&[3][..], &[0x19; 3]].concat()),          // binary
+            field(1, 8, &[0]),                                      // an empty one
+            field(1, 9, &[0x25, 2, 0x80, 1]),                       // list of two i32
+            field(1, 9, &[0x05]),                                   // of none
+            field(1, 10, &[0x21, 1, 2]),                            // set of two bool
+            field(1, 9, &[&[0xf3, 16][..], &[0x19; 16]].concat()),  // list of 16: its count in full
+            field(1, 9, &[0x19, 0x28, 1, 0x19, 0]),                 // list of a list of two binaries
+            field(1, 11, &[2, 0x58, 1, 1, 0x19, 2, 2, 0x19, 0x19]), // map of i32 to binary
+            field(1, 11, &[0]),                                     // of nothing
+            field(1, 11, &[1, 0x3c, 7, 0x15, 2, 0]),                // of byte to structure
+            field(1, 12, &[field(1, 12, &[0]), vec![0]].concat()),  // structures
+            field(1, 13, &[0x19; 16]),                              // uuid
+        ];
+        // The schema is field 2, so what was before it is left behind with a number in full.
+        let far = [vec![0x05], zigzag(40), zigzag(7)].concat();
+        let last = [vec![0x09], zigzag(2), schema[1..].to_vec(), vec![0]].concat();
+        let whole = [far, before.concat(), last].concat();
+        footer(&whole).unwrap();
+        for at in 0..whole.len() {
+            assert!(footer(&whole[..at]).is_err(), "cut at {at}");
+        }
+        // It was seen: with a child less, the schema does not add up.
+        let mut odd = whole.clone();
+        let count = odd.len() - 7;
+        assert_eq!(odd[count..], [0x55, 2, 0, 0x55, 0, 0, 0]);
+        odd[count + 1] = 40;
+        assert!(footer(&odd).unwrap_err().contains("claims 20 children"));
+        assert!(footer(&field(1, 14, &[0])).unwrap_err().contains("no known type"));
+        assert!(footer(&field(1, 8, &[&[9][..], &[0; 8]].concat())).unwrap_err().contains("longer than what is left"));
+        assert!(footer(&field(1, 9, &[0x43, 0, 0, 0])).unwrap_err().contains("more elements than there are bytes"));
+        assert!(footer(&field(1, 11, &[4, 0x33, 0, 0])).unwrap_err().contains("more entries than there are bytes"));
+        assert!(footer(&field(1, 5, &[0xff; 11])).unwrap_err().contains("more than ten bytes"));
+    }
+
+    #[test]
+    fn structures_and_lists_nest_as_deep_as_the_limit() {
+        let structures = |depth: usize| [vec![0x1c; depth], vec![0; depth + 1]].concat();
+        assert!(footer(&structures(THRIFT_DEPTH_MAX)).is_ok());
+        assert!(footer(&structures(THRIFT_DEPTH_MAX + 1)).unwrap_err().contains("nested too deeply"));
+        // A field that holds a list of lists of lists.
+        let lists = |depth: usize| [vec![0x19], vec![0x19; depth], vec![0x05, 0]].concat();
+        assert!(footer(&lists(THRIFT_DEPTH_MAX)).is_ok());
+        assert!(footer(&lists(THRIFT_DEPTH_MAX + 1)).unwrap_err().contains("lists are nested too deeply"));
     }
 
     fn page(uncompressed: u64, values: u64, dictionary: bool, body: &[u8]) -> Vec<u8> {
@@ -526,6 +607,86 @@ mod tests {
         let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
         bomb.write_all(&vec![0; 65 << 20]).unwrap();
         assert!(claims(&page(8, 1, false, &bomb.finish().unwrap()), gzip).1.contains("more than 64 MiB"));
+    }
+
+    #[test]
+    fn what_is_held_at_once_is_all_dictionaries_and_the_largest_page() {
+        let of = |pages: &[Vec<u8>]| pages_of(&pages.concat(), Compression::SNAPPY);
+        let (dictionary, data) = (|size| page(size, size, true, b"body"), |size| page(size, 1_000_000, false, b"body"));
+        assert_eq!(of(&[]), Ok(0));
+        assert_eq!(of(&[dictionary(100), data(30), data(70), dictionary(50), data(60)]), Ok(220));
+        assert_eq!((of(&[data(PAGE_BYTES_MAX)]), of(&[data(PAGE_BYTES_MAX + 1)]).is_err()), (Ok(PAGE_BYTES_MAX), true));
+        assert!(of(&[page(100, 101, true, b"body")]).unwrap_err().1.contains("101 values are claimed in 100 bytes"));
+        assert!(of(&[page(100, -1i64 as u64, false, b"body")]).unwrap_err().1.contains("-1 values are claimed"));
+        // Without its sizes a header says nothing.
+        for sizes in [&[field(2, 5, &number(4))][..], &[field(3, 5, &number(4))], &[]] {
+            let header = [sizes.concat(), vec![0], b"body".to_vec()].concat();
+            assert!(pages_of(&header, Compression::SNAPPY).is_err(), "{sizes:?}");
+        }
+        // Version 2: levels stand before the values and are not compressed, and a page may say that it is not at all.
+        let second = |levels: [i64; 2], plain: &[u8]| {
+            let sizes = [field(1, 5, &number(3)), field(1, 5, &number(100)), field(1, 5, &number(4))].concat();
+            let inner =
+                [field(1, 5, &number(9)), field(4, 5, &zigzag(levels[0])), field(1, 5, &zigzag(levels[1])), plain.to_vec(), vec![0]]
+                    .concat();
+            pages_of(&[sizes, field(5, 12, &inner), vec![0], b"body".to_vec()].concat(), Compression::SNAPPY)
+        };
+        assert_eq!([[0, 0], [1, 2], [4, 0]].map(|levels| second(levels, &[])), [Ok(100), Ok(103), Ok(104)]);
+        assert_eq!((second([1, 2], &[0x12]), second([1, 2], &[0x11])), (Ok(4), Ok(103)));
+        for levels in [[5, 0], [0, 5], [-1, 0], [0, -1], [-1, 4], [5, -1], [-1, -1]] {
+            assert!(second(levels, &[]).is_err(), "{levels:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_group_is_not_larger_than_memory_allows() {
+        let check = |chunks: &[Bytes], compression| {
+            let ranges: Vec<Range<u64>> = (0..).zip(chunks).map(|(at, chunk)| at << 30..(at << 30) + chunk.len() as u64).collect();
+            let guard = PageGuard { chunks: ranges.iter().map(|range| ((range.start, range.end), compression)).collect() };
+            guard.check(&ranges, chunks)
+        };
+        let held = |size: u64| Bytes::from(page(size, 1, false, b"body"));
+        assert_eq!(check(&[held(PAGES_BYTES_MAX / 2), held(PAGES_BYTES_MAX / 2)], Compression::SNAPPY), Ok(()));
+        let fault = check(&[held(PAGES_BYTES_MAX / 2), held(PAGES_BYTES_MAX / 2 + 1)], Compression::SNAPPY).unwrap_err();
+        assert!(fault.contains("with pages of 100663297 bytes"), "{fault}");
+        // Many pages of a mebibyte, header and all: only their sum is large.
+        let header = page(1 << 20, 1, false, &[0; 1 << 19]).len() - (1 << 19);
+        let one = page(1 << 20, 1, false, &vec![0; (1 << 20) - header]);
+        assert_eq!(one.len(), 1 << 20);
+        let third = Bytes::from(one.repeat((CHUNKS_BYTES_MAX / 3) as usize >> 20));
+        let (all, more) = (vec![third; 3], Bytes::from(page(1, 1, false, b"x")));
+        assert_eq!(check(&all, Compression::UNCOMPRESSED), Ok(()));
+        assert!(check(&[&all[..], &[more]].concat(), Compression::UNCOMPRESSED).unwrap_err().contains("a row group of 2013"));
+    }
+
+    #[test]
+    fn what_a_page_decompresses_to_is_found_out_where_its_bytes_allow_too_much() {
+        let of = |claimed: u64, body: &[u8], compression| pages_of(&page(claimed, 1, false, body), compression);
+        let gzip = |text: &[u8], level| {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let of_gzip = |claimed, body: &[u8]| of(claimed, body, Compression::GZIP(Default::default()));
+        assert_eq!(of(100, b"body", Compression::UNCOMPRESSED), Ok(4));
+        assert_eq!(of(100, b"body", Compression::ZSTD(Default::default())), Ok(100));
+        // Few bytes cannot become much, so the claim stands; of many the text is counted.
+        assert_eq!(of_gzip(100, &gzip(b"abc", flate2::Compression::none())), Ok(100));
+        // Up to a buffer of the library's, 32 KiB, is not written yet and not counted.
+        let plenty = vec![7; 200_000];
+        assert!(matches!(of_gzip(100, &gzip(&plenty, flate2::Compression::none())), Ok(150_000..=200_000)));
+        let best = flate2::Compression::best();
+        let largest = gzip(&vec![0; PAGE_BYTES_MAX as usize], best);
+        assert!(largest.len() as u64 * DEFLATE_RATIO_MAX > PAGE_BYTES_MAX);
+        assert!(of_gzip(100, &largest).is_ok_and(|size| size > PAGE_BYTES_MAX - (64 << 10)));
+        assert!(of_gzip(100, &gzip(&vec![0; PAGE_BYTES_MAX as usize + (64 << 10)], best)).unwrap_err().1.contains("more than 64 MiB"));
+        assert!(
+            Counter(PAGE_BYTES_MAX - 2).write(b"xx").is_ok_and(|count| count == 2) && Counter(PAGE_BYTES_MAX - 1).write(b"xx").is_err()
+        );
+        assert_eq!(of_gzip(100, &plenty), Ok(0), "damage is told by who reads it");
+        let most = (PAGE_BYTES_MAX / LZ4_RATIO_MAX) as usize;
+        assert_eq!(of(100, &vec![0; most], Compression::LZ4), Ok(100));
+        assert!(of(100, &vec![0; most + 1], Compression::LZ4).unwrap_err().1.contains("more than 64 MiB"));
     }
 
     #[test]

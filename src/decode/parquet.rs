@@ -315,3 +315,131 @@ impl Cells for Row<'_> {
         self.rest.iter().for_each(|(name, value)| take(name, value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray, StructArray};
+    use parquet::arrow::ArrowWriter;
+
+    fn file(columns: Vec<(&str, ArrayRef)>) -> Bytes {
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap().into()
+    }
+
+    fn texts(values: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    fn wanted() -> Arc<Wanted> {
+        Arc::new(Wanted { fields: vec![id::INTERFACE_ID, id::SRCADDR], extra: true, ..Wanted::default() })
+    }
+
+    /// Decodes a file: rows and rejects of each batch, the rejects, and the fault.
+    fn decode(file: &Bytes) -> (Vec<(usize, usize)>, Vec<Reject>, Option<String>) {
+        let mut decoder = ParquetDecoder::new(wanted(), file.len() as u64);
+        let (mut batches, mut rejects) = (Vec::new(), Vec::new());
+        loop {
+            match decoder.step().unwrap() {
+                Step::Decoded(decoded) => {
+                    batches.push((decoded.batch.num_rows(), decoded.rejects.len()));
+                    rejects.extend(decoded.rejects);
+                }
+                Step::Needs(ranges) => {
+                    let data = ranges.iter().map(|range| file.slice(range.start as usize..range.end as usize)).collect();
+                    decoder.push(ranges, data);
+                }
+                Step::Done(fault) => return (batches, rejects, fault),
+                Step::Hungry => unreachable!("it asks for ranges"),
+            }
+        }
+    }
+
+    #[test]
+    fn batches_end_when_they_are_full_of_rows_or_of_rejects() {
+        let of = |address: &str, rows: usize| decode(&file(vec![("srcaddr", texts(&vec![address; rows]))]));
+        assert_eq!(of("10.0.0.1", 20_000).0, [(8_192, 0), (8_192, 0), (3_616, 0)]);
+        assert_eq!(of("nowhere", 16_385).0, [(0, 8_192), (0, 8_192), (0, 1)]);
+        // Security Lake's rows are read in smaller parts, and batches are as large all the same.
+        let version: Vec<(Arc<Field>, ArrayRef)> = vec![(Arc::new(Field::new("log_name", DataType::Utf8, false)), texts(&["x"; 10_000]))];
+        let lake = file(vec![
+            ("class_uid", Arc::new(Int64Array::from(vec![4_001; 10_000]))),
+            ("metadata", Arc::new(StructArray::from(version))),
+            ("status_code", texts(&["OK"; 10_000])),
+        ]);
+        assert_eq!(decode(&lake).0, [(8_192, 0), (1_808, 0)]);
+    }
+
+    #[test]
+    fn a_row_is_as_long_as_a_line_at_most() {
+        let pad = |less: usize| "x".repeat(LINE_LEN_MAX - less);
+        let columns = |last: [&str; 3]| vec![("interface_id", texts(&["eni-1"; 3])), ("beside", texts(&last))];
+        let (batches, rejects, fault) = decode(&file(columns([&pad(5), &pad(4), &pad(6)])));
+        assert_eq!((batches, fault), (vec![(2, 1)], None));
+        assert_eq!(rejects.iter().map(|reject| (reject.line, reject.reason)).collect::<Vec<_>>(), [(2, Reason::LineTooLong)]);
+        let values = Values::of_texts(["eni-1", "eni-23"].into_iter().map(Some).collect());
+        let row = |row, rest| Row { columns: std::slice::from_ref(&values), row, rest }.text_len();
+        let rest = [("ab".to_owned(), "cdefg".to_owned()), ("h".to_owned(), String::new())];
+        assert_eq!((row(0, &[][..]), row(1, &[]), row(0, &rest)), (5, 6, 13));
+    }
+
+    #[test]
+    fn what_a_file_claims_is_checked_before_it_is_read() {
+        let sound = file(vec![("srcaddr", texts(&["10.0.0.1"; 9]))]);
+        let fault = |at: usize, bytes: &[u8]| {
+            let mut damaged = sound.to_vec();
+            damaged[at..at + bytes.len()].copy_from_slice(bytes);
+            decode(&damaged.into()).2.unwrap()
+        };
+        let end = sound.len() - 8;
+        let longest = fault(end, &[0xff; 4]);
+        assert!(longest.starts_with("damaged after row 0: a footer of 4294967295 bytes is claimed"), "{longest}");
+        let length = u32::from_le_bytes(sound[end..end + 4].try_into().unwrap()) as usize;
+        let footer = fault(end - length, &[0xff]);
+        assert!(footer.starts_with("damaged after row 0: the footer is damaged at its byte"), "{footer}");
+        let page = fault(4, &[0xff]);
+        assert!(page.starts_with("damaged after row 0: page at byte 4: damaged header"), "{page}");
+    }
+
+    #[test]
+    fn ranges_lie_in_the_file_and_are_not_too_many_bytes() {
+        let size = RANGES_LEN_MAX * 4;
+        let check = |ranges: &[(u64, u64)], fits: bool| {
+            let ranges: Vec<Range<u64>> = ranges.iter().map(|(from, to)| *from..*to).collect();
+            let mut decoder = ParquetDecoder::new(wanted(), size);
+            let asked = decoder.needs(ranges.clone());
+            assert!(matches!(asked, Step::Needs(asked) if asked == if fits { ranges.clone() } else { Vec::new() }), "{ranges:?}");
+            assert_eq!(matches!(decoder.step(), Ok(Step::Done(Some(_)))), !fits, "{ranges:?}");
+        };
+        check(&[(0, RANGES_LEN_MAX)], true);
+        check(&[(7, 8), (0, RANGES_LEN_MAX - 1), (size, size)], true);
+        check(&[(0, RANGES_LEN_MAX + 1)], false);
+        check(&[(7, 8), (0, RANGES_LEN_MAX)], false);
+        check(&[(size - 1, size + 1)], false);
+        check(&[(8, 7)], false);
+        let mut decoder = ParquetDecoder::new(wanted(), size);
+        decoder.fail("it could not be read on".into());
+        assert!(matches!(decoder.step(), Ok(Step::Done(Some(fault))) if fault == "it could not be read on"));
+    }
+
+    #[test]
+    fn columns_that_nobody_asks_for_are_not_read() {
+        let read = |wanted: &Wanted, names: &[&str]| {
+            let decoder = ParquetDecoder::new(Arc::new(wanted.clone()), 100);
+            let layout = Layout::of_any_names(names);
+            (0..names.len() + 1).filter(|at| decoder.reads(&layout, *at)).map(|at| names[at].to_owned()).collect::<Vec<_>>()
+        };
+        let some = Wanted { fields: vec![id::VPC_ID], ..Wanted::default() };
+        let names = ["version", "vpc_id", "interface_id", "start", "end", "log_status", "srcaddr", "bytes", "unknown"];
+        assert_eq!(read(&some, &names), ["vpc_id", "interface_id", "start", "end", "log_status"]);
+        assert_eq!(read(&Wanted { extra: true, ..some.clone() }, &names).last().unwrap(), "unknown");
+        assert_eq!(read(&Wanted { validation: Validation::Full, ..some.clone() }, &names), names[..8]);
+        // Without a status, the traffic tells records of none.
+        assert_eq!(
+            read(&some, &["version", "srcaddr", "dstaddr", "packets", "bytes", "action"]),
+            ["srcaddr", "dstaddr", "packets", "bytes", "action"]
+        );
+    }
+}

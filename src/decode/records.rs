@@ -504,7 +504,16 @@ mod tests {
         assert_eq!(values("\t2\t\t1\t", Separator::Tab), some(&["", "2", "", "1", ""]));
         assert_eq!(values("2,, 1 ,", Separator::Comma), some(&["2", "", "1", ""]));
         assert_eq!(values(r#""2","a ""b"", c",,"""#, Separator::Comma), some(&["2", "a \"b\", c", "", ""]));
-        assert!(Split::default().split("\"2,1", Separator::Comma).is_err());
+        assert_eq!(values(" 2 1 ", Separator::Spaces), some(&["2", "1"]));
+        assert_eq!(values("", Separator::Spaces), some(&[]));
+        assert_eq!(values("2, a\t,1", Separator::Comma), some(&["2", "a", "1"]));
+        for open in ["\"2,1", "2,a\"b,1", "\"2\",\"1"] {
+            assert_eq!(Split::default().split(open, Separator::Comma).unwrap_err().0, Reason::NotText, "{open}");
+        }
+        let mut split = Split::default();
+        split.split("1 2 3", Separator::Spaces).unwrap();
+        let reason = |columns| split.expect(columns).err().map(|(reason, _)| reason);
+        assert_eq!([2, 3, 4].map(reason), [Some(Reason::TooManyFields), None, Some(Reason::TooFewFields)]);
     }
 
     #[test]
@@ -512,5 +521,171 @@ mod tests {
         assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z 2 1234"), Some("2 1234"));
         assert_eq!(after_timestamp("2018-09-22 20:28:14.000Z 2 1234"), None);
         assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z"), None);
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000z 2 1234"), None);
+        assert_eq!(after_timestamp("2018-0x-22T20:28:14.000Z 2 1234"), None);
+        assert_eq!(after_timestamp("2018-09-22T20:28:14.000Z   2 1234"), Some("2 1234"));
+    }
+
+    const RECORD: &str = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+
+    fn records() -> Records {
+        let wanted = Wanted { fields: vec![crate::flow::field::id::SRCADDR], ..Wanted::default() };
+        Records::new(Arc::new(wanted), Headerless::default())
+    }
+
+    /// Takes lines or documents, and returns the reasons of the rejects, the rows and the blanks.
+    fn taken(parts: &[&str], take: impl Fn(&mut Records, &[u8])) -> (Vec<Reason>, u64, u64) {
+        let mut records = records();
+        parts.iter().for_each(|part| take(&mut records, part.as_bytes()));
+        let tally = records.tally().clone();
+        assert!(tally.adds_up() && records.rejects() as u64 == tally.rejects, "{tally:?}");
+        let rejects = records.take().unwrap().map_or(Vec::new(), |decoded| decoded.rejects);
+        assert!(records.rejects() == 0 && records.take().unwrap().is_none());
+        (rejects.iter().map(|reject| reject.reason).collect(), tally.rows, tally.blanks)
+    }
+
+    /// The record with so many spaces in it that it is `len` bytes long.
+    fn padded(len: usize) -> String {
+        RECORD.replacen(' ', &" ".repeat(len - RECORD.len() + 1), 1)
+    }
+
+    #[test]
+    fn a_record_is_as_long_as_a_line_at_most_in_whatever_it_stands() {
+        let [fits, too_long, longer] = [0, 1, 2].map(|more| padded(LINE_LEN_MAX + more));
+        let outcome = (vec![Reason::LineTooLong; 2], 2, 0);
+        assert_eq!(taken(&[&fits, &too_long, &longer, RECORD], Records::line), outcome);
+        let message = |text: &str| format!(r#"{{"message":"  {text} "}}"#);
+        assert_eq!(taken(&[&message(&fits), &message(&too_long), &message(&longer), &message(RECORD)], Records::document), outcome);
+        // Names and values as they stand, with the quotes of texts.
+        let pairs = |len: usize| format!(r#"{{"srcaddr":"10.0.0.1","bytes":7,"beside":"{}"}}"#, "x".repeat(len - 31));
+        assert_eq!(
+            taken(&[&pairs(LINE_LEN_MAX), &pairs(LINE_LEN_MAX + 1), &pairs(LINE_LEN_MAX + 2), &pairs(31)], Records::document),
+            outcome
+        );
+    }
+
+    #[test]
+    fn blanks_are_lines_that_hold_nothing() {
+        assert_eq!(taken(&["", " \t", RECORD, "\r"], Records::line), (vec![], 1, 3));
+        let lines = format!(r#"{{"message":"\n{RECORD}\n \n{RECORD}\n\n"}}"#);
+        assert_eq!(taken(&[&lines, &lines], Records::document), (vec![], 4, 4));
+        // A document of no events is one, too.
+        assert_eq!(taken(&[r#"{"events":[]}"#, r#"{"logEvents":[]}"#, r#"{"events":[]}"#], Records::document), (vec![], 0, 3));
+        let mut control = records();
+        (0..2).for_each(|_| control.document(br#"{"messageType":"CONTROL_MESSAGE","logEvents":[]}"#));
+        assert_eq!((control.tally().lines, control.tally().control), (2, 2));
+        // Only the first line can start with a byte order mark.
+        let marked = format!("\u{feff}{RECORD}");
+        assert_eq!(taken(&[&marked, &marked, &marked], Records::line), (vec![Reason::NoHeader; 2], 1, 0));
+        // Tabs at the ends of a table's lines separate values that are missing; spaces around a record do not.
+        let table = ["srcaddr\tbytes\tvpc-id", "10.0.0.1\t7\t\r", "\t7\tvpc-1", " \t", "10.0.0.1\t7"];
+        assert_eq!(taken(&table, Records::line), (vec![Reason::TooFewFields], 2, 1));
+        assert_eq!(taken(&["srcaddr bytes", "\t10.0.0.1 7 \r", "10.0.0.1 7\t"], Records::line), (vec![], 2, 0));
+    }
+
+    #[test]
+    fn lines_without_a_header_are_records_of_the_default_format_or_none() {
+        let words = ["2"; 14].join(" ");
+        let mixed = ["2 1 eni-1", &words, RECORD, "2 1 eni-1", &words, RECORD];
+        let none = Reason::NoHeader;
+        assert_eq!(taken(&mixed, Records::line), (vec![none; 4], 2, 0));
+        let header = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status";
+        let headed = [&[header][..], &mixed[..3]].concat();
+        assert_eq!(taken(&headed, Records::line), (vec![Reason::TooFewFields, Reason::BadStatus], 1, 0));
+    }
+
+    #[test]
+    fn exported_messages_hold_a_record_each() {
+        let quoted = format!("1418530010000,\"{RECORD}\"");
+        let table = ["@timestamp,@message", &quoted, &format!("1,{RECORD}"), "1", "1,", "1,\"2 1 eni-1\""];
+        assert_eq!(taken(&table, Records::line), (vec![Reason::TooFewFields, Reason::NoHeader, Reason::NoHeader], 2, 0));
+        // A header within a message is that of the records, and leaves the table as it is.
+        let headed = ["@timestamp,@message", "1,srcaddr bytes", "1,10.0.0.1 7", "1,10.0.0.2 7"];
+        assert_eq!(taken(&headed, Records::line), (vec![], 2, 0));
+        // A header of records ends the table.
+        assert_eq!(taken(&["@timestamp,@message", &quoted, "srcaddr bytes", "10.0.0.1 7"], Records::line), (vec![], 2, 0));
+        let stamped = format!("2018-09-22T20:28:14.000Z {RECORD}");
+        assert_eq!(taken(&[&stamped, RECORD, &stamped], Records::line), (vec![], 3, 0));
+    }
+
+    #[test]
+    fn records_are_counted_by_the_shape_they_have() {
+        let shapes = |lines: &[&str]| {
+            let mut records = records();
+            lines.iter().for_each(|line| records.line(line.as_bytes()));
+            records.tally().layouts.iter().map(|seen| (seen.shape, seen.records)).collect::<Vec<_>>()
+        };
+        let stamped = format!("2018-09-22T20:28:14.000Z {RECORD}");
+        assert_eq!(shapes(&["srcaddr,bytes", "10.0.0.1,7", "10.0.0.2,7"]), [(Shape::Csv, 2)]);
+        assert_eq!(shapes(&["srcaddr\tbytes", "10.0.0.1\t7", "10.0.0.2\t7"]), [(Shape::Tsv, 2)]);
+        assert_eq!(shapes(&["srcaddr bytes", "10.0.0.1 7", "bytes srcaddr", "7 10.0.0.1"]), [(Shape::Text, 1), (Shape::Text, 1)]);
+        assert_eq!(shapes(&["@timestamp,@message", "1,srcaddr bytes", "1,10.0.0.1 7"]), [(Shape::CsvMessages, 1)]);
+        let stamped_table = ["srcaddr,bytes", "10.0.0.1,7", "2018-09-22T20:28:14.000Z 10.0.0.1,7"];
+        assert_eq!(shapes(&stamped_table), [(Shape::Csv, 1), (Shape::ExportTask, 1)]);
+        let headed = ["srcaddr bytes", "10.0.0.1 7", "2018-09-22T20:28:14.000Z 10.0.0.1 7", "10.0.0.1 7"];
+        assert_eq!(shapes(&headed), [(Shape::Text, 2), (Shape::ExportTask, 1)]);
+        assert_eq!(shapes(&[&stamped, RECORD, RECORD, &stamped, &stamped]), [(Shape::ExportTask, 3), (Shape::Text, 2)]);
+    }
+
+    #[test]
+    fn records_of_a_log_group_have_its_format() {
+        let layout = |names: &[&str]| Some(Arc::new(Layout::of_any_names(names)));
+        let groups = [("one", layout(&["srcaddr", "bytes"])), ("other", layout(&["bytes", "srcaddr"])), ("several", None)];
+        let log_groups = Arc::new(groups.map(|(group, layout)| (group.to_owned(), layout)).into_iter().collect());
+        let mut records = records();
+        records.known = Headerless { layout: None, log_groups };
+        let document = |group: &str, record: &str| {
+            format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"{group}","logEvents":[{{"message":"{record}"}}]}}"#)
+        };
+        for (group, record) in [
+            ("one", "10.0.0.1 7"),
+            ("one", "10.0.0.2 7"),
+            ("other", "7 10.0.0.3"),
+            ("one", "10.0.0.4 7"),
+            ("several", "10.0.0.5 7"),
+            ("unknown", "10.0.0.6 7"),
+            ("unknown", RECORD),
+        ] {
+            records.document(document(group, record).as_bytes());
+        }
+        records.document(br#"{"message":"10.0.0.7 7"}"#);
+        let decoded = records.take().unwrap().unwrap();
+        let addresses: Vec<_> = arrow::array::AsArray::as_string_view(decoded.batch.column(0)).iter().flatten().collect();
+        assert_eq!(addresses, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "172.31.16.139"]);
+        let rejects: Vec<_> =
+            decoded.rejects.iter().map(|reject| (reject.line, reject.reason, reject.detail.contains("several"))).collect();
+        assert_eq!(rejects, [(5, Reason::NoHeader, true), (6, Reason::NoHeader, false), (8, Reason::NoHeader, false)]);
+    }
+
+    #[test]
+    fn messages_that_nothing_tells_the_format_of_are_read_by_the_names_beside_them() {
+        let event =
+            |message: &str, addr: &str| format!(r#"{{"message":"{message}","extractedFields":{{"srcaddr":"{addr}","bytes":"7"}}}}"#);
+        let document = |events: &[String]| format!(r#"{{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":[{}]}}"#, events.join(","));
+        // Their order is not that of the message.
+        let named = document(&[
+            event("7 10.0.0.1", "10.0.0.1"),
+            event("7 10.0.0.2", "10.0.0.2"),
+            event(RECORD, "10.0.0.3"),
+            event("7 10.0.0.4", "10.0.0.4"),
+        ]);
+        assert_eq!(taken(&[&named, &named], Records::document), (vec![], 8, 0));
+        let strange = r#"{"events":[{"message":"7 10.0.0.1","extractedFields":{"one":"7","two":"10.0.0.1"}}]}"#;
+        assert_eq!(taken(&[strange, &format!("{{\"message\":\"{RECORD}\"}}")], Records::document), (vec![Reason::NoHeader], 1, 0));
+        // A document of names and values says nothing of the lines after it, nor of the next one.
+        let pairs =
+            [r#"{"srcaddr":"10.0.0.1","bytes":7}"#, r#"{"bytes":7,"srcaddr":"10.0.0.2"}"#, r#"{"message":"10.0.0.3 7"}"#, r#"{"one":1}"#];
+        assert_eq!(taken(&pairs, Records::document), (vec![Reason::NoHeader, Reason::NotARecord], 2, 0));
+    }
+
+    #[test]
+    fn a_batch_is_full_by_its_rows() {
+        let mut records = records();
+        (1..super::super::BATCH_ROWS).for_each(|_| records.line(RECORD.as_bytes()));
+        assert!(!records.is_full());
+        records.line(RECORD.as_bytes());
+        assert!(records.is_full());
+        // What the default format was tried on does not pile up.
+        assert!(records.default.1.len() < super::super::BATCH_ROWS);
     }
 }

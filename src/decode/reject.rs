@@ -69,3 +69,33 @@ impl Reject {
         Reject { line, reason, detail: detail.into(), text: String::from_utf8_lossy(kept).into_owned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_names_of_their_own() {
+        use Reason::*;
+        let all = [
+            (TooFewFields, "too-few-fields"),
+            (TooManyFields, "too-many-fields"),
+            (BadStatus, "bad-status"),
+            (BadNumber, "bad-number"),
+            (BadAddress, "bad-address"),
+            (BadAction, "bad-action"),
+            (NotText, "not-text"),
+            (LineTooLong, "line-too-long"),
+            (NoHeader, "no-header"),
+            (BadJson, "bad-json"),
+            (NotARecord, "not-a-record"),
+        ];
+        all.into_iter().for_each(|(reason, name)| assert_eq!(reason.name(), name));
+    }
+
+    #[test]
+    fn a_reject_keeps_the_start_of_its_line() {
+        let text = |len: usize| Reject::new(1, Reason::NotText, "", &vec![b'x'; len]).text.len();
+        assert_eq!([TEXT_LEN_MAX - 1, TEXT_LEN_MAX, TEXT_LEN_MAX + 1].map(text), [TEXT_LEN_MAX - 1, TEXT_LEN_MAX, TEXT_LEN_MAX]);
+    }
+}

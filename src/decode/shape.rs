@@ -45,3 +45,26 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Shape::{self, *};
+
+    #[test]
+    fn shapes_have_names_of_their_own() {
+        let all: [(Shape, &str); 11] = [
+            (Text, "text"),
+            (Csv, "csv"),
+            (Tsv, "tsv"),
+            (CsvMessages, "csv-messages"),
+            (ExportTask, "export-task"),
+            (Subscription, "subscription"),
+            (JsonMessages, "json-messages"),
+            (LogEvents, "log-events"),
+            (JsonRecords, "json-records"),
+            (Parquet, "parquet"),
+            (SecurityLake, "security-lake"),
+        ];
+        all.into_iter().for_each(|(shape, name)| assert_eq!(shape.name(), name));
+    }
+}

@@ -206,3 +206,102 @@ impl TextDecoder {
         self.carry.extend_from_slice(&part[..part.len().min(room)]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::field::id;
+
+    const RECORD: &str = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+
+    fn decoder() -> TextDecoder {
+        TextDecoder::new(Arc::new(Wanted { fields: vec![id::SRCADDR], ..Wanted::default() }), Headerless::default())
+    }
+
+    /// Decodes a text in blocks of this size: rows, reasons and texts of the rejects, fault.
+    fn decode(text: &str, block: usize) -> (u64, Vec<(Reason, String)>, Option<String>) {
+        let mut decoder = decoder();
+        text.as_bytes().chunks(block).for_each(|block| decoder.block(block));
+        decoder.end();
+        let rejects = decoder.take().unwrap().map_or(Vec::new(), |decoded| decoded.rejects);
+        let tally = decoder.tally();
+        assert!(tally.adds_up(), "{tally:?}");
+        (tally.rows, rejects.into_iter().map(|reject| (reject.reason, reject.text)).collect(), decoder.fault())
+    }
+
+    fn padded(len: usize) -> String {
+        RECORD.replacen(' ', &" ".repeat(len - RECORD.len() + 1), 1)
+    }
+
+    #[test]
+    fn lines_of_the_greatest_length_are_taken_wherever_blocks_end() {
+        let text = format!("{RECORD}\n{}\n{}\n{}\n{RECORD}", padded(LINE_LEN_MAX), padded(LINE_LEN_MAX + 1), padded(2 * LINE_LEN_MAX));
+        for block in [1_000, LINE_LEN_MAX - 1, LINE_LEN_MAX, LINE_LEN_MAX + 1, text.len()] {
+            let (rows, rejects, fault) = decode(&text, block);
+            let reasons: Vec<Reason> = rejects.iter().map(|(reason, _)| *reason).collect();
+            assert_eq!((rows, reasons, fault), (3, vec![Reason::LineTooLong; 2], None), "blocks of {block}");
+        }
+    }
+
+    #[test]
+    fn documents_of_the_greatest_length_are_taken_wherever_blocks_end() {
+        let document = |len: usize| {
+            let text = format!(r#"{{"message":"{RECORD}","beside":""}}"#);
+            text.replace(r#""beside":""#, &format!(r#""beside":"{}"#, "x".repeat(len - text.len())))
+        };
+        for block in [DOCUMENT_LEN_MAX / 3, DOCUMENT_LEN_MAX, DOCUMENT_LEN_MAX + 1] {
+            let text = document(DOCUMENT_LEN_MAX);
+            assert_eq!(text.len(), DOCUMENT_LEN_MAX);
+            assert_eq!(decode(&text, block), (1, vec![], None), "blocks of {block}");
+            let fault = decode(&format!("{RECORD}\n{}\n{RECORD}\n", document(DOCUMENT_LEN_MAX + 1)), block);
+            let wanted = "the JSON document after event 1 is longer than 8 MiB";
+            assert_eq!(fault, (1, vec![], Some(wanted.to_owned())), "blocks of {block}");
+        }
+    }
+
+    #[test]
+    fn what_stands_between_documents_is_skipped_and_anything_else_is_a_line() {
+        let document = format!(r#"{{"message":"{RECORD}"}}"#);
+        let check = |text: String, rows: u64, rejects: &[(Reason, &str)], fault: Option<&str>| {
+            let rejects: Vec<(Reason, String)> = rejects.iter().map(|(reason, text)| (*reason, (*text).to_owned())).collect();
+            for block in [1, 7, text.len()] {
+                assert_eq!(decode(&text, block), (rows, rejects.clone(), fault.map(str::to_owned)), "{text} in blocks of {block}");
+            }
+        };
+        check(format!("{document}{document}\n{RECORD}\n{document} \t\r, {document}"), 5, &[], None);
+        check(format!("[{document},\r\n\t{document}]\n{RECORD}\n[{document}]"), 4, &[], None);
+        check(format!("{document}x\n{RECORD}"), 2, &[(Reason::NoHeader, "x")], None);
+        check(format!("[[{document}]"), 0, &[(Reason::NoHeader, &format!("[{document}]"))], None);
+        check(format!("[{document}"), 1, &[], Some("the text ends within an array of JSON documents"));
+        let open = r#"{"message":"cut"#;
+        check(format!("{open}\n{RECORD}\n{document}"), 2, &[(Reason::BadJson, &format!("{open}\n"))], None);
+        check(
+            format!("{RECORD}\n{{{document}"),
+            1,
+            &[(Reason::BadJson, &format!("{{{document}"))],
+            Some("the JSON document after event 1 has no end"),
+        );
+        check(format!("{document}\n{{\"message\":7}}\n"), 1, &[(Reason::NotARecord, r#"{"message":7}"#)], None);
+    }
+
+    #[test]
+    fn a_batch_is_full_by_rows_or_by_rejects() {
+        let full = |line: &str, lines: usize| {
+            let mut decoder = decoder();
+            (0..lines).for_each(|_| decoder.block(format!("{line}\n").as_bytes()));
+            decoder.is_full()
+        };
+        assert_eq!([1, super::super::BATCH_ROWS - 1, super::super::BATCH_ROWS].map(|lines| full(RECORD, lines)), [false, false, true]);
+        assert_eq!([1, REJECTS_PENDING_MAX - 1, REJECTS_PENDING_MAX].map(|lines| full("2 1", lines)), [false, false, true]);
+    }
+
+    #[test]
+    fn nothing_is_read_after_a_fault_and_all_text_is_counted() {
+        let mut decoder = decoder();
+        decoder.block(RECORD.as_bytes());
+        decoder.fault = Some("told".into());
+        decoder.block(b"\n2 1\n");
+        assert_eq!((decoder.tally().lines, decoder.tally().text_bytes), (0, RECORD.len() as u64 + 5));
+        assert_eq!((decoder.fault(), decoder.fault()), (Some("told".into()), None));
+    }
+}

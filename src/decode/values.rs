@@ -185,8 +185,11 @@ mod tests {
     use std::sync::Arc;
 
     fn shown(array: impl Array + 'static, field: FieldId) -> Vec<String> {
-        let array: ArrayRef = Arc::new(array);
-        let values = Values::new(&array, Some(field)).unwrap();
+        shown_all(&(Arc::new(array) as ArrayRef), field)
+    }
+
+    fn shown_all(array: &ArrayRef, field: FieldId) -> Vec<String> {
+        let values = Values::new(array, Some(field)).unwrap();
         (0..array.len()).map(|row| format!("{:?}", values.cell(row))).collect()
     }
 
@@ -221,6 +224,61 @@ mod tests {
         assert_eq!(shown(Int64Array::from(vec![12_345_678_901]), id::ACCOUNT_ID), ["Text(\"012345678901\")"]);
         let times = arrow::array::TimestampMillisecondArray::from(vec![1_418_530_010_000]);
         assert_eq!(shown(times, id::START), ["Number(1418530010)"]);
+    }
+
+    #[test]
+    fn what_is_kept_beside_numbers_and_texts() {
+        let numbers = Values::of_numbers(Int64Array::from(vec![Some(7), None]));
+        assert_eq!(
+            [0, 1].map(|row| (numbers.number(row), numbers.text(row), numbers.text_len(row))),
+            [(Some(7), Some("7".into()), 0), (None, None, 0)]
+        );
+        let texts = Values::of_texts(StringViewArray::from_iter([Some("-42"), Some("eni-1"), Some("None"), None]));
+        assert_eq!([0, 1, 2, 3].map(|row| texts.number(row)), [Some(-42), None, None, None]);
+        assert_eq!([0, 1, 2, 3].map(|row| texts.text_len(row)), [3, 5, 4, 0]);
+        assert_eq!([0, 1, 2, 3].map(|row| texts.text(row)), [Some("-42".to_owned()), Some("eni-1".to_owned()), None, None]);
+        // A column of both: whole numbers are numbers, the others texts.
+        let floats: ArrayRef = Arc::new(Float64Array::from(vec![Some(5.0), Some(0.5), None]));
+        let both = Values::new(&floats, Some(id::BYTES)).unwrap();
+        assert_eq!([0, 1, 2].map(|row| both.text(row)), [Some("5".to_owned()), Some("0.5".to_owned()), None]);
+        assert_eq!([0, 1, 2].map(|row| both.number(row)), [Some(5), None, None]);
+    }
+
+    #[test]
+    fn texts_longer_than_a_line_are_cut_or_said_to_be_too_long() {
+        let of = |len: usize| "x".repeat(len);
+        let long = [LINE_LEN_MAX - 1, LINE_LEN_MAX, LINE_LEN_MAX + 1, LINE_LEN_MAX * 3].map(of);
+        let texts = Values::of_texts(long.iter().map(Some).collect());
+        let cut = "?".repeat(LINE_LEN_MAX + 1);
+        assert_eq!([0, 1, 2, 3].map(|row| texts.text(row)), [long[0].clone(), long[1].clone(), cut.clone(), cut].map(Some));
+        let bytes: ArrayRef = Arc::new(BinaryArray::from_iter(long.iter().map(Some).chain([None])));
+        let values = Values::new(&bytes, None).unwrap();
+        let too_long = Some(Reason::LineTooLong);
+        assert_eq!([0, 1, 2, 3, 4].map(|row| values.unusable(row)), [None, None, too_long, too_long, None]);
+        assert_eq!([0, 1, 2, 3, 4].map(|row| values.text_len(row)), [LINE_LEN_MAX - 1, LINE_LEN_MAX, 0, 0, 0]);
+    }
+
+    #[test]
+    fn columns_of_every_type_that_writers_choose() {
+        use arrow::array::{Decimal256Array, DictionaryArray, FixedSizeBinaryArray, Float32Array, LargeBinaryArray, LargeStringArray};
+        use arrow::datatypes::{Int32Type, i256};
+        let text = |array: ArrayRef, field| shown_all(&array, field);
+        let fixed = FixedSizeBinaryArray::try_from_iter([b"eni-1", b"eni-2"].into_iter()).unwrap();
+        assert_eq!(text(Arc::new(fixed), id::INTERFACE_ID), ["Text(\"eni-1\")", "Text(\"eni-2\")"]);
+        assert_eq!(text(Arc::new(LargeBinaryArray::from(vec![&b"eni-1"[..]])), id::INTERFACE_ID), ["Text(\"eni-1\")"]);
+        assert_eq!(text(Arc::new(LargeStringArray::from(vec!["eni-1"])), id::INTERFACE_ID), ["Text(\"eni-1\")"]);
+        let words: DictionaryArray<Int32Type> = vec!["eni-1", "eni-2", "eni-1"].into_iter().collect();
+        assert_eq!(text(Arc::new(words), id::INTERFACE_ID), ["Text(\"eni-1\")", "Text(\"eni-2\")", "Text(\"eni-1\")"]);
+        assert_eq!(text(Arc::new(Float32Array::from(vec![6.0, 6.5])), id::PROTOCOL), ["Number(6)", "Text(\"6.5\")"]);
+        let wide = Decimal256Array::from(vec![i256::from_i128(400_100)]).with_precision_and_scale(40, 2).unwrap();
+        assert_eq!(text(Arc::new(wide), id::BYTES), ["Number(4001)"]);
+        // Times of other fields are texts, and accounts that are not the record's own have their zeros too.
+        let times = arrow::array::TimestampMillisecondArray::from(vec![1_418_530_010_000]);
+        assert_eq!(text(Arc::new(times), id::BYTES), ["Text(\"2014-12-14T04:06:50\")"]);
+        let account = FieldId::by_name("tgw-dst-vpc-account-id").unwrap();
+        assert_eq!(text(Arc::new(Int64Array::from(vec![7])), account), ["Text(\"000000000007\")"]);
+        assert_eq!(text(Arc::new(Int64Array::from(vec![7])), id::BYTES), ["Number(7)"]);
+        assert_eq!(text(Arc::new(StringArray::from(vec!["None"])), id::ASG_TAG_2), ["Text(\"None\")"]);
     }
 
     #[test]

@@ -348,3 +348,218 @@ fn int32(batch: &RecordBatch, field: FieldId) -> Int32Array {
     let array = batch.column_by_name(field.field().column).and_then(|array| array.as_primitive_opt::<Int32Type>());
     array.cloned().unwrap_or_else(|| Int32Array::new_null(batch.num_rows()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::field::FieldType;
+    use crate::inventory::{File, Options};
+    use arrow::array::StringArray;
+    use arrow::compute::cast;
+    use arrow::datatypes::DataType;
+
+    /// Two peered VPCs, a NAT gateway, and a cluster whose webhook listens on port 9443.
+    fn inventory() -> Inventory {
+        let eni = |id: &str, vpc: &str, addr: &str, more: &str| {
+            format!(
+                r#"{{"NetworkInterfaceId":"{id}","VpcId":"{vpc}","SubnetId":"subnet-{vpc}","PrivateIpAddress":"{addr}","OwnerId":"111122223333",
+                "AvailabilityZone":"eu-central-1a"{more}}}"#
+            )
+        };
+        let plane = r#","InterfaceType":"interface","Description":"Amazon EKS prod","RequesterId":"AROAX:AmazonEKS","Attachment":{"AttachTime":"2026-01-02T00:00:00Z","InstanceOwnerId":"444455556666"}"#;
+        let first = [
+            eni("eni-a", "vpc-1", "10.1.0.1", r#","InterfaceType":"interface","TagSet":[{"Key":"Name","Value":"shop"}]"#),
+            eni("eni-nat", "vpc-1", "10.1.0.5", r#","InterfaceType":"nat_gateway""#),
+            eni("eni-plane", "vpc-1", "10.1.0.9", plane),
+            eni("eni-b", "vpc-2", "10.2.0.1", r#","InterfaceType":"interface""#),
+        ];
+        let second = [&first[..3], &[eni("eni-c", "vpc-2", "10.2.0.1", r#","InterfaceType":"interface""#)]].concat();
+        let list = |enis: &[String]| format!(r#"{{"NetworkInterfaces":[{}]}}"#, enis.join(","));
+        let cluster = r#"{"cluster":{"name":"prod","arn":"arn:aws:eks:eu-central-1:111122223333:cluster/prod","createdAt":"2026-01-01T00:00:00Z",
+            "resourcesVpcConfig":{"subnetIds":["subnet-vpc-1"],"vpcId":"vpc-1"}}}"#;
+        let webhook = r#"{"apiVersion":"v1","kind":"ValidatingWebhookConfiguration","metadata":{"name":"w"},
+            "webhooks":[{"name":"w","clientConfig":{"url":"https://10.2.0.1:9443/x"}}]}"#;
+        let files = [
+            ("2026-02-01/eu-central-1/e.json", list(&first)),
+            ("2026-02-03/eu-central-1/e.json", list(&second)),
+            (
+                "2026-02-01/s.json",
+                r#"{"Subnets":[{"SubnetId":"subnet-vpc-1","VpcId":"vpc-1","CidrBlock":"10.1.0.0/24","AvailabilityZoneId":"euc1-az1"},
+                    {"SubnetId":"subnet-public","VpcId":"vpc-1","CidrBlock":"198.51.100.0/24","AvailabilityZoneId":"euc1-az2"}]}"#.to_owned(),
+            ),
+            (
+                "2026-02-01/p.json",
+                r#"{"VpcPeeringConnections":[{"VpcPeeringConnectionId":"pcx-1","Status":{"Code":"active"},"RequesterVpcInfo":{"VpcId":"vpc-1"},"AccepterVpcInfo":{"VpcId":"vpc-2"}}]}"#.to_owned(),
+            ),
+            ("2026-02-01/prod/c.json", cluster.to_owned()),
+            ("2026-02-01/prod/k.json", webhook.to_owned()),
+            (
+                "2026-02-01/r.json",
+                r#"{"syncToken":"1","prefixes":[{"ip_prefix":"3.5.136.0/22","service":"S3","region":"eu-central-1"}]}"#.to_owned(),
+            ),
+        ];
+        let file = |(path, text): (&str, String)| File { path: path.to_owned(), bytes: text.into_bytes().into() };
+        Inventory::from_files(files.map(file).to_vec(), &Options::default()).unwrap()
+    }
+
+    /// A batch of records, given as `field=value` with spaces between; what is left out is NULL.
+    fn batch(records: &[&str]) -> RecordBatch {
+        let pairs = |record: &'static str| record.split(' ').filter_map(|pair| pair.split_once('='));
+        let records: Vec<&'static str> = records.iter().map(|record| &*record.to_string().leak()).collect();
+        let mut names: Vec<&str> = records.iter().flat_map(|record| pairs(record)).map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let column = |name: &str| {
+            let field = FieldId::by_any_name(name).unwrap().field();
+            let texts = records.iter().map(|record| pairs(record).find(|(key, _)| *key == name).map(|(_, value)| value));
+            let kind = match field.kind {
+                FieldType::Text => DataType::Utf8View,
+                FieldType::Int32 => DataType::Int32,
+                FieldType::Int64 => DataType::Int64,
+            };
+            (field.column, cast(&StringArray::from_iter(texts), &kind).unwrap(), true)
+        };
+        RecordBatch::try_from_iter_with_nullable(names.into_iter().map(column)).unwrap()
+    }
+
+    /// Returns a derived column of such records, `-` for NULL.
+    fn column(derived: Derived, records: &[&str]) -> Vec<String> {
+        let inventory = inventory();
+        let ends = Endpoints::new(&inventory, &batch(records), &[FlowColumn::Derived(derived)]);
+        let array = ends.array(derived);
+        assert_eq!(array.len(), records.len());
+        let options = arrow::util::display::FormatOptions::default().with_null("-");
+        let shown = arrow::util::display::ArrayFormatter::try_new(&array, &options).unwrap();
+        (0..array.len()).map(|row| shown.value(row).to_string()).collect()
+    }
+
+    #[test]
+    fn directions_are_as_logged_else_of_a_path_else_of_the_addresses() {
+        let records = [
+            "interface_id=eni-a srcaddr=9.9.9.9 dstaddr=10.1.0.1 flow_direction=egress traffic_path=1",
+            "interface_id=eni-a srcaddr=10.1.0.1 dstaddr=9.9.9.9 flow_direction=ingress traffic_path=1",
+            "interface_id=eni-a srcaddr=9.9.9.9 dstaddr=10.1.0.1 traffic_path=8",
+            "interface_id=eni-a srcaddr=10.1.0.1 dstaddr=9.9.9.9",
+            "interface_id=eni-a srcaddr=9.9.9.9 dstaddr=10.1.0.1",
+            "interface_id=eni-a srcaddr=10.1.0.1 dstaddr=10.1.0.1",
+            "interface_id=eni-a srcaddr=9.9.9.9 dstaddr=8.8.8.8",
+            "interface_id=eni-x srcaddr=10.1.0.1 dstaddr=9.9.9.9",
+            "interface_id=eni-a srcaddr=10.1.0.1",
+            "srcaddr=10.1.0.1 dstaddr=9.9.9.9",
+        ];
+        let want = ["egress", "ingress", "egress", "egress", "ingress", "-", "-", "-", "-", "-"];
+        assert_eq!(column(Derived::Direction, &records), want);
+    }
+
+    #[test]
+    fn ends_are_those_of_the_packet_where_it_has_any() {
+        let records = [
+            "flow_direction=egress srcaddr=10.1.0.1 dstaddr=10.1.0.5 pkt_srcaddr=10.1.0.2 pkt_dstaddr=9.9.9.9 srcport=40000 dstport=443",
+            "flow_direction=ingress srcaddr=10.1.0.1 dstaddr=10.1.0.5 pkt_dstaddr=9.9.9.9 srcport=40000 dstport=443",
+            "flow_direction=egress srcaddr=10.1.0.1 dstaddr=10.1.0.5 dstport=443",
+            "srcaddr=10.1.0.1 dstaddr=10.1.0.5 srcport=7 dstport=70000",
+            "flow_direction=ingress srcport=70000 dstport=0",
+        ];
+        let check = |derived, want: [&str; 5]| assert_eq!(column(derived, &records), want, "{derived:?}");
+        check(Derived::LocalAddr, ["10.1.0.2", "9.9.9.9", "10.1.0.1", "-", "-"]);
+        check(Derived::PeerAddr, ["9.9.9.9", "10.1.0.1", "10.1.0.5", "-", "-"]);
+        check(Derived::LocalPort, ["40000", "443", "-", "-", "0"]);
+        check(Derived::PeerPort, ["443", "40000", "443", "-", "-"]);
+        check(Derived::ServicePort, ["443", "443", "-", "-", "-"]);
+    }
+
+    #[test]
+    fn peers_are_looked_up_as_of_the_start() {
+        let of = |interface: &str, peer: &str, start: i64| {
+            format!("interface_id={interface} flow_direction=egress dstaddr={peer} start={start}")
+        };
+        let [first, second] = [1_769_904_000, 1_770_076_800]; // 2026-02-01 and 2026-02-03
+        let records = [
+            of("eni-a", "10.2.0.1", first),
+            of("eni-a", "10.2.0.1", second),
+            of("eni-a", "10.1.0.5", first),
+            of("eni-x", "10.1.0.5", first) + " vpc_id=vpc-2 az_id=euc1-az9",
+            of("eni-a", "198.51.100.9", first),
+            of("eni-a", "9.9.9.9", first),
+            of("eni-a", "nowhere", first),
+            format!("interface_id=eni-a dstaddr=10.2.0.1 start={first}"),
+        ];
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        let check = |derived, want: [&str; 8]| assert_eq!(column(derived, &records), want, "{derived:?}");
+        check(Derived::PeerEni, ["eni-b", "eni-c", "eni-nat", "eni-nat", "-", "-", "-", "-"]);
+        check(Derived::PeerVpcId, ["vpc-2", "vpc-2", "vpc-1", "vpc-1", "vpc-1", "-", "-", "-"]);
+        check(Derived::PeerKind, ["other", "other", "nat-gateway", "nat-gateway", "-", "-", "-", "-"]);
+        check(Derived::PeerAzId, ["-", "-", "euc1-az1", "euc1-az1", "euc1-az2", "-", "-", "-"]);
+        check(Derived::PeerAccountId, ["111122223333", "111122223333", "111122223333", "111122223333", "-", "-", "-", "-"]);
+        check(Derived::PeerLink, ["peering", "peering", "same-vpc", "peering", "same-vpc", "-", "-", "-"]);
+        check(Derived::LocalAzId, ["euc1-az1", "euc1-az1", "euc1-az1", "euc1-az9", "euc1-az1", "euc1-az1", "euc1-az1", "euc1-az1"]);
+        check(Derived::InterfaceKind, ["other", "other", "other", "-", "other", "other", "other", "other"]);
+        check(
+            Derived::LocalTags,
+            ["{Name: shop}", "{Name: shop}", "{Name: shop}", "-", "{Name: shop}", "{Name: shop}", "{Name: shop}", "{Name: shop}"],
+        );
+        check(Derived::PeerTags, ["{}", "{}", "{}", "{}", "-", "-", "-", "-"]);
+        let back = [
+            "interface_id=eni-nat flow_direction=ingress srcaddr=10.1.0.1 start=1769904000",
+            "interface_id=eni-a flow_direction=ingress srcaddr=10.1.0.9 start=1769904000",
+        ];
+        assert_eq!(column(Derived::PeerName, &back), ["shop", "prod"]);
+        assert_eq!(column(Derived::PeerRegion, &back), ["eu-central-1", "eu-central-1"]);
+    }
+
+    #[test]
+    fn a_nat_gateway_writes_four_records_of_a_conversation() {
+        let nat = |rest: &str| format!("interface_id=eni-nat {rest}");
+        let records = [
+            nat("flow_direction=ingress srcaddr=10.1.0.1 dstaddr=10.1.0.5 pkt_srcaddr=10.1.0.1 pkt_dstaddr=9.9.9.9"),
+            nat("flow_direction=egress srcaddr=10.1.0.5 dstaddr=9.9.9.9 pkt_srcaddr=10.1.0.5 pkt_dstaddr=9.9.9.9"),
+            nat("flow_direction=ingress srcaddr=9.9.9.9 dstaddr=10.1.0.5 pkt_srcaddr=9.9.9.9 pkt_dstaddr=10.1.0.5"),
+            nat("flow_direction=egress srcaddr=10.1.0.5 dstaddr=10.1.0.1 pkt_srcaddr=9.9.9.9 pkt_dstaddr=10.1.0.1"),
+            // Without the packet's addresses: the client lies in a VPC of the inventory, or is private.
+            nat("flow_direction=ingress srcaddr=198.51.100.9 dstaddr=10.1.0.5"),
+            nat("flow_direction=egress srcaddr=10.1.0.5 dstaddr=192.168.7.7"),
+            nat("flow_direction=egress srcaddr=10.1.0.5 dstaddr=9.9.9.9"),
+            nat("flow_direction=ingress srcaddr=9.9.9.9 dstaddr=10.1.0.5"),
+            nat("srcaddr=9.9.9.9 dstaddr=8.8.8.8"),
+            "interface_id=eni-a flow_direction=egress srcaddr=10.1.0.1 dstaddr=9.9.9.9".to_owned(),
+            "interface_id=eni-x flow_direction=egress srcaddr=10.1.0.1 dstaddr=9.9.9.9".to_owned(),
+        ];
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        assert_eq!(column(Derived::NatClass, &records), ["A", "B", "C", "D", "A", "D", "B", "C", "-", "-", "-"]);
+    }
+
+    #[test]
+    fn initiators_of_single_records() {
+        let of = |interface: &str, rest: &str| format!("interface_id={interface} {rest}");
+        let records = [
+            of("eni-a", "flow_direction=egress protocol=6 tcp_flags=2 srcport=40000 dstport=443"),
+            of("eni-a", "flow_direction=ingress protocol=6 tcp_flags=2 srcport=40000 dstport=443"),
+            of("eni-a", "flow_direction=egress protocol=6 tcp_flags=16 srcport=40000 dstport=443"),
+            of("eni-a", "flow_direction=egress tcp_flags=2 srcport=40000 dstport=443"),
+            of("eni-a", "protocol=6 tcp_flags=2 srcport=40000 dstport=443"),
+            of("eni-plane", "flow_direction=egress protocol=6 dstaddr=10.2.0.1 srcport=40000 dstport=9443"),
+            of("eni-plane", "flow_direction=egress protocol=6 dstaddr=10.2.0.1 srcport=40000 dstport=9444"),
+            of("eni-plane", "flow_direction=egress protocol=6 dstaddr=10.2.0.2 srcport=443 dstport=40000"),
+            of("eni-plane", "flow_direction=ingress protocol=6 srcaddr=10.2.0.1 srcport=9443 dstport=40000"),
+            of("eni-x", "flow_direction=egress protocol=6 dstaddr=10.2.0.1 srcport=40000 dstport=9443"),
+        ];
+        let records: Vec<&str> = records.iter().map(String::as_str).collect();
+        assert_eq!(column(Derived::Initiator, &records), ["local", "peer", "-", "-", "-", "local", "local", "peer", "local", "-"]);
+        assert_eq!(column(Derived::InitiatorRule, &records), ["2", "2", "-", "-", "-", "5", "6", "4", "5", "-"]);
+        assert_eq!(column(Derived::Cluster, &records), ["-", "-", "-", "-", "-", "prod", "prod", "prod", "prod", "-"]);
+        let arn = column(Derived::ClusterArn, &records);
+        assert_eq!((&*arn[0], &*arn[5]), ("-", "arn:aws:eks:eu-central-1:111122223333:cluster/prod"));
+    }
+
+    #[test]
+    fn services_are_as_logged_or_of_the_published_ranges() {
+        let records = [
+            "flow_direction=egress srcaddr=10.1.0.1 dstaddr=3.5.137.1",
+            "flow_direction=ingress srcaddr=3.5.137.1 dstaddr=10.1.0.1",
+            "flow_direction=egress srcaddr=10.1.0.1 dstaddr=9.9.9.9 pkt_dst_aws_service=DYNAMODB pkt_src_aws_service=EC2",
+            "srcaddr=10.1.0.1 dstaddr=3.5.137.1 pkt_dst_aws_service=S3",
+        ];
+        assert_eq!(column(Derived::PeerService, &records), ["S3", "S3", "DYNAMODB", "-"]);
+        assert_eq!(column(Derived::LocalService, &records), ["-", "-", "EC2", "-"]);
+    }
+}

@@ -346,6 +346,8 @@ mod tests {
         check(tcp(40_000, 9_443, none, way(1, 2)), Some(Side::Peer), "2", Certain);
         check(tcp(40_000, 9_443, way(1, 0), way(1, 18)), Some(Side::Local), "2b", High);
         check(tcp(443, 40_000, way(1, 0), way(1, 18)), Some(Side::Peer), "4", Medium);
+        check(tcp(40_000, 443, way(1, 0), way(1, 18)), Some(Side::Local), "2b", High);
+        check(tcp(443, 40_000, way(1, 18), way(1, 0)), Some(Side::Peer), "2b", High);
         check(tcp(443, 40_000, way(1, 0), way(1, 0)), Some(Side::Peer), "4", High);
         check(tcp(40_000, 10_250, way(1, 0), way(1, 0)), Some(Side::Local), "5", High);
         check(Biflow { peer_listens: true, ..tcp(40_000, 7_777, way(1, None), none) }, Some(Side::Local), "5", High);
@@ -370,6 +372,141 @@ mod tests {
             let back_again = tcp(41_000, 40_000, way(1, back), way(1, out)).by_handshake().and_then(|verdict| verdict.initiator);
             assert!(there.is_some() && there != back_again, "{out} {back}");
         }
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!([Side::Local, Side::Peer].map(Side::name), ["local", "peer"]);
+        use Confidence::{Certain, High, Low, Medium, None};
+        assert_eq!([None, Low, Medium, High, Certain].map(Confidence::name), ["none", "low", "medium", "high", "certain"]);
+    }
+
+    #[test]
+    fn rules_of_ports_begin_and_end_at_their_ports() {
+        let rule = |biflow: Biflow| (biflow.orient().rule, biflow.orient().initiator);
+        let (local, peer) = (Some(Side::Local), Some(Side::Peer));
+        let seen = way(1, 0);
+        let of = |local_port, peer_port| rule(tcp(local_port, peer_port, seen, seen));
+        // From an unprivileged port to the API server's; the same towards a known listener.
+        assert_eq!((of(443, 1_024), of(443, 1_023)), (("4", peer), ("11", None)));
+        assert_eq!(
+            (of(1_024, 443), of(1_023, 443), of(1_024, 10_250), of(1_023, 10_250)),
+            (("5", local), ("6", local), ("5", local), ("6", local))
+        );
+        assert_eq!((of(1_024, 444), of(444, 443), of(443, 443)), (("6", local), ("6", local), ("11", None)));
+        let listens = |local_port| rule(Biflow { peer_listens: true, ..tcp(local_port, 7, seen, seen) });
+        assert_eq!((listens(1_024), listens(1_023)), (("5", local), ("6", local)));
+        let with = |protocol, local_port, peer_port| Biflow { protocol, ..tcp(local_port, peer_port, seen, seen) };
+        for protocol in [UDP, 33, 132, 136] {
+            let of = |local_port, peer_port| rule(with(protocol, local_port, peer_port));
+            assert_eq!((of(1_023, 1_023), of(5_000, 1_024), of(5_000, 0)), (("8", local), ("11", None), ("11", None)), "{protocol}");
+            assert_eq!((of(32_768, 32_767), of(32_767, 32_768)), (("9", local), ("9", peer)), "{protocol}");
+            assert_eq!((of(32_768, 32_768), of(32_767, 32_767)), (("11", None), ("11", None)), "{protocol}");
+            let serves = |peer_serves, local_serves| rule(Biflow { peer_serves, local_serves, ..with(protocol, 5_000, 6_000) });
+            assert_eq!(
+                [serves(true, false), serves(false, true), serves(true, true), serves(false, false)],
+                [("7", local), ("7", peer), ("11", None), ("11", None)]
+            );
+        }
+        for protocol in [1, 17 + 1, 50, 58] {
+            assert_eq!(rule(with(protocol, 40_000, 53)), ("11", None), "{protocol} has no ports");
+        }
+        // TCP of an interface whose only listener is 443, at that port: which end serves decides.
+        assert_eq!(rule(Biflow { peer_serves: true, ..tcp(443, 500, seen, seen) }), ("7", local));
+        assert_eq!(rule(tcp(443, 500, seen, seen)), ("11", None), "rule 8 is not for TCP");
+    }
+
+    #[test]
+    fn the_earlier_direction_opened() {
+        let of = |out: Option<i64>, back: Option<i64>| {
+            let way = |start_min| Way { start_min, ..way(1, None) };
+            let verdict = Biflow { protocol: 1, ..tcp(0, 0, way(out), way(back)) }.orient();
+            (verdict.rule, verdict.initiator)
+        };
+        let (local, peer, none) = (("10", Some(Side::Local)), ("10", Some(Side::Peer)), ("11", None));
+        assert_eq!([of(Some(1), Some(2)), of(Some(2), Some(1)), of(Some(2), Some(2))], [local, peer, none]);
+        assert_eq!([of(Some(1), None), of(None, Some(1)), of(None, None)], [local, peer, none]);
+    }
+
+    #[test]
+    fn what_was_stopped_at_the_interface_never_got_in() {
+        let of = |accepted, rejected| Way { accepted, rejected, flags: Some(2), start_min: Some(1) };
+        let stopped = |out, back| tcp(40_000, 443, out, back).is_stopped();
+        let none = Way::default();
+        assert!(stopped(none, of(0, 1)));
+        let others = [(none, none), (none, of(1, 0)), (none, of(1, 1)), (of(1, 0), of(0, 1)), (of(0, 1), of(0, 1)), (of(1, 1), none)];
+        others.into_iter().for_each(|(out, back)| assert!(!stopped(out, back), "{out:?} {back:?}"));
+        let rule = |contacted, local_port| {
+            let back = Way { flags: None, ..of(0, 1) };
+            Biflow { contacted, ..tcp(local_port, 40_000, none, back) }.orient()
+        };
+        assert_eq!(
+            [(true, 500), (true, 443), (false, 500), (false, 443)].map(|(contacted, port)| rule(contacted, port).rule),
+            ["reply", "reject", "reject", "reject"]
+        );
+    }
+
+    #[test]
+    fn one_record_is_judged_by_what_it_shows() {
+        let record = |control_plane, egress, local_port, peer_port, flags| OneRecord {
+            egress,
+            protocol: TCP,
+            local_port,
+            peer_port,
+            flags,
+            control_plane,
+            peer_listens: false,
+        };
+        let rule = |record: OneRecord| (record.orient().rule, record.orient().initiator);
+        let (local, peer, none) = (Some(Side::Local), Some(Side::Peer), ("11", None));
+        // Anywhere, only the handshake tells; and only that of TCP.
+        for (flags, egress, want) in
+            [(2, true, ("2", local)), (2, false, ("2", peer)), (18, true, ("2b", peer)), (18, false, ("2b", local))]
+        {
+            for more in [0, 1, 8, 41] {
+                assert_eq!(rule(record(false, egress, 443, 40_000, Some(flags | more))), want, "{flags} {more} {egress}");
+            }
+        }
+        for flags in [None, Some(0), Some(16), Some(1), Some(4), Some(25)] {
+            assert_eq!(rule(record(false, true, 40_000, 443, flags)), none, "{flags:?}");
+            // On a control plane's interface the ports tell.
+            assert_eq!(rule(record(true, true, 40_000, 443, flags)), ("5", local), "{flags:?}");
+            assert_eq!(rule(record(true, false, 443, 40_000, flags)), ("4", peer), "{flags:?}");
+            assert_eq!(rule(record(true, false, 40_000, 7_777, flags)), ("6", local), "{flags:?}");
+        }
+        assert_eq!(rule(record(true, true, 443, 500, None)), none, "rules 7, 9 and 10 need more than one record");
+        assert_eq!(rule(OneRecord { protocol: UDP, ..record(false, true, 40_000, 53, Some(2)) }), none);
+        assert_eq!(rule(OneRecord { protocol: UDP, ..record(true, true, 40_000, 53, Some(2)) }), ("8", local));
+        assert_eq!(rule(OneRecord { protocol: UDP, ..record(true, true, 40_000, 5_353, None) }), none);
+        let listens = |control_plane| rule(OneRecord { peer_listens: true, ..record(control_plane, true, 40_000, 7_777, None) });
+        assert_eq!((listens(true), listens(false)), (("5", local), none));
+        assert_eq!(rule(record(true, true, 40_000, 9_443, Some(2))), ("2", local));
+        assert_eq!(rule(record(true, false, 40_000, 9_443, Some(18))), ("2b", local));
+    }
+
+    #[test]
+    fn flags_conflict_where_both_sides_opened_or_both_answered() {
+        let of = |out, back| tcp(40_000, 443, way(1, out), way(1, back)).flags_conflict();
+        assert!(of(2, 2) && of(18, 18) && of(3, 10));
+        assert!(!of(2, 18) && !of(18, 2) && !of(2, 0) && !of(0, 18) && !of(0, 2) && !of(18, 16) && !of(0, 0));
+        assert!(!Biflow { protocol: UDP, ..tcp(1, 2, way(1, 2), way(1, 2)) }.flags_conflict());
+    }
+
+    #[test]
+    fn outcomes_count_what_was_accepted() {
+        let of = |accepted, rejected, flags| Way { accepted, rejected, flags, start_min: None };
+        let outcome = |out, back| tcp(40_000, 443, out, back).outcome();
+        assert_eq!(outcome(of(1, 1, None), of(1, 1, None)), "answered");
+        assert_eq!(outcome(of(0, 0, None), of(0, 0, None)), "unanswered");
+        assert_eq!(outcome(of(0, 0, None), of(1, 0, None)), "answered");
+        assert_eq!(outcome(of(0, 2, None), of(1, 0, None)), "rejected");
+        assert_eq!(outcome(of(2, 2, None), of(0, 1, None)), "reply-blocked");
+        assert_eq!(outcome(of(1, 0, Some(2)), of(1, 0, Some(20))), "refused");
+        assert_eq!(outcome(of(1, 0, Some(2)), of(1, 0, Some(16))), "answered");
+        assert_eq!(outcome(of(1, 0, Some(2)), of(1, 0, Some(22))), "answered");
+        assert_eq!(outcome(of(1, 0, None), of(1, 0, Some(4))), "answered");
+        let udp = Biflow { protocol: UDP, ..tcp(1, 2, of(1, 0, Some(2)), of(1, 0, Some(4))) };
+        assert_eq!(udp.outcome(), "answered");
     }
 
     #[test]

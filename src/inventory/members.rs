@@ -205,3 +205,53 @@ impl Inventory {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listings_of_one_kind_have_one_key() {
+        assert_eq!(
+            ["TransitGatewayVpcAttachments", "TransitGatewayAttachments", "Subnets"].map(one_key),
+            ["TransitGatewayAttachments", "TransitGatewayAttachments", "Subnets"]
+        );
+    }
+
+    #[test]
+    fn owners_fit_as_far_as_they_are_known() {
+        let some = |text: &str| Some(Arc::from(text)).filter(|text: &Arc<str>| !text.is_empty());
+        let check = |a: (&str, &str), b: (&str, &str), want: bool| {
+            let fits = |a: (&str, &str), b: (&str, &str)| fits(&Owner { account: some(a.0), region: some(a.1) }, &some(b.0), &some(b.1));
+            assert_eq!((fits(a, b), fits(b, a)), (want, want), "{a:?} {b:?}");
+        };
+        check(("1", "eu"), ("1", "eu"), true);
+        check(("1", "eu"), ("2", "eu"), false);
+        check(("1", "eu"), ("1", "us"), false);
+        check(("1", "eu"), ("2", "us"), false);
+        check(("", "eu"), ("2", "eu"), true);
+        check(("", "eu"), ("2", "us"), false);
+        check(("1", ""), ("1", "us"), true);
+        check(("", ""), ("2", "us"), true);
+    }
+
+    #[test]
+    fn tags_name_clusters() {
+        let of = |tags: &[(&str, &str)]| {
+            let tags: Tags = tags.iter().map(|(key, value)| (Arc::from(*key), Arc::from(*value))).collect();
+            cluster_of_tags(&tags).map(str::to_owned)
+        };
+        assert_eq!(of(&[("Name", "prod")]), None);
+        for key in CLUSTER_TAGS {
+            assert_eq!(of(&[("Name", "x"), (key, "prod")]).as_deref(), Some("prod"), "{key}");
+            assert_eq!(of(&[(key, "")]), None, "{key}");
+        }
+        assert_eq!(of(&[("kubernetes.io/cluster/prod", "owned")]).as_deref(), Some("prod"));
+        assert_eq!(of(&[("kubernetes.io/cluster/", "owned")]), None);
+        assert_eq!(
+            of(&[("kubernetes.io/cluster/one", "owned"), ("eks:cluster-name", "other")]).as_deref(),
+            Some("other"),
+            "the value goes first"
+        );
+    }
+}

@@ -388,3 +388,110 @@ pub(super) fn pod_name(fact: &KubeFact) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::ValidPeriod;
+
+    fn claim(from: i64, to: i64) -> Claim {
+        Claim { valid: ValidPeriod::ALWAYS, seen: ValidPeriod { from, to }, dated: true }
+    }
+
+    fn holding(eni: u32, seen: (i64, i64), primary: bool) -> Holding {
+        Holding { vpc: 0, eni, claim: claim(seen.0, seen.1), primary }
+    }
+
+    #[test]
+    fn names() {
+        use Basis::*;
+        let bases = [OwnVpc, Peered, TransitGateway, Unique, SubnetOnly, Ambiguous, None].map(Basis::as_str);
+        assert_eq!(bases, ["own-vpc", "peered", "transit-gateway", "unique", "subnet", "ambiguous", "none"]);
+        let links = [VpcLink::Same, VpcLink::Peering, VpcLink::TransitGateway].map(VpcLink::as_str);
+        assert_eq!(links, ["same-vpc", "peering", "transit-gateway"]);
+    }
+
+    #[test]
+    fn a_holder_is_one_that_all_agree_on() {
+        let of = |holdings: &[Holding]| one(holdings.iter(), true);
+        let (first, again, other) = (holding(3, (0, 10), false), holding(3, (5, 20), true), holding(4, (0, 10), false));
+        let found = |primary| Holder::One { eni: 3, primary, extrapolated: true };
+        assert_eq!(of(&[]), Holder::Nobody);
+        assert_eq!((of(&[first]), of(&[again])), (found(false), found(true)));
+        assert_eq!((of(&[first, again]), of(&[again, first]), of(&[first, first])), (found(true), found(true), found(false)));
+        assert_eq!((of(&[first, other]), of(&[first, again, other])), (Holder::Unclear, Holder::Unclear));
+    }
+
+    #[test]
+    fn the_nearest_snapshot_tells_the_holder_outside_of_all_but_not_between() {
+        let holdings = [holding(1, (10, 20), true), holding(2, (30, 40), true), holding(1, (12, 15), true)];
+        let at = |t: i64| nearest(holdings.iter(), t);
+        let found = |eni| Holder::One { eni, primary: true, extrapolated: true };
+        assert_eq!(
+            [0, 9, 10, 25, 39, 40, 99].map(at),
+            [found(1), found(1), Holder::Unclear, Holder::Unclear, Holder::Unclear, found(2), found(2)]
+        );
+        let same = [holding(1, (10, 20), true), holding(2, (10, 20), true)];
+        assert_eq!([5, 20].map(|t| nearest(same.iter(), t)), [Holder::Unclear; 2], "two of one snapshot");
+        assert_eq!(nearest([].iter(), 5), Holder::Nobody);
+    }
+
+    #[test]
+    fn ranges_belong_to_their_vpc() {
+        let mut book = Book::default();
+        let (a, b): (Arc<str>, Arc<str>) = ("vpc-a".into(), "vpc-b".into());
+        assert_eq!([&a, &b, &a].map(|vpc| book.vpc(vpc)), [0, 1, 0]);
+        assert_eq!([0, 1, 2].map(|vpc| book.name(vpc).map(str::to_owned)), [Some("vpc-a".to_owned()), Some("vpc-b".to_owned()), None]);
+        let subnet = |id: &str, vpc: &Arc<str>, cidr: &str, valid: (i64, i64)| Held {
+            item: Subnet {
+                id: id.into(),
+                vpc_id: vpc.clone(),
+                cidrs: vec![cidr.parse().unwrap()],
+                az_id: None,
+                az_name: None,
+                tags: Tags::new(),
+            },
+            account_id: None,
+            region: None,
+            claim: Claim { valid: ValidPeriod { from: valid.0, to: valid.1 }, ..claim(0, 0) },
+        };
+        let subnets = [
+            subnet("s-b", &b, "10.0.1.0/24", (0, 100)),
+            subnet("s-old", &a, "10.0.1.0/24", (0, 10)),
+            subnet("s-new", &a, "10.0.1.0/24", (20, 100)),
+        ];
+        (0..).zip(&subnets).for_each(|(index, subnet)| book.add_subnet(index, &subnet.item));
+        book.add_vpc_range(&b, "10.9.0.0/16".parse().unwrap());
+        let addr = |text: &str| text.parse::<IpAddr>().unwrap();
+        let found = |vpc, t| book.subnet(vpc, addr("10.0.1.7"), t, &subnets);
+        assert_eq!((found(0, 5), found(0, 50), found(1, 50), found(2, 50)), (Some(1), Some(2), Some(0), None));
+        assert_eq!(book.subnet(0, addr("10.0.2.7"), 50, &subnets), None);
+        let covers = |text: &str| [0, 1, 2].map(|vpc| book.covers(vpc, addr(text)));
+        assert_eq!((covers("10.0.1.7"), covers("10.9.1.1"), covers("10.8.0.1")), ([true, true, false], [false, true, false], [false; 3]));
+        assert_eq!(["10.0.1.7", "10.9.1.1", "10.8.0.1"].map(|text| book.is_in_a_vpc(addr(text))), [true, true, false]);
+    }
+
+    #[test]
+    fn of_holders_in_one_vpc_the_one_that_was_seen_goes_first() {
+        let mut book = Book::default();
+        let addr: IpAddr = "10.0.0.1".parse().unwrap();
+        let at = |book: &Book, t| book.holder(0, addr, t);
+        let undated = Claim { dated: false, ..claim(0, 0) };
+        book.hold_address(0, 1, addr, &[undated], false);
+        let found = |eni, primary, extrapolated| Holder::One { eni, primary, extrapolated };
+        assert_eq!((at(&book, 5), book.holder(1, addr, 5)), (found(1, false, false), Holder::Nobody));
+        book.hold_address(0, 2, addr, &[claim(10, 20)], true);
+        assert_eq!(
+            [5, 10, 19, 20].map(|t| at(&book, t)),
+            [found(2, true, true), found(2, true, false), found(2, true, false), found(2, true, true)]
+        );
+        book.hold_prefix(0, 3, "10.0.0.0/28".parse().unwrap(), &[claim(30, 40)]);
+        assert_eq!(
+            [5, 15, 25, 35, 45].map(|t| at(&book, t)),
+            [found(2, true, true), found(2, true, false), Holder::Unclear, found(3, false, false), found(3, false, true)]
+        );
+        let gone = Claim { valid: ValidPeriod { from: 0, to: 1 }, ..claim(0, 1) };
+        book.hold_address(0, 4, addr, &[gone], true);
+        assert_eq!(at(&book, 15), found(2, true, false), "who does not hold it any more does not count");
+    }
+}

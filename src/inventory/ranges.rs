@@ -130,6 +130,23 @@ mod tests {
         assert_eq!(names("3.5.137.9"), ["S3", "EC2", "AMAZON"]);
         assert_eq!(names("2a05:d014::1"), ["EC2"]);
         assert!(names("8.8.8.8").is_empty());
+        assert_eq!((ranges.token(), ranges.count, Ranges::new(vec![]).token()), (Some(2), 4, None));
+    }
+
+    #[test]
+    fn networks_of_every_length_are_found_longest_first() {
+        let mut nets = ByNet::default();
+        for net in ["10.0.0.0/8", "10.1.2.3/32", "10.1.0.0/16", "0.0.0.0/0", "10.1.9.9/16", "fd00::/8"] {
+            nets.insert(net.parse().unwrap(), net);
+        }
+        let found =
+            |addr: &str| nets.containing(addr.parse().unwrap()).map(|(net, items)| (net.to_string(), items.to_vec())).collect::<Vec<_>>();
+        let of = |net: &str, items: &[&'static str]| (net.to_owned(), items.to_vec());
+        let (all, ten, sixteen) =
+            (of("0.0.0.0/0", &["0.0.0.0/0"]), of("10.0.0.0/8", &["10.0.0.0/8"]), of("10.1.0.0/16", &["10.1.0.0/16", "10.1.9.9/16"]));
+        assert_eq!(found("10.1.2.3"), [of("10.1.2.3/32", &["10.1.2.3/32"]), sixteen.clone(), ten.clone(), all.clone()]);
+        assert_eq!(found("10.1.2.4"), [sixteen, ten, all.clone()]);
+        assert_eq!((found("11.0.0.1"), found("fd01::1"), found("fe00::1")), (vec![all], vec![of("fd00::/8", &["fd00::/8"])], vec![]));
     }
 
     #[test]
@@ -138,6 +155,12 @@ mod tests {
         check("10.1.2.3", true);
         check("100.64.0.1", true);
         check("100.128.0.1", false);
+        ["172.16.0.1", "192.168.1.1", "169.254.169.254", "127.0.0.1", "100.127.255.255", "fe80::1", "::1"]
+            .into_iter()
+            .for_each(|addr| check(addr, true));
+        ["100.63.255.255", "101.64.0.1", "99.100.0.1", "172.32.0.1", "2001:db8::1", "0.0.0.0"]
+            .into_iter()
+            .for_each(|addr| check(addr, false));
         check("fd00::1", true);
         check("8.8.8.8", false);
     }

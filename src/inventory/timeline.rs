@@ -319,6 +319,94 @@ mod tests {
     }
 
     #[test]
+    fn a_known_life_counts_up_to_the_absences_around_it() {
+        let within = |from: i64, to: i64| periods(&[20], &[10, 20, 30], (Some(from), Some(to)), false);
+        assert_eq!(within(11, 29), [(11, 29)]);
+        assert_eq!(within(10, 30), [(20, 30)], "absent at 10, so it began later; ended at 30, so absent then");
+        assert_eq!(within(20, 21), [(20, 21)]);
+        assert_eq!(within(21, 20), [(20, 21)], "seen before it began and after it ended: the sighting stands");
+        assert_eq!(within(12, 31), [(12, 21)], "absent at 30, so its life does not say when it left");
+        // Of a fact that cannot change, the life bounds the first and the last run, not those between.
+        let runs = |life, lifelong| periods(&[20, 40, 60], &[10, 20, 30, 40, 50, 60, 70], life, lifelong);
+        assert_eq!(runs((Some(5), Some(75)), true), [(5, 21), (40, 41), (60, 75)]);
+        assert_eq!(runs((Some(5), Some(75)), false), [(20, 21), (40, 41), (60, 61)]);
+        let open = |life, lifelong| periods(&[20, 40], &[10, 20, 30, 40], life, lifelong);
+        assert_eq!(open((Some(5), Some(75)), true), [(5, 21), (40, 75)]);
+        assert_eq!(open((Some(5), None), true), [(5, 21), (40, i64::MAX)]);
+        assert_eq!(periods(&[20], &[10, 20], (Some(5), None), true), [(5, i64::MAX)]);
+        assert_eq!(periods(&[20], &[10, 20], (Some(5), None), false), [(20, i64::MAX)]);
+    }
+
+    #[test]
+    fn what_was_seen_is_told_from_what_is_carried_on() {
+        let claims = runs(&[20, 30], &[20, 30], Life { from: Some(15), to: None }, false);
+        let extrapolated = |t: i64| (claims[0].contains(t), claims[0].is_extrapolated_at(t));
+        assert_eq!([14, 15, 30, 31].map(extrapolated), [(false, true), (true, false), (true, false), (true, true)]);
+        let of = |from, to, dated| Claim { valid: ValidPeriod { from, to }, seen: ValidPeriod { from: from + 1, to: to - 1 }, dated };
+        let both = |a: (i64, i64, bool), b: (i64, i64, bool)| {
+            let [ab, ba] = [of(a.0, a.1, a.2).and(&of(b.0, b.1, b.2)), of(b.0, b.1, b.2).and(&of(a.0, a.1, a.2))];
+            assert_eq!(ab, ba);
+            ab.map(|claim| (claim.valid.from, claim.valid.to, claim.seen.from, claim.seen.to, claim.dated))
+        };
+        assert_eq!(both((0, 20, true), (10, 30, false)), Some((10, 20, 11, 19, true)));
+        assert_eq!(both((0, 20, false), (5, 15, false)), Some((5, 15, 6, 14, false)));
+        assert_eq!(both((0, 20, true), (5, 15, true)), Some((5, 15, 6, 14, true)));
+        assert_eq!(both((0, 10, true), (10, 20, true)), None, "one ends where the other begins");
+        assert_eq!(both((0, 10, true), (12, 20, true)), None);
+    }
+
+    #[test]
+    fn lives_are_joined_and_bound_what_has_no_time() {
+        let mut life = Life::began(Some(10));
+        assert_eq!(life, Life { from: Some(10), to: None });
+        life.join(Life { from: Some(20), to: Some(30) });
+        life.join(Life { from: Some(5), to: Some(25) });
+        life.join(Life::default());
+        assert_eq!(life, Life { from: Some(5), to: Some(30) });
+        let period = |from, to| {
+            let claim = undated(Life { from, to });
+            assert!(!claim.dated && claim.valid == claim.seen);
+            (claim.valid.from, claim.valid.to)
+        };
+        assert_eq!(period(None, None), (i64::MIN, i64::MAX));
+        assert_eq!(period(Some(5), Some(6)), (5, 6));
+        assert_eq!((period(Some(5), Some(5)), period(Some(5), Some(4))), ((5, i64::MAX), (5, i64::MAX)), "an end before the start is none");
+    }
+
+    #[test]
+    fn scopes_know_when_they_were_listed() {
+        let mut scopes: Scopes<&str> = Scopes::default();
+        let ids = [("a", Seen::At(10)), ("b", Seen::Undated), ("a", Seen::At(5)), ("c", Seen::From(7))]
+            .map(|(scope, seen)| scopes.listed(scope, seen));
+        assert_eq!(ids, [0, 1, 0, 2]);
+        let instants = |scope: &str| scopes.find(&scope).map(|found| found.iter().copied().collect::<Vec<_>>());
+        assert_eq!((instants("a"), instants("b"), instants("c"), instants("d")), (Some(vec![5, 10]), Some(vec![]), Some(vec![]), None));
+        assert_eq!(scopes.instants(0).map(BTreeSet::len), Some(2));
+        let mut keys: Vec<_> = scopes.keys().copied().collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_thing_is_absent_where_one_of_its_listings_lacks_it() {
+        let mut scopes: Scopes<u8> = Scopes::default();
+        let mut timeline: Timeline<u8, char> = Timeline::default();
+        for (scope, at, facts) in [(1, 10, "ab"), (1, 20, "b"), (2, 30, "a"), (1, 40, "a")] {
+            let listed = scopes.listed(scope, Seen::At(at));
+            timeline.observe(7, Some(listed), Seen::At(at), Life::default(), facts.chars());
+        }
+        scopes.listed(2, Seen::At(35));
+        timeline.observe(8, None, Seen::Undated, Life::began(Some(3)), ['c']);
+        let claims: Vec<(u8, char, Vec<_>)> = timeline
+            .claims(&scopes, |_| false)
+            .into_iter()
+            .map(|(thing, fact, claims)| (thing, fact, claims.iter().map(|claim| (claim.valid.from, claim.valid.to)).collect()))
+            .collect();
+        let (min, max) = (i64::MIN, i64::MAX);
+        assert_eq!(claims, [(7, 'a', vec![(min, 11), (30, 31), (40, max)]), (7, 'b', vec![(min, 21)]), (8, 'c', vec![(3, max)])]);
+    }
+
+    #[test]
     fn a_configuration_item_holds_until_the_next_one() {
         let scopes: Scopes<u8> = Scopes::default();
         let mut timeline: Timeline<u8, char> = Timeline::default();
