@@ -191,7 +191,8 @@ impl Collector {
                         return self.partials.add(partition, PartialKey { ends, flow_log, hour: hour_of(from) }, |sessions| {
                             let before = sessions.len();
                             add_session(sessions, session);
-                            sessions.len() - before
+                            // One that joins two leaves fewer than there were.
+                            (before, sessions.len())
                         });
                     }
                     None => self.undirected += 1,

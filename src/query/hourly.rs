@@ -341,7 +341,7 @@ impl Hourly {
             }
         }
         let partition = PARTITION_HASH.hash_one(key) as usize % PARTITIONS;
-        self.sums.add(partition, key, |held| usize::from(held.merge(&sums)))
+        self.sums.add(partition, key, |held| (usize::from(!held.merge(&sums)), 1))
     }
 
     fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, fields: u32) {

@@ -216,13 +216,15 @@ impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store
         Store { memory, held: 0, held_max, spill: None, spill_folder }
     }
 
-    /// Updates the value of a key; `update` returns by how much it has grown. The partition is a function of the key.
+    /// Updates the value of a key; `update` returns how much that held before and holds now, which may be less. The partition is
+    /// a function of the key.
     ///
     /// # Errors
     /// If the disk is full or gone.
-    pub fn add(&mut self, partition: usize, key: K, update: impl FnOnce(&mut V) -> usize) -> Result<()> {
+    pub fn add(&mut self, partition: usize, key: K, update: impl FnOnce(&mut V) -> (usize, usize)) -> Result<()> {
         let Some(memory) = self.memory.get_mut(partition) else { return Ok(()) };
-        self.held += update(memory.entry(key).or_default());
+        let (before, now) = update(memory.entry(key).or_default());
+        self.held = self.held + now - before;
         if self.held > self.held_max { self.spill() } else { Ok(()) }
     }
 
@@ -286,5 +288,22 @@ impl Drop for Spill {
     fn drop(&mut self) {
         // Nothing is lost with a temporary folder that stays.
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_shrink_make_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store: Store<u32, Vec<u32>> = Store::new(2, folder.path().to_owned());
+        let mut set = |values: &[u32]| {
+            let update = |held: &mut Vec<u32>| (std::mem::replace(held, values.to_vec()).len(), values.len());
+            store.add(0, 1, update).unwrap();
+            store.spill.is_some()
+        };
+        assert_eq!([set(&[1, 2]), set(&[1]), set(&[1, 2]), set(&[1, 2, 3])], [false, false, false, true]);
     }
 }
