@@ -2,15 +2,19 @@
 //!
 //! The one place in the tests that knows how a run is put together.
 
+use flowproof::cost::prices::PriceList;
 use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
 use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
-use flowproof::report::{Format, egress, value};
+use flowproof::report::by::By;
+use flowproof::report::charges::Charges;
+use flowproof::report::{Format, Report, cost, cross_az, egress, nat, value};
 use flowproof::source::{self, ListCounts, Prune, S3Options};
 use flowproof::time::TimeRange;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -99,13 +103,37 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
+/// Returns the program's own way of charging: prices that are built in, 2^30 bytes, two ends.
+pub(crate) fn charges() -> Charges {
+    Charges { prices: PriceList::builtin().unwrap(), bytes_per_gb: 1 << 30, nat_az_ends: 2, month_to_date: BTreeMap::new() }
+}
+
+fn json(report: &Report) -> String {
+    let mut out = Vec::new();
+    report.write(Format::Json, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 impl Run {
+    /// Returns `report cross-az -o json`, byte for byte.
+    pub(crate) fn cross_az_text(&self, charges: &Charges) -> String {
+        let report = cross_az::report(&self.logs, &self.engine, &By::Default, cross_az::Charge::Split, charges);
+        json(&self.runtime.block_on(report).unwrap())
+    }
+
+    /// Returns `report nat -o json`, byte for byte.
+    pub(crate) fn nat_text(&self, charges: &Charges) -> String {
+        json(&self.runtime.block_on(nat::report(&self.logs, &self.engine, &By::Default, charges)).unwrap())
+    }
+
+    /// Returns `report cost -o json`, byte for byte.
+    pub(crate) fn cost_text(&self, by: &By, charges: &Charges) -> String {
+        json(&self.runtime.block_on(cost::report(&self.logs, &self.engine, by, charges, None)).unwrap())
+    }
+
     /// Returns `report egress -o json`, byte for byte.
     pub(crate) fn report_text(&self) -> String {
-        let report = self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap();
-        let mut out = Vec::new();
-        report.write(Format::Json, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        json(&self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap())
     }
 
     /// Returns `report egress -o json`.

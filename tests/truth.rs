@@ -128,6 +128,7 @@ fn check(config: &Config) {
     check_records(config, &truth, &report, &run);
     check_egress(config, &truth, &report);
     check_interfaces(config, &truth, &run);
+    check_movements(config, &truth, &run);
     check_nat(config, &truth, &run);
 }
 
@@ -234,16 +235,41 @@ fn check_interfaces(config: &Config, truth: &Truth, run: &Run) {
     assert_eq!(rows, wanted, "{config:?}");
 }
 
-/// Every gateway carried the bytes of the truth for every client: figures of interfaces that no egress row is made of.
-fn check_nat(config: &Config, truth: &Truth, run: &Run) {
-    let rows = run.sql(
-        "SELECT resource AS nat_gateway_id, peer_addr AS client_addr, \
-         coalesce(sum(bytes) FILTER (WHERE direction = 'ingress'), 0) AS bytes_up, \
-         coalesce(sum(bytes) FILTER (WHERE direction = 'egress'), 0) AS bytes_down \
-         FROM flows JOIN (SELECT DISTINCT interface_id AS id, resource FROM enis) ON id = interface_id \
-         WHERE interface_kind = 'nat-gateway' AND is_private(peer_addr) GROUP BY resource, peer_addr ORDER BY 1, 2",
-    );
-    let wanted: Vec<Value> = truth.nat.iter().map(|nat| serde_json::to_value(nat).unwrap()).collect();
+/// Every pair of AZs exchanged the bytes of the truth under each kind, all of them observed, and no other pair did.
+fn check_movements(config: &Config, truth: &Truth, run: &Run) {
+    let report: Value = serde_json::from_str(&run.cross_az_text(&runs::charges())).unwrap();
+    let wanted = truth.cross_az.iter().map(|row| {
+        json!({
+            "src_az_id": row.src_az_id,
+            "dst_az_id": row.dst_az_id,
+            "category": row.kind,
+            "bytes": row.bytes,
+            "observed_bytes": row.bytes,
+            "imputed_bytes": 0,
+        })
+    });
+    let wanted: Vec<Value> = wanted.collect();
     assert!(!wanted.is_empty());
-    assert_eq!(rows, wanted, "{config:?}");
+    assert_eq!(only(&report["rows"], &wanted[0]), wanted, "{config:?}");
+    assert_eq!((&report["unresolved"]["bytes"], &report["meter"]["imputed_bytes"]), (&0.into(), &0.into()), "{config:?}");
+}
+
+/// Every gateway carried the bytes of the truth for every client, as its own interface has them.
+fn check_nat(config: &Config, truth: &Truth, run: &Run) {
+    let report: Value = serde_json::from_str(&run.nat_text(&runs::charges())).unwrap();
+    let wanted = truth.nat.iter().map(|nat| {
+        let mut row = serde_json::to_value(nat).unwrap();
+        row["basis"] = "nat-eni".into();
+        row
+    });
+    let wanted: Vec<Value> = wanted.collect();
+    assert!(!wanted.is_empty());
+    assert_eq!(only(&report["rows"], &wanted[0]), wanted, "{config:?}");
+}
+
+/// Rows with the keys of one that is wanted.
+fn only(rows: &Value, of: &Value) -> Vec<Value> {
+    let mut rows = rows.as_array().unwrap().clone();
+    rows.iter_mut().for_each(|row| row.as_object_mut().unwrap().retain(|name, _| of.get(name).is_some()));
+    rows
 }
