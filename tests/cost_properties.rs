@@ -175,7 +175,7 @@ fn moved(run: &Run) -> BTreeMap<Pair, (u64, u64)> {
         "SELECT coalesce(src_az_id, '?') AS src, coalesce(dst_az_id, '?') AS dst, category, sum(bytes) AS bytes, \
          coalesce(sum(bytes) FILTER (WHERE src_ends > 0 AND NOT src_logged OR dst_ends > 0 AND NOT dst_logged), 0) AS imputed, \
          min(src_ends + dst_ends) AS ends_min, max(src_ends + dst_ends) AS ends_max \
-         FROM movements WHERE src_az_id IS DISTINCT FROM dst_az_id OR src_az_id IS NULL GROUP BY 1, 2, 3",
+         FROM movements WHERE (src_az_id IS DISTINCT FROM dst_az_id) OR src_az_id IS NULL GROUP BY 1, 2, 3",
     );
     let pair = |row: &Value| {
         let ends = ends(&text(row, "category"));
@@ -301,11 +301,11 @@ const SUMS: [(&str, &str); 2] = [
     (
         "SELECT hour, flow_log_id, interface_id, interface_kind, log_status, action, direction, local_addr, peer_addr, protocol, service_port, \
          traffic_path, nat_class, sum(records) AS records, sum(packets) AS packets, sum(bytes) AS bytes, min(start_time) AS first, \
-         max(end_time) AS last FROM hourly GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13",
+         max(end_time) AS last FROM hourly GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13",
         "SELECT date_trunc('hour', start_time) AS hour, flow_log_id, interface_id, interface_kind, log_status, action, direction, local_addr, \
          peer_addr, protocol, service_port, traffic_path, nat_class, count(*) AS records, coalesce(sum(packets), 0) AS packets, \
          coalesce(sum(bytes), 0) AS bytes, min(start_time) AS first, max(end_time) AS last FROM flows \
-         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13",
+         GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13",
     ),
     (
         "SELECT sum(records) AS records, sum(packets) AS packets, sum(bytes) AS bytes FROM hourly",
@@ -313,19 +313,27 @@ const SUMS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Rows in an order of their own.
+fn sorted(run: &Run, sql: &str) -> Vec<String> {
+    let mut rows: Vec<String> = run.sql(sql).iter().map(Value::to_string).collect();
+    rows.sort_unstable();
+    rows
+}
+
 #[test]
 fn sums_by_hour_are_sums_over_records() {
     for (seed, format) in [(51, Format::V5), (52, Format::V2)] {
         let estate = Estate::of(&Config { format, ..four_sites(seed, 20_000) });
-        for (memory_limit, spills) in [(Setting::default().memory_limit, false), (TIGHT, true)] {
-            let run = estate.run(Setting { memory_limit, ..Setting::default() });
-            for (by_hour, of_records) in SUMS {
-                let rows = run.sql(by_hour);
-                assert!(!rows.is_empty());
-                assert_eq!(rows, run.sql(of_records), "{format:?}, {memory_limit} bytes");
-            }
-            assert_eq!(run.has_spilled(), spills);
+        let roomy = estate.run(Setting::default());
+        for (by_hour, of_records) in SUMS {
+            let rows = sorted(&roomy, by_hour);
+            assert!(!rows.is_empty());
+            assert_eq!(rows, sorted(&roomy, of_records), "{format:?}");
         }
+        assert!(!roomy.has_spilled());
+        let tight = estate.run(Setting { memory_limit: TIGHT, ..Setting::default() });
+        assert_eq!(sorted(&tight, "SELECT * FROM hourly"), sorted(&roomy, "SELECT * FROM hourly"), "{format:?}");
+        assert!(tight.has_spilled());
     }
 }
 
@@ -337,10 +345,10 @@ fn reports(run: &Run) -> [String; 3] {
 
 #[test]
 fn threads_order_and_memory_change_no_byte_of_a_report() {
-    let estate = Estate::of(&four_sites(61, 10_000));
+    let estate = Estate::of(&four_sites(61, 20_000));
     let wanted = reports(&estate.run(Setting::default()));
     assert!(wanted.iter().all(|text| text.len() > 2_000));
-    for (threads, memory_limit) in [(1, 192 << 20), (8, 192 << 20), (2, TIGHT)] {
+    for (threads, memory_limit) in [(8, 192 << 20), (1, TIGHT)] {
         let (mut inputs, listed) = runs::list(&[estate.dir.path().join("logs").to_str().unwrap()], Setting::default().window);
         Rng::new(61, threads as u64).shuffle(&mut inputs);
         let run = runs::open_inputs(inputs, listed, &estate.inventory, Setting { threads, memory_limit, ..Setting::default() });
@@ -407,7 +415,9 @@ fn reports_over_records_are_reports_over_sums() {
 }
 
 /// Prices in millionths of a dollar, each another prime so that no two can be mistaken for each other: region, meter, rate.
-const RATES: [(&str, &str, i128); 10] = [
+const RATES: [(&str, &str, i128); 12] = [
+    ("eu-central-1", "endpoint-az-hours", 12_011),
+    ("us-east-1", "endpoint-az-hours", 11_027),
     ("eu-central-1", "nat-bytes", 52_009),
     ("eu-central-1", "nat-hours", 52_021),
     ("eu-central-1", "inter-az-bytes", 10_007),
@@ -467,10 +477,10 @@ fn money_follows_from_printed_bytes_and_prices() {
     let prices = RATES.map(|(region, meter, rate)| {
         format!("[[price]]\nregion = \"{region}\"\nmeter = \"{meter}\"\nrate = \"0.{rate:06}\"\nsource = \"test\"\n")
     });
-    let text = format!("format = \"flowproof-prices-1\"\ncurrency = \"USD\"\nas_of = \"2026-11-01\"\n{}", prices.concat());
+    let list = format!("format = \"flowproof-prices-1\"\ncurrency = \"USD\"\nas_of = \"2026-11-01\"\n{}", prices.concat());
     let mut charges = Charges { ..runs::charges() };
-    charges.prices.merge(PriceList::parse(text.as_bytes(), "test.toml").unwrap());
-    let estate = Estate::of(&four_sites(81, 8_000));
+    charges.prices.merge(PriceList::parse(list.as_bytes(), "test.toml").unwrap());
+    let estate = Estate::of(&four_sites(81, 16_000));
     let run = estate.run(Setting::default());
 
     let (_, rows) = rows_of(&run.cross_az_text(&charges));
@@ -487,9 +497,9 @@ fn money_follows_from_printed_bytes_and_prices() {
         WHERE up AND remote_addr LIKE '203.0.113.%' GROUP BY 1, 2",
     );
     let beyond: HashMap<(String, String), u64> =
-        beyond.iter().map(|row| ((text_of(row, "nat_gateway_id"), text_of(row, "client_addr")), number(row, "bytes"))).collect();
+        beyond.iter().map(|row| ((text(row, "nat_gateway_id"), text(row, "client_addr")), number(row, "bytes"))).collect();
     let (whole, rows) = rows_of(&run.nat_text(&charges));
-    assert!(rows.len() > 20);
+    assert!(rows.len() > 10, "{} rows", rows.len());
     let mut processed: HashMap<String, u64> = HashMap::new();
     rows.iter().for_each(|row| *processed.entry(string(row, "nat_gateway_id")).or_default() += count(row, "bytes_processed"));
     let (mut total, mut crossing) = (0, HashMap::<&str, u64>::new());
@@ -499,7 +509,7 @@ fn money_follows_from_printed_bytes_and_prices() {
         let bytes = count(row, "bytes_processed");
         assert_eq!(bytes, count(row, "bytes_up") + count(row, "bytes_down"));
         let is_crossing = u64::from(zones[0] != zones[1]);
-        *crossing.entry(region).or_default() += is_crossing * count(row, "bytes_up");
+        *crossing.entry(region).or_default() += is_crossing * bytes;
         let processing = millionths(bytes, 1, rate(region, "nat-bytes"));
         let [leg, leg_min] = [2, 1].map(|ends| millionths(bytes, ends * is_crossing, rate(region, "inter-az-bytes")));
         let up = beyond.get(&(nat.clone(), string(row, "client_addr"))).copied().unwrap_or(0);
@@ -516,7 +526,7 @@ fn money_follows_from_printed_bytes_and_prices() {
 
     let (whole, rows) = rows_of(&run.cost_text(&By::Default, &charges));
     assert!(rows.len() > 30);
-    let (mut total, mut total_min, mut crossing_min) = (0, 0, HashMap::<String, i128>::new());
+    let (mut total, mut total_min, mut crossing_min) = (0, 0, HashMap::<String, Vec<i128>>::new());
     for row in &rows {
         let (region, usage_type) = (string(row, "region"), string(row, "usage_type"));
         let meter = match usage_type.trim_start_matches("EUC1-") {
@@ -525,13 +535,13 @@ fn money_follows_from_printed_bytes_and_prices() {
             "NatGateway-Hours" => "nat-hours",
             "DataTransfer-Out-Bytes" => "internet-egress-bytes",
             "VpcEndpoint-Bytes" => "endpoint-bytes",
-            "VpcEndpoint-Hours" => continue,
+            "VpcEndpoint-Hours" => "endpoint-az-hours",
             other => panic!("{other} is no meter of this estate"),
         };
         assert_eq!(usage_type.starts_with("EUC1-"), region == "eu-central-1", "{row:?}");
         let (price, cost) = (rate(&region, meter), money(row, "list_cost"));
         assert_eq!(row["unit_price"].get().parse::<Decimal>().unwrap(), Decimal::new(price as i64, 6), "{row:?}");
-        if meter == "nat-hours" {
+        if meter.ends_with("-hours") {
             assert_eq!(cost, row["quantity"].get().parse::<Decimal>().unwrap().normalize().mantissa() * price, "{row:?}");
         } else {
             assert_eq!(cost, millionths(count(row, "bytes"), 1, price), "{row:?}");
@@ -541,15 +551,23 @@ fn money_follows_from_printed_bytes_and_prices() {
         let least = money(row, "list_cost_min");
         match (meter, &*string(row, "category")) {
             ("inter-az-bytes", "eks-control-plane") => assert_eq!(least, 0, "{row:?}"),
-            ("inter-az-bytes", "nat") => *crossing_min.entry(region).or_default() += least,
+            ("inter-az-bytes", "nat") => crossing_min.entry(region).or_default().push(least),
             _ => assert_eq!(least, cost, "{row:?}"),
         }
         (total, total_min) = (total + cost, total_min + least);
     }
-    assert_eq!(crossing_min.len(), 2);
-    let _ = (whole, total_min, crossing);
+    // For certain one end of each hop between AZs: the client's. Each row is rounded once.
+    for (region, bytes) in crossing {
+        let rows = crossing_min.remove(region).unwrap_or_default();
+        let off = rows.iter().sum::<i128>() - millionths(bytes, 1, rate(region, "inter-az-bytes"));
+        assert!(off.unsigned_abs() <= rows.len() as u128, "{region}: off by {off}");
+    }
+    assert_eq!(crossing_min.len(), 0);
+    let totals: Members = serde_json::from_str(whole["totals"].get()).unwrap();
+    assert_eq!((money(&totals, "list_cost"), money(&totals, "list_cost_min")), (total, total_min));
 }
 
-fn text_of(row: &Value, key: &str) -> String {
-    text(row, key)
+#[test]
+fn zz_v5_nat() {
+    each_in_turn(43, Format::V5, |_, kind| kind == "nat-gateway");
 }
