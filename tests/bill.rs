@@ -2,9 +2,11 @@
 //!
 //! Columns are named as in AWS's data dictionaries (CUR 2.0, legacy CUR, FOCUS 1.2 with AWS columns); the files are made here.
 
+use crate::cost_properties::{Estate, four_sites};
 use crate::generator::bill::{Prices, cur2, hours_touched, metered_ends, nat_arn};
 use crate::generator::truth::Truth;
 use crate::generator::{Config, generate};
+use crate::runs::{Run, Setting};
 use arrow::array::{
     ArrayRef, Decimal128Array, Float64Array, MapBuilder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
 };
@@ -14,6 +16,7 @@ use flowproof::cost::bill::{Bill, read};
 use flowproof::cost::bill_columns::Shape;
 use flowproof::cost::bill_shares::{UNEXPLAINED, allocate};
 use flowproof::cost::bill_tie_out::{Estimate, TieOut, tie_out};
+use flowproof::cost::prices::{Direction, Meter, usage_type_of};
 use flowproof::error::Result;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -404,4 +407,104 @@ fn the_days_of_the_truth_add_up_to_its_totals() {
     }
     let nat: u64 = truth.nat.iter().map(|row| row.bytes_up + row.bytes_down).sum();
     assert_eq!(truth.nat_days.iter().map(|row| row.bytes).sum::<u64>(), nat);
+}
+
+/// What a run's meters come to in the terms of a bill: only what the generated bill has lines of.
+fn metered(run: &Run) -> Vec<Estimate> {
+    let rows = run.sql(
+        "SELECT account_id, region, meter, operation, resource, date_trunc('day', hour) AS day, \
+         coalesce(sum(bytes) FILTER (WHERE observed), 0) AS observed, coalesce(sum(bytes) FILTER (WHERE NOT observed), 0) AS imputed \
+         FROM meters WHERE meter IN ('inter-az-bytes', 'nat-bytes') GROUP BY 1, 2, 3, 4, 5, 6",
+    );
+    let estimate = |row: &serde_json::Value| {
+        let text = |key: &str| row[key].as_str().unwrap().to_owned();
+        let gb = |key: &str| Decimal::from(row[key].as_u64().unwrap()) / Decimal::from(1 << 30);
+        let meter: Meter = text("meter").parse().unwrap();
+        let direction = if text("operation") == "in" { Direction::In } else { Direction::Out };
+        Estimate {
+            account: text("account_id"),
+            region: text("region"),
+            // The region whose usage types have no prefix.
+            usage_type: usage_type_of("us-east-1", &meter, direction).unwrap(),
+            operation: match (&meter, direction) {
+                (Meter::InterAzBytes, Direction::In) => "InterZone-In",
+                (Meter::InterAzBytes, Direction::Out) => "InterZone-Out",
+                _ => "NatGateway",
+            }
+            .to_owned(),
+            resource: row["resource"].as_str().map(str::to_owned),
+            day: chrono::DateTime::parse_from_rfc3339(&text("day")).unwrap().timestamp(),
+            observed_quantity: gb("observed"),
+            imputed_quantity: gb("imputed"),
+        }
+    };
+    rows.iter().map(estimate).collect()
+}
+
+/// Rows of a tie-out of bytes, without the database's own side.
+fn tied(bill: &Bill, run: &Run) -> Vec<TieOut> {
+    let rows = tie_out(bill, &metered(run));
+    rows.into_iter().filter(|row| row.unit == "GB" && !row.usage_type.contains("xAZ")).collect()
+}
+
+fn bytes_of(quantity: Decimal) -> u64 {
+    u64::try_from((quantity * Decimal::from(1 << 30)).round()).unwrap()
+}
+
+#[test]
+fn the_logs_of_an_estate_explain_its_bill() {
+    let estate = Estate::of(&four_sites(91, 16_000));
+    let (_, bill) = bill("cur.csv", cur2(&estate.truth, &Prices::default()).into_bytes()).unwrap();
+    let full = estate.run(Setting::default());
+    let rows = tied(&bill, &full);
+    // Two accounts in two regions on two days, out and in; and gateways on the days on which they were used.
+    assert_eq!(rows.len(), 2 * 2 * 2 * 2 + estate.truth.nat_days.len());
+    for row in &rows {
+        assert_eq!((row.explained_share, row.imputed_quantity, &*row.reason), (Some(Decimal::ONE), Decimal::ZERO, ""), "{row:?}");
+    }
+
+    // Without a gateway's own records, those of its clients explain it all; with an only gateway they say which.
+    let only = full.sql("SELECT min(nat_gateway_id) AS nat FROM nat_gateways WHERE vpc_id IS NOT NULL GROUP BY vpc_id HAVING count(DISTINCT nat_gateway_id) = 1 ORDER BY 1");
+    let is_used = |nat: &&str| estate.truth.nat.iter().any(|used| used.nat_gateway_id == **nat);
+    let nat = only.iter().filter_map(|row| row["nat"].as_str()).find(is_used).unwrap().to_owned();
+    let eni = full.sql(&format!("SELECT DISTINCT interface_id FROM enis WHERE resource = '{nat}'"))[0]["interface_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let (_dir, run) = estate.without(&eni);
+    for row in tied(&bill, &run) {
+        assert_eq!((row.explained_share, &*row.reason), (Some(Decimal::ONE), ""), "{row:?}");
+        let is_its = row.resource.as_deref().is_some_and(|resource| resource.ends_with(&nat));
+        assert!(
+            row.usage_type != "NatGateway-Bytes" || is_its == (row.observed_quantity.is_zero() && !row.imputed_quantity.is_zero()),
+            "{row:?}"
+        );
+    }
+
+    // Without the interface that sent most in vain, exactly that stays unexplained, where its account and region are billed.
+    let mut vain: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for leg in estate.legs().iter().filter(|leg| leg.sent && leg.from.1 != leg.to.1) {
+        let category = estate.category(&leg.from.0, &leg.to.0);
+        let metered = |interface: &str| u64::from(estate.is_metered(interface, category));
+        let (short, imputed) = vain.entry(leg.from.0.clone()).or_default();
+        if leg.received {
+            *imputed += leg.bytes * metered(&leg.from.0);
+        } else {
+            *short += leg.bytes * (metered(&leg.from.0) + metered(&leg.to.0));
+        }
+        if metered(&leg.to.0) == 1 {
+            vain.entry(leg.to.0.clone()).or_default().1 += leg.bytes;
+        }
+    }
+    let (gone, (short, imputed)) = vain.into_iter().max_by_key(|(_, (short, _))| *short).unwrap();
+    assert!(short > 0);
+    let (_dir, run) = estate.without(&gone);
+    let rows = tied(&bill, &run);
+    let sum = |of: fn(&TieOut) -> Decimal| bytes_of(rows.iter().filter(|row| row.usage_type != "NatGateway-Bytes").map(of).sum());
+    assert_eq!((sum(|row| row.unexplained_quantity), sum(|row| row.imputed_quantity)), (short, imputed));
+    let place = full.sql(&format!("SELECT DISTINCT account_id, region FROM flows WHERE interface_id = '{gone}'"));
+    for row in rows.iter().filter(|row| row.explained_share != Some(Decimal::ONE) || !row.imputed_quantity.is_zero()) {
+        assert_eq!((&place[0]["account_id"], &place[0]["region"]), (&row.account_id.clone().into(), &row.region.clone().into()), "{row:?}");
+        assert!(row.reason.is_empty() || row.reason.starts_with("partly logged"), "{row:?}");
+    }
 }

@@ -2,15 +2,20 @@
 //!
 //! The one place in the tests that knows how a run is put together.
 
+use flowproof::cost::prices::PriceList;
 use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
 use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
-use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
-use flowproof::report::{Format, egress, value};
+use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, library};
+use flowproof::report::by::By;
+use flowproof::report::charges::Charges;
+use flowproof::report::{Format, Report, cost, cross_az, egress, nat, value};
 use flowproof::source::{self, ListCounts, Prune, S3Options};
 use flowproof::time::TimeRange;
+use futures::TryStreamExt;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
@@ -53,15 +58,20 @@ pub(crate) fn open(dir: &Path, setting: Setting) -> Run {
 
 /// Opens LOGS as a user names them.
 pub(crate) fn open_logs(logs: &[&str], inventory: &Arc<Inventory>, setting: Setting) -> Run {
+    let (inputs, listed) = list(logs, setting.window);
+    open_inputs(inputs, listed, inventory, setting)
+}
+
+/// Lists the objects of LOGS as a user names them.
+pub(crate) fn list(logs: &[&str], window: TimeRange) -> (Vec<Input>, ListCounts) {
     let places: Vec<String> = logs.iter().map(|place| (*place).to_owned()).collect();
-    let prune = Prune { time: setting.window, ..Prune::default() };
+    let prune = Prune { time: window, ..Prune::default() };
     let listing = async {
         let sources = source::open(&places, &S3Options::default()).await.unwrap();
         source::list_all(&sources, &prune).await.unwrap()
     };
     let (objects, listed) = runtime().block_on(listing);
-    let inputs = objects.into_iter().map(|(source, object)| Input { source, object }).collect();
-    open_inputs(inputs, listed, inventory, setting)
+    (objects.into_iter().map(|(source, object)| Input { source, object }).collect(), listed)
 }
 
 /// Opens objects of any source.
@@ -99,13 +109,56 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
+/// Returns the program's own way of charging: prices that are built in, 2^30 bytes, two ends.
+pub(crate) fn charges() -> Charges {
+    Charges { prices: PriceList::builtin().unwrap(), bytes_per_gb: 1 << 30, nat_az_ends: 2, month_to_date: BTreeMap::new() }
+}
+
+/// The statement with another table for `hourly` and the views over that.
+fn over(table: &str, sql: &str) -> String {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut out = String::new();
+    let mut rest = sql;
+    while let Some(at) = rest.find(word) {
+        let (between, from) = rest.split_at(at);
+        let (name, after) = from.split_at(from.find(|c| !word(c)).unwrap_or(from.len()));
+        out += between;
+        out += &match name {
+            "hourly" => table.to_owned(),
+            name if library::VIEWS.iter().any(|(view, _)| *view == name) => format!("{table}_{name}"),
+            name => name.to_owned(),
+        };
+        rest = after;
+    }
+    out + rest
+}
+
+fn json(report: &Report) -> String {
+    let mut out = Vec::new();
+    report.write(Format::Json, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 impl Run {
+    /// Returns `report cross-az -o json`, byte for byte.
+    pub(crate) fn cross_az_text(&self, charges: &Charges) -> String {
+        let report = cross_az::report(&self.logs, &self.engine, &By::Default, cross_az::Charge::Split, charges);
+        json(&self.runtime.block_on(report).unwrap())
+    }
+
+    /// Returns `report nat -o json`, byte for byte.
+    pub(crate) fn nat_text(&self, charges: &Charges) -> String {
+        json(&self.runtime.block_on(nat::report(&self.logs, &self.engine, &By::Default, charges)).unwrap())
+    }
+
+    /// Returns `report cost -o json`, byte for byte.
+    pub(crate) fn cost_text(&self, by: &By, charges: &Charges) -> String {
+        json(&self.runtime.block_on(cost::report(&self.logs, &self.engine, by, charges, None)).unwrap())
+    }
+
     /// Returns `report egress -o json`, byte for byte.
     pub(crate) fn report_text(&self) -> String {
-        let report = self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap();
-        let mut out = Vec::new();
-        report.write(Format::Json, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        json(&self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap())
     }
 
     /// Returns `report egress -o json`.
@@ -120,6 +173,39 @@ impl Run {
         value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
     }
 
+    /// Runs a statement that makes a table or a view.
+    pub(crate) fn execute(&self, sql: &str) {
+        let run = async {
+            let rows = self.engine.sql(sql, &[], true).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            rows.batches.try_collect::<Vec<_>>().await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        };
+        self.runtime.block_on(run);
+    }
+
+    /// Makes the shipped views once more, over another table in the place of `hourly`; their names begin with the table's.
+    pub(crate) fn views_over(&self, table: &str) {
+        for (name, sql) in library::VIEWS {
+            self.execute(&format!("CREATE VIEW {table}_{name} AS {}", over(table, sql)));
+        }
+    }
+
+    /// Returns the rows of a shipped query over those views.
+    pub(crate) fn shipped_over(&self, table: &str, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
+        self.query(&over(table, library::find(name).unwrap().sql), name, params)
+    }
+
+    /// Returns the rows of a shipped query.
+    pub(crate) fn shipped(&self, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
+        self.query(library::find(name).unwrap().sql, name, params)
+    }
+
+    fn query(&self, sql: &str, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
+        let given: Vec<(String, String)> = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let bound = library::find(name).unwrap().bind(&given, 0).unwrap();
+        let (_, batches) = self.runtime.block_on(self.engine.collect(sql, &bound)).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+    }
+
     /// Returns the one value of the one row of a statement.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         let rows = self.sql(sql);
@@ -131,6 +217,11 @@ impl Run {
     /// Returns the accounting of every object in the scan behind the report.
     pub(crate) fn tallies(&self) -> Vec<Tally> {
         self.logs.intakes()[0].objects().into_iter().map(|(_, read)| read.tally).collect()
+    }
+
+    /// Returns the positions of the objects that each scan so far has read.
+    pub(crate) fn scans(&self) -> Vec<Vec<usize>> {
+        self.logs.intakes().iter().map(|intake| intake.objects().iter().map(|(at, _)| *at).collect()).collect()
     }
 
     /// Returns the URIs of the objects that a run reads.
