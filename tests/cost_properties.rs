@@ -389,7 +389,10 @@ const FLAT: &str = "CREATE TABLE flat AS WITH \
     SELECT hour, flow_log_id, true AS counted, account_id, region, vpc_id, subnet_id, interface_id, interface_kind, own.name AS interface_name, \
         own.resource AS resource, records.cluster, records.cluster_arn, local_az_id, direction, local_addr, peer_addr, protocol, service_port, \
         action, log_status, traffic_path, nat_class, local_service, \
-        CASE WHEN nat_class IN ('A', 'D') AND NOT array_has(own.addresses, local_addr) THEN local_addr END AS remote_addr, \
+        CASE WHEN nat_class IN ('A', 'D') THEN local_addr END AS remote_addr, \
+        CASE WHEN nat_class IN ('A', 'A*', 'D', 'D*') AND action = 'ACCEPT' THEN 'gateway' END AS nat_role, \
+        CASE WHEN nat_class IN ('A', 'A*', 'D', 'D*') THEN own.resource END AS nat_gateway_id, interface_id AS nat_interface_id, \
+        vpc_id AS nat_vpc_id, subnet_id AS nat_subnet_id, local_az_id AS nat_az_id, false AS inspected, \
         next_hop_interface_id, next_hop_interface_type, hop.resource AS next_hop_resource, peer_account_id, peer_region, peer_vpc_id, \
         peer.subnet AS peer_subnet_id, peer_az_id, peer_eni, peer_kind, peer_name, peer.resource AS peer_resource, \
         peer.cluster AS peer_cluster, peer_link, peer_service, CASE WHEN peer_az_id IS NOT NULL THEN 'inventory' END AS peer_basis, \
@@ -399,7 +402,7 @@ const FLAT: &str = "CREATE TABLE flat AS WITH \
         LEFT JOIN known AS hop ON next_hop_interface_id = hop.known_id LEFT JOIN logged ON peer_eni = logged_id AND hour = logged_hour \
     GROUP BY hour, flow_log_id, account_id, region, vpc_id, subnet_id, interface_id, interface_kind, own.name, own.resource, records.cluster, \
         records.cluster_arn, local_az_id, direction, local_addr, peer_addr, protocol, service_port, action, log_status, traffic_path, nat_class, \
-        local_service, array_has(own.addresses, local_addr), next_hop_interface_id, next_hop_interface_type, hop.resource, peer_account_id, peer_region, \
+        local_service, next_hop_interface_id, next_hop_interface_type, hop.resource, peer_account_id, peer_region, \
         peer_vpc_id, peer.subnet, peer_az_id, peer_eni, peer_kind, peer_name, peer.resource, peer.cluster, peer_link, peer_service, logged_id";
 
 #[test]
