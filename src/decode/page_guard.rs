@@ -622,6 +622,7 @@ mod tests {
         for sizes in [&[field(2, 5, &number(4))][..], &[field(3, 5, &number(4))], &[]] {
             let header = [sizes.concat(), vec![0], b"body".to_vec()].concat();
             assert!(pages_of(&header, Compression::SNAPPY).is_err(), "{sizes:?}");
+            assert!(pages_of(&header[..header.len() - 4], Compression::SNAPPY).is_err(), "{sizes:?}, at the end");
         }
         // Version 2: levels stand before the values and are not compressed, and a page may say that it is not at all.
         let second = |levels: [i64; 2], plain: &[u8]| {
