@@ -99,7 +99,8 @@ impl<'a> Endpoints<'a> {
 
     /// Instant as of which the inventory is asked: the record's start.
     fn start_of(&self, at: usize) -> i64 {
-        if self.start.is_valid(at) { self.start.value(at) } else { i64::MAX }
+        // Periods are half-open, so the last instant of one that has no end is the one before.
+        if self.start.is_valid(at) { self.start.value(at) } else { i64::MAX - 1 }
     }
 
     fn eni(&self, eni: Option<u32>) -> Option<&'a Eni> {
@@ -525,7 +526,7 @@ mod tests {
             "interface_id=eni-x flow_direction=egress srcaddr=10.1.0.1 dstaddr=9.9.9.9".to_owned(),
         ];
         let records: Vec<&str> = records.iter().map(String::as_str).collect();
-        assert_eq!(column(Derived::NatClass, &records), ["A", "B", "C", "D", "A", "D", "B", "C", "-", "-", "-"]);
+        assert_eq!(column(Derived::NatClass, &records), ["A", "B", "C", "D", "A*", "D*", "B*", "C*", "-", "-", "-"]);
     }
 
     #[test]

@@ -212,7 +212,8 @@ impl Inventory {
     pub fn az_of_subnet(&self, subnet_id: Option<&str>) -> Option<&str> {
         let subnet_id = subnet_id?;
         let at = self.subnets.partition_point(|subnet| &*subnet.item.id < subnet_id);
-        self.subnets.get(at).filter(|subnet| &*subnet.item.id == subnet_id)?.item.az_id.as_deref()
+        let versions = self.subnets.get(at..)?.iter().take_while(|subnet| &*subnet.item.id == subnet_id);
+        versions.filter_map(|subnet| subnet.item.az_id.as_deref()).last()
     }
 
     /// Returns all AWS ranges around a public address: specific services first, then longer prefixes.

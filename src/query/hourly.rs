@@ -216,6 +216,9 @@ pub struct Own {
     pub to: UnixSeconds,
 }
 
+/// By hour: interfaces, and addresses.
+pub type Served = (HashSet<(UnixSeconds, u32), RandomState>, HashSet<(UnixSeconds, IpAddr), RandomState>);
+
 /// Account and region that the keys of a flow log's objects name.
 pub type Scope = (Option<Arc<str>>, Option<Arc<str>>);
 
@@ -240,7 +243,7 @@ pub struct Hourly {
     /// Addresses that interfaces wrote as their own.
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
     /// Clients that a NAT gateway's own interface logged, by hour: interface, or address where it is not known.
-    pub served: (HashSet<(UnixSeconds, u32), RandomState>, HashSet<(UnixSeconds, IpAddr), RandomState>),
+    pub served: Served,
     /// By flow log: what the keys of its objects name.
     pub scopes: HashMap<u32, Scope, RandomState>,
     /// OK records of interfaces without a direction, and their bytes.
