@@ -396,6 +396,21 @@ mod tests {
     }
 
     #[test]
+    fn a_line_longer_than_any_record_stays_so_however_it_is_cut() {
+        const RECORD: &str = "2 123456789010 eni-1 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK";
+        let max = crate::decode::records::LINE_LEN_MAX;
+        let padded = format!("{RECORD:max$}");
+        let whole = run(&[padded.as_bytes(), b"\n"]);
+        assert_eq!((whole.0, whole.1.rejects), (1, 0));
+        for rest in ["x\n", "x", " \n"] {
+            for parts in [vec![padded.as_bytes(), rest.as_bytes()], vec![&padded.as_bytes()[..max - 1], b" ", rest.as_bytes()]] {
+                let (rows, tally, _) = run(&parts);
+                assert_eq!((rows, tally.rejects), (0, 1), "{rest:?}");
+            }
+        }
+    }
+
+    #[test]
     fn empty_object_has_no_rows_and_no_fault() {
         assert_eq!(run(&[b""]), (0, Tally::default(), None));
     }
