@@ -52,6 +52,22 @@ fn a_period_compared_with_itself_has_not_changed_and_with_an_empty_one_all_is_ne
         .without_results();
 }
 
+#[test]
+fn tiers_of_one_line_share_what_is_observed_and_what_is_certain() {
+    let cost = report("cost", LOGS, INVENTORY, &["--month-to-date", "regional-transfer=0"]);
+    let of = |operation: &str| {
+        let rows = rows(&cost).iter().filter(|row| row["operation"] == operation);
+        let figures = ["bytes", "observed_bytes", "list_cost", "list_cost_min"];
+        rows.map(|row| figures.map(|name| row[name].to_string().parse::<Decimal>().unwrap())).collect::<Vec<_>>()
+    };
+    let gb = |count: i64| Decimal::from(count << 30);
+    let cents = |count| Decimal::new(count, 2);
+    // 110 GB in, 1 GB of them free; 100 GB (the client's end) are metered for certain, and the free one comes first.
+    assert_eq!(of("InterZone-In"), [[gb(1), gb(1), cents(0), cents(0)], [gb(109), gb(109), cents(109), cents(99)]]);
+    // Out, the free one is used up; the client's end has 10 GB.
+    assert_eq!(of("InterZone-Out"), [[gb(110), gb(110), cents(110), cents(10)]]);
+}
+
 const BILL_HEAD: &str = "line_item_usage_account_id,line_item_usage_type,line_item_operation,line_item_resource_id,line_item_usage_start_date,\
     line_item_usage_end_date,line_item_usage_amount,line_item_unblended_cost,line_item_line_item_type,line_item_product_code,\
     product_region_code,line_item_currency_code";

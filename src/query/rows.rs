@@ -89,11 +89,9 @@ impl Rows {
                 (Builder::Int64(builder), Value::Int64(value)) => builder.append_option(value),
                 (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
                 (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
-                (Builder::Decimal(builder, scale), Value::Decimal(value)) => builder.append_option(value.map(|value| {
-                    let mut value = value;
-                    value.rescale(*scale);
-                    value.mantissa()
-                })),
+                (Builder::Decimal(builder, scale), Value::Decimal(value)) => {
+                    builder.append_option(value.and_then(|value| units(value, *scale)))
+                }
                 // Types and values stand in the same order; a slip shows as a length mismatch at the end.
                 _ => {}
             }
@@ -116,5 +114,28 @@ impl Rows {
             }
         });
         Ok(RecordBatch::try_new(self.schema, arrays.collect())?)
+    }
+}
+
+/// Returns a decimal in units of the column's last place. `Decimal` itself ends at 28 digits, where its own rescaling leaves the
+/// scale as it is; the column has 38. NULL beyond those.
+fn units(mut value: Decimal, scale: u32) -> Option<i128> {
+    value.rescale(scale);
+    value.mantissa().checked_mul(10_i128.checked_pow(scale.checked_sub(value.scale())?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_their_value_in_a_column_with_more_places() {
+        let check = |text: &str, scale, want| assert_eq!(units(text.parse().unwrap(), scale), want, "{text}");
+        check("1.5", 10, Some(15_000_000_000));
+        check("0.1234567", 6, Some(123_457));
+        // 21 digits before the point and 10 behind are more than a `Decimal` has.
+        check("100000000000000000000", 10, Some(10_i128.pow(30)));
+        check("79228162514264337593543950335", 6, Some(79_228_162_514_264_337_593_543_950_335_000_000));
+        check("79228162514264337593543950335", 10, None);
     }
 }

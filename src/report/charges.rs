@@ -49,10 +49,15 @@ impl Charges {
     /// Returns what metered bytes cost; nothing costs nothing, also where the price is not known.
     pub fn bytes(&self, region: Option<&str>, meter: &Meter, bytes: u64, unpriced: &mut Unpriced) -> Option<Decimal> {
         if bytes == 0 {
-            return Some(Decimal::new(0, 6));
+            return self.at(None, 0);
         }
-        let rate = self.unit_price(region, meter, unpriced)?;
-        list_cost(u128::from(bytes), self.bytes_per_gb, rate, 1)
+        let rate = self.unit_price(region, meter, unpriced);
+        self.at(rate, bytes)
+    }
+
+    /// Returns what metered bytes cost at a price; nothing costs nothing, also where the price is not known.
+    pub fn at(&self, unit_price: Option<Decimal>, bytes: u64) -> Option<Decimal> {
+        if bytes == 0 { Some(Decimal::new(0, 6)) } else { list_cost(u128::from(bytes), self.bytes_per_gb, unit_price?, 1) }
     }
 
     /// Returns what hours cost.

@@ -154,16 +154,23 @@ pub async fn lines(
         let earlier = before.entry((key.region.clone(), meter.clone())).or_default();
         let parts = charges.parts(region, &meter, bytes, *earlier, unpriced);
         *earlier += bytes;
-        let is_split = parts.len() > 1;
+        // Tiers share what is observed, and what is metered for certain, from the first on.
+        let (mut observed, mut certain) = (observed, certain);
         for (tier, part) in parts.into_iter().enumerate() {
+            let of_part = |left: &mut u64| {
+                let here = part.bytes.min(*left);
+                *left -= here;
+                here
+            };
+            let (observed, certain) = (of_part(&mut observed), of_part(&mut certain));
             let line = Line {
                 bytes: Some(part.bytes),
-                observed: Some(if is_split { part.bytes.min(observed) } else { observed }),
+                observed: Some(observed),
                 quantity: charges.quantity(part.bytes),
                 unit: "GB",
                 unit_price: part.unit_price,
                 cost: part.cost,
-                cost_min: if certain == bytes { part.cost } else { charges.bytes(region, &meter, certain, unpriced) },
+                cost_min: if certain == part.bytes { part.cost } else { charges.at(part.unit_price, certain) },
             };
             lines.insert(Key { tier, ..key.clone() }, line);
         }

@@ -194,11 +194,13 @@ fn allocation(rows: &[TieOut], owned: &[Owned]) -> Allocation {
         });
         let mut weights: BTreeMap<&str, Decimal> = BTreeMap::new();
         for one in behind {
-            *weights.entry(&one.owner).or_default() += one.estimate.observed_quantity + one.estimate.imputed_quantity;
+            let weight = weights.entry(&one.owner).or_default();
+            *weight = weight.saturating_add(one.estimate.observed_quantity).saturating_add(one.estimate.imputed_quantity);
         }
         let weights: Vec<(String, Decimal)> = weights.into_iter().map(|(owner, weight)| (owner.to_owned(), weight)).collect();
         for (owner, cost) in allocate(row.billed_cost, &weights, row.unexplained_quantity) {
-            *allocation.entry((owner, row.usage_type.clone())).or_default() += cost;
+            let part = allocation.entry((owner, row.usage_type.clone())).or_default();
+            *part = part.saturating_add(cost);
         }
     }
     allocation
@@ -248,7 +250,7 @@ fn totals(bill: &Bill, rows: &[TieOut]) -> Json {
             ("unit", Json::Plain(of.unit.into())),
             ("billed_quantity", Json::Money(Some(of.billed))),
             ("unexplained_quantity", Json::Money(Some(of.unexplained))),
-            ("explained_share", Json::Money(share(of.billed - of.unexplained, of.billed))),
+            ("explained_share", Json::Money(share(of.billed.saturating_sub(of.unexplained), of.billed))),
             ("billed_cost", Json::Money(Some(of.cost))),
         ])
     };
@@ -347,7 +349,7 @@ fn page_of(scan: &Scan, by: &By, bill: &Bill, rows: &[TieOut], allocation: &Allo
         vec![
             (*usage_type).to_owned(),
             format!("{} {}", of.billed.round_dp(3).normalize(), of.unit),
-            percent(share(of.billed - of.unexplained, of.billed)),
+            percent(share(of.billed.saturating_sub(of.unexplained), of.billed)),
             format!("{} {}", of.unexplained.round_dp(3).normalize(), of.unit),
             dollars(Some(of.cost)),
         ]
@@ -362,7 +364,10 @@ fn page_of(scan: &Scan, by: &By, bill: &Bill, rows: &[TieOut], allocation: &Allo
     page += &page::table(&columns, &types.iter().map(of).collect::<Vec<_>>());
     if *by != By::Default {
         let mut owners: BTreeMap<&str, Decimal> = BTreeMap::new();
-        allocation.iter().for_each(|((owner, _), cost)| *owners.entry(owner).or_default() += *cost);
+        for ((owner, _), cost) in allocation {
+            let part = owners.entry(owner).or_default();
+            *part = part.saturating_add(*cost);
+        }
         let mut owners: Vec<(&str, Decimal)> = owners.into_iter().collect();
         owners.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         let lines: Vec<Vec<String>> =
