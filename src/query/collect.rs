@@ -5,6 +5,7 @@
 
 use super::biflow::{Ends, EniIndex, LineRef, PartialKey, Session, Volume, Way, add_session};
 use super::names::Names;
+use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::spill::{PARTITIONS, Store};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
@@ -13,8 +14,7 @@ use crate::flow::field::id;
 use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::time::{UnixSeconds, hour_of};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,7 +152,7 @@ impl Collector {
 
     fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
         let Some(interface) = text(&rows.interface, at) else {
-            self.unattributed += u64::from(rows.status(at) == Status::Ok);
+            self.unattributed += u64::from(rows.statuses.at(at) == Status::Ok);
             return Ok(());
         };
         let inventory = Arc::clone(&self.inventory);
@@ -178,7 +178,7 @@ impl Collector {
         covered.start_min = covered.start_min.into_iter().chain(start).min();
         covered.end_max = covered.end_max.into_iter().chain(end).max();
         covered.fields_max = covered.fields_max.max(part.fields);
-        match rows.status(at) {
+        match rows.statuses.at(at) {
             Status::NoData => covered.nodata += 1,
             Status::SkipData => covered.skipdata += 1,
             Status::Ok => {
@@ -231,7 +231,7 @@ impl Collector {
     /// A NAT gateway, firewall endpoint or transit gateway that takes in a packet of a control-plane interface for somebody else.
     fn device(&mut self, device: EniIndex, eni: &crate::inventory::Eni, rows: &Rows, at: usize) {
         let Some((ends, false)) = rows.ends(device, at) else { return };
-        if !self.control_plane_addresses.contains(&ends.peer) || eni.owns(ends.local) || rows.status(at) != Status::Ok {
+        if !self.control_plane_addresses.contains(&ends.peer) || eni.owns(ends.local) || rows.statuses.at(at) != Status::Ok {
             return;
         }
         let hour = hour_of(int64(&rows.start, at).unwrap_or(0));
@@ -253,13 +253,6 @@ impl Collector {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    Ok,
-    NoData,
-    SkipData,
-}
-
 /// A part's columns.
 struct Rows {
     interface: StringViewArray,
@@ -269,7 +262,6 @@ struct Rows {
     start: Int64Array,
     end: Int64Array,
     action: StringViewArray,
-    status: StringViewArray,
     instance: StringViewArray,
     flags: Int32Array,
     path: Int32Array,
@@ -281,24 +273,15 @@ struct Rows {
     peer: StringViewArray,
     peer_port: Int32Array,
     service: StringViewArray,
-    /// Columns that are all missing in a NODATA record.
-    traffic: [ArrayRef; 5],
+    statuses: Statuses,
 }
 
 impl Rows {
     fn new(batch: &RecordBatch) -> Rows {
-        let texts = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_string_view_opt());
-            array.cloned().unwrap_or_else(|| StringViewArray::new_null(batch.num_rows()))
-        };
-        let int32s = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
-            array.cloned().unwrap_or_else(|| Int32Array::new_null(batch.num_rows()))
-        };
-        let int64s = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int64Type>());
-            array.cloned().unwrap_or_else(|| Int64Array::new_null(batch.num_rows()))
-        };
+        let columns = PartColumns(batch);
+        let texts = |column| columns.texts(column);
+        let int32s = |column| columns.int32s(column);
+        let int64s = |column| columns.int64s(column);
         Rows {
             interface: texts(FlowColumn::Aws(id::INTERFACE_ID)),
             protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
@@ -307,7 +290,6 @@ impl Rows {
             start: int64s(FlowColumn::Aws(id::START)),
             end: int64s(FlowColumn::Aws(id::END)),
             action: texts(FlowColumn::Aws(id::ACTION)),
-            status: texts(FlowColumn::Aws(id::LOG_STATUS)),
             instance: texts(FlowColumn::Aws(id::INSTANCE_ID)),
             flags: int32s(FlowColumn::Aws(id::TCP_FLAGS)),
             path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
@@ -319,21 +301,7 @@ impl Rows {
             peer: texts(FlowColumn::Derived(Derived::PeerAddr)),
             peer_port: int32s(FlowColumn::Derived(Derived::PeerPort)),
             service: texts(FlowColumn::Derived(Derived::PeerService)),
-            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
-                let column = batch.column_by_name(field.field().column);
-                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(batch.num_rows())))
-            }),
-        }
-    }
-
-    fn status(&self, at: usize) -> Status {
-        match text(&self.status, at) {
-            Some("NODATA") => Status::NoData,
-            Some("SKIPDATA") => Status::SkipData,
-            Some(_) => Status::Ok,
-            // A format without log-status: decoding counted it the same way.
-            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
-            None => Status::Ok,
+            statuses: columns.statuses(),
         }
     }
 
@@ -349,18 +317,6 @@ impl Rows {
         };
         Some((ends, egress))
     }
-}
-
-fn text(array: &StringViewArray, at: usize) -> Option<&str> {
-    array.is_valid(at).then(|| array.value(at))
-}
-
-fn int32(array: &Int32Array, at: usize) -> Option<i32> {
-    array.is_valid(at).then(|| array.value(at))
-}
-
-fn int64(array: &Int64Array, at: usize) -> Option<i64> {
-    array.is_valid(at).then(|| array.value(at))
 }
 
 /// Parts of connections by partition.

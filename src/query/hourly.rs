@@ -7,6 +7,7 @@
 use super::biflow::LineRef;
 use super::collect::Covered;
 use super::names::Names;
+use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
@@ -16,8 +17,7 @@ use crate::inventory::Inventory;
 use crate::pipeline::Part;
 use crate::source::LogKey;
 use crate::time::{UnixSeconds, hour_of};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -91,17 +91,6 @@ pub enum Direction {
     Egress,
     /// Not said, and not to be told from the addresses.
     Unknown,
-}
-
-/// A record's log-status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// Traffic.
-    Ok,
-    /// No traffic.
-    NoData,
-    /// Lost records.
-    SkipData,
 }
 
 /// What distinguishes sums.
@@ -308,7 +297,7 @@ impl Hourly {
     fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let from = start.or(end).unwrap_or(0);
-        let status = rows.status(at);
+        let status = rows.statuses.at(at);
         let local = self.locals.of(&rows.local, at, &mut self.names);
         let key = Key {
             hour: hour_of(from),
@@ -429,7 +418,6 @@ struct Rows {
     start: Int64Array,
     end: Int64Array,
     action: StringViewArray,
-    log_status: StringViewArray,
     path: Int32Array,
     line: Int64Array,
     direction: StringViewArray,
@@ -437,24 +425,15 @@ struct Rows {
     peer_addr: StringViewArray,
     service_port: Int32Array,
     kind: StringViewArray,
-    /// Columns that are all missing in a NODATA record.
-    traffic: [ArrayRef; 5],
+    statuses: Statuses,
 }
 
 impl Rows {
     fn new(batch: &RecordBatch) -> Rows {
-        let texts = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_string_view_opt());
-            array.cloned().unwrap_or_else(|| StringViewArray::new_null(batch.num_rows()))
-        };
-        let int32s = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
-            array.cloned().unwrap_or_else(|| Int32Array::new_null(batch.num_rows()))
-        };
-        let int64s = |column: FlowColumn| {
-            let array = batch.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int64Type>());
-            array.cloned().unwrap_or_else(|| Int64Array::new_null(batch.num_rows()))
-        };
+        let columns = PartColumns(batch);
+        let texts = |column| columns.texts(column);
+        let int32s = |column| columns.int32s(column);
+        let int64s = |column| columns.int64s(column);
         Rows {
             local: LOCAL.map(texts),
             peer: PEER.map(texts),
@@ -465,7 +444,6 @@ impl Rows {
             start: int64s(FlowColumn::Aws(id::START)),
             end: int64s(FlowColumn::Aws(id::END)),
             action: texts(FlowColumn::Aws(id::ACTION)),
-            log_status: texts(FlowColumn::Aws(id::LOG_STATUS)),
             path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
             line: int64s(FlowColumn::Derived(Derived::LogLine)),
             direction: texts(FlowColumn::Derived(Derived::Direction)),
@@ -473,35 +451,9 @@ impl Rows {
             peer_addr: texts(FlowColumn::Derived(Derived::PeerAddr)),
             service_port: int32s(FlowColumn::Derived(Derived::ServicePort)),
             kind: texts(FlowColumn::Derived(Derived::InterfaceKind)),
-            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
-                let column = batch.column_by_name(field.field().column);
-                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(batch.num_rows())))
-            }),
+            statuses: columns.statuses(),
         }
     }
-
-    fn status(&self, at: usize) -> Status {
-        match text(&self.log_status, at) {
-            Some("NODATA") => Status::NoData,
-            Some("SKIPDATA") => Status::SkipData,
-            Some(_) => Status::Ok,
-            // A format without log-status: decoding counted it the same way.
-            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
-            None => Status::Ok,
-        }
-    }
-}
-
-fn text(array: &StringViewArray, at: usize) -> Option<&str> {
-    array.is_valid(at).then(|| array.value(at))
-}
-
-fn int32(array: &Int32Array, at: usize) -> Option<i32> {
-    array.is_valid(at).then(|| array.value(at))
-}
-
-fn int64(array: &Int64Array, at: usize) -> Option<i64> {
-    array.is_valid(at).then(|| array.value(at))
 }
 
 impl Encode for Key {

@@ -1,7 +1,8 @@
 //! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
 
 use super::collect::Covered;
-use super::hourly::{Direction, Hourly, Key, NONE, Own, Status, Sums};
+use super::hourly::{Direction, Hourly, Key, NONE, Own, Sums};
+use super::part_columns::Status;
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::spill::PARTITIONS;
 use super::summary::counted;

@@ -11,6 +11,7 @@ pub mod hourly;
 pub mod hours;
 pub mod log_tables;
 pub mod names;
+pub mod part_columns;
 pub mod rows;
 pub mod spill;
 pub mod summary;

@@ -1,0 +1,90 @@
+//! The columns of a part, as the operators over a scan read them.
+
+use crate::enrich::FlowColumn;
+use crate::flow::field::id;
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::datatypes::{Int32Type, Int64Type};
+use std::sync::Arc;
+
+/// A record's log-status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Traffic.
+    Ok,
+    /// No traffic.
+    NoData,
+    /// Lost records.
+    SkipData,
+}
+
+/// Columns by name; a column that is missing is NULL throughout.
+#[derive(Debug, Clone, Copy)]
+pub struct PartColumns<'a>(pub &'a RecordBatch);
+
+impl PartColumns<'_> {
+    /// Returns a column of texts.
+    pub fn texts(&self, column: FlowColumn) -> StringViewArray {
+        let array = self.0.column_by_name(column.name()).and_then(|array| array.as_string_view_opt());
+        array.cloned().unwrap_or_else(|| StringViewArray::new_null(self.0.num_rows()))
+    }
+
+    /// Returns a column of small numbers.
+    pub fn int32s(&self, column: FlowColumn) -> Int32Array {
+        let array = self.0.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
+        array.cloned().unwrap_or_else(|| Int32Array::new_null(self.0.num_rows()))
+    }
+
+    /// Returns a column of numbers.
+    pub fn int64s(&self, column: FlowColumn) -> Int64Array {
+        let array = self.0.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int64Type>());
+        array.cloned().unwrap_or_else(|| Int64Array::new_null(self.0.num_rows()))
+    }
+
+    /// Returns what tells the log-status of each row.
+    pub fn statuses(&self) -> Statuses {
+        Statuses {
+            status: self.texts(FlowColumn::Aws(id::LOG_STATUS)),
+            traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
+                let column = self.0.column_by_name(field.field().column);
+                column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(self.0.num_rows())))
+            }),
+        }
+    }
+}
+
+/// What tells the log-status of each row.
+#[derive(Debug)]
+pub struct Statuses {
+    status: StringViewArray,
+    /// Columns that are all missing in a NODATA record.
+    traffic: [ArrayRef; 5],
+}
+
+impl Statuses {
+    /// Returns the log-status of a row.
+    pub fn at(&self, at: usize) -> Status {
+        match text(&self.status, at) {
+            Some("NODATA") => Status::NoData,
+            Some("SKIPDATA") => Status::SkipData,
+            Some(_) => Status::Ok,
+            // A format without log-status: decoding counted it the same way.
+            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
+            None => Status::Ok,
+        }
+    }
+}
+
+/// Returns the text of a row.
+pub fn text(array: &StringViewArray, at: usize) -> Option<&str> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+/// Returns the small number of a row.
+pub fn int32(array: &Int32Array, at: usize) -> Option<i32> {
+    array.is_valid(at).then(|| array.value(at))
+}
+
+/// Returns the number of a row.
+pub fn int64(array: &Int64Array, at: usize) -> Option<i64> {
+    array.is_valid(at).then(|| array.value(at))
+}
