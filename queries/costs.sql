@@ -16,9 +16,9 @@ SELECT
     WHEN 'subnet' THEN owner_subnet_id
     WHEN 'eni' THEN owner_interface_id
     WHEN 'cluster' THEN owner_cluster
-    WHEN 'namespace' THEN CASE WHEN owner_name LIKE 'pod/%' THEN split_part(owner_name, '/', 2) END
+    WHEN 'namespace' THEN pod_namespace(owner_name)
     WHEN 'service' THEN coalesce(remote_service, lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR))
-    WHEN 'tag' THEN eni_tag(owner_interface_id, $tag)
+    WHEN 'tag' THEN coalesce(eni_tag(owner_interface_id, $tag), tag_value(owner_tags, $tag))
   END AS owner,
   sum(bytes)                                         AS bytes,
   coalesce(sum(bytes) FILTER (WHERE observed), 0)    AS observed_bytes,

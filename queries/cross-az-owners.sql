@@ -4,54 +4,50 @@
 -- reads:    movements
 -- caveat:   $by is account, vpc, subnet, eni, service, cluster, namespace or tag; $charge says who pays a movement: split (each end its own
 --           owner, as billed), sender or receiver
-WITH moved AS (
+WITH ends AS (
   SELECT
-    category, region, bytes,
-    CASE WHEN category = 'nat' AND $nat_az_ends = 1 THEN src_ends_min ELSE src_ends END AS src_ends,
-    CASE WHEN category = 'nat' AND $nat_az_ends = 1 THEN dst_ends_min ELSE dst_ends END AS dst_ends,
-    src_ends_min, dst_ends_min,
-    CASE $by
-      WHEN 'account' THEN src_account_id
-      WHEN 'vpc' THEN src_vpc_id
-      WHEN 'subnet' THEN src_subnet_id
-      WHEN 'eni' THEN src_interface_id
-      WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
-      WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
-      WHEN 'namespace' THEN CASE WHEN src_name LIKE 'pod/%' THEN split_part(src_name, '/', 2) END
-      WHEN 'tag' THEN eni_tag(src_interface_id, $tag)
-    END AS src_owner,
-    CASE $by
-      WHEN 'account' THEN dst_account_id
-      WHEN 'vpc' THEN dst_vpc_id
-      WHEN 'subnet' THEN dst_subnet_id
-      WHEN 'eni' THEN dst_interface_id
-      WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
-      WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
-      WHEN 'namespace' THEN CASE WHEN dst_name LIKE 'pod/%' THEN split_part(dst_name, '/', 2) END
-      WHEN 'tag' THEN eni_tag(dst_interface_id, $tag)
-    END AS dst_owner
+    *,
+    CASE WHEN category = 'nat' AND $nat_az_ends = 1 THEN src_ends_min ELSE src_ends END AS src_metered,
+    CASE WHEN category = 'nat' AND $nat_az_ends = 1 THEN dst_ends_min ELSE dst_ends END AS dst_metered,
+    unnest(make_array(true, false)) AS is_src
   FROM movements
   WHERE src_az_id <> dst_az_id
 ),
-sides AS (
-  SELECT src_owner AS owner, category, region, bytes AS bytes_out, 0 AS bytes_in,
-    CASE $charge WHEN 'receiver' THEN 0 WHEN 'sender' THEN src_ends + dst_ends ELSE src_ends END AS ends,
-    CASE $charge WHEN 'receiver' THEN 0 WHEN 'sender' THEN src_ends_min + dst_ends_min ELSE src_ends_min END AS ends_min
-  FROM moved
-  UNION ALL
-  SELECT dst_owner AS owner, category, region, 0 AS bytes_out, bytes AS bytes_in,
-    CASE $charge WHEN 'sender' THEN 0 WHEN 'receiver' THEN src_ends + dst_ends ELSE dst_ends END AS ends,
-    CASE $charge WHEN 'sender' THEN 0 WHEN 'receiver' THEN src_ends_min + dst_ends_min ELSE dst_ends_min END AS ends_min
-  FROM moved
+owned AS (
+  SELECT
+    category, region, bytes, is_src, src_metered, dst_metered, src_ends_min, dst_ends_min,
+    CASE $by
+      WHEN 'account' THEN CASE WHEN is_src THEN src_account_id ELSE dst_account_id END
+      WHEN 'vpc' THEN CASE WHEN is_src THEN src_vpc_id ELSE dst_vpc_id END
+      WHEN 'subnet' THEN CASE WHEN is_src THEN src_subnet_id ELSE dst_subnet_id END
+      WHEN 'eni' THEN CASE WHEN is_src THEN src_interface_id ELSE dst_interface_id END
+      WHEN 'cluster' THEN CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END
+      WHEN 'service' THEN lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR)
+      WHEN 'namespace' THEN pod_namespace(CASE WHEN is_src THEN src_name ELSE dst_name END)
+      WHEN 'tag' THEN coalesce(
+        eni_tag(CASE WHEN is_src THEN src_interface_id ELSE dst_interface_id END, $tag),
+        tag_value(CASE WHEN is_src THEN src_tags ELSE dst_tags END, $tag))
+    END AS owner,
+    CASE $charge
+      WHEN 'sender' THEN CASE WHEN is_src THEN src_metered + dst_metered ELSE 0 END
+      WHEN 'receiver' THEN CASE WHEN is_src THEN 0 ELSE src_metered + dst_metered END
+      ELSE CASE WHEN is_src THEN src_metered ELSE dst_metered END
+    END AS ends,
+    CASE $charge
+      WHEN 'sender' THEN CASE WHEN is_src THEN src_ends_min + dst_ends_min ELSE 0 END
+      WHEN 'receiver' THEN CASE WHEN is_src THEN 0 ELSE src_ends_min + dst_ends_min END
+      ELSE CASE WHEN is_src THEN src_ends_min ELSE dst_ends_min END
+    END AS ends_min
+  FROM ends
 )
 SELECT
   owner,
   category,
   region,
-  sum(bytes_out)                          AS bytes_out,
-  sum(bytes_in)                           AS bytes_in,
-  sum((bytes_out + bytes_in) * ends)      AS metered_bytes,
-  sum((bytes_out + bytes_in) * ends_min)  AS metered_bytes_min
-FROM sides
+  coalesce(sum(bytes) FILTER (WHERE is_src), 0)      AS bytes_out,
+  coalesce(sum(bytes) FILTER (WHERE NOT is_src), 0)  AS bytes_in,
+  sum(bytes * ends)                                  AS metered_bytes,
+  sum(bytes * ends_min)                              AS metered_bytes_min
+FROM owned
 GROUP BY owner, category, region
 ORDER BY owner NULLS LAST, category, region

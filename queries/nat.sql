@@ -4,13 +4,13 @@
 -- reads:    nat_transfers, nat_marginals
 -- caveat:   $by is client, destination, service, pair, gateway, cluster, namespace or tag; list prices: flowproof report nat
 WITH transfers AS (
-  SELECT nat_gateway_id, region, client_addr, client_interface_id, client_az_id, nat_az_id, client_kind, client_cluster, client_name, client_vpc_id,
+  SELECT nat_gateway_id, region, client_addr, client_interface_id, client_az_id, nat_az_id, client_kind, client_cluster, client_name, client_tags, client_vpc_id,
     inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, basis, bytes
   FROM nat_transfers
   WHERE NOT ($by IN ('destination', 'service') AND remote_addr IS NULL)
   UNION ALL
   SELECT nat_gateway_id, region, NULL AS client_addr, NULL AS client_interface_id, NULL AS client_az_id, NULL AS nat_az_id,
-    NULL AS client_kind, NULL AS client_cluster, NULL AS client_name, NULL AS client_vpc_id,
+    NULL AS client_kind, NULL AS client_cluster, NULL AS client_name, NULL AS client_tags, NULL AS client_vpc_id,
     false AS inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, 'nat-eni' AS basis, bytes
   FROM nat_marginals
   WHERE $by IN ('destination', 'service')
@@ -23,8 +23,8 @@ grouped AS (
     CASE $by
       WHEN 'service' THEN coalesce(remote_service, lower(protocol_name(protocol)) || '/' || CAST(service_port AS VARCHAR))
       WHEN 'cluster' THEN CASE client_kind WHEN 'eks-control-plane' THEN client_cluster END
-      WHEN 'namespace' THEN CASE WHEN client_name LIKE 'pod/%' THEN split_part(client_name, '/', 2) END
-      WHEN 'tag' THEN eni_tag(client_interface_id, $tag)
+      WHEN 'namespace' THEN pod_namespace(client_name)
+      WHEN 'tag' THEN coalesce(eni_tag(client_interface_id, $tag), tag_value(client_tags, $tag))
     END AS owner
   FROM transfers
 )

@@ -622,14 +622,14 @@ Cost(
 
 Cost(
     "month-to-date",
-    "Monthly tiers: with 10,230 GB sent to the internet before, an upload of 20 GB passes the bound at 10,240 GB.",
+    "Monthly tiers: with 10,330 GB sent to the internet before, 100 of them free, an upload of 20 GB passes the bound at 10,240 GB.",
     "10 GB x .09 + 10 GB x .085 = .90 + .85 = 1.75; processing (20 + 10) x .045 = 1.35: 3.10. Without the option all is at the first tier: 20 x .09 = 1.80, "
     "together 3.15. In `report cost` each tier has a line.",
     log(through_nat(CLIENT, NAT4, REMOTE, 20, 10)),
     inventory(CLIENT, nats=(NAT4,)),
-    [run("nat --month-to-date internet-egress=10230", client(NAT4, CLIENT, 20, 10, 1.35, 0, 1.75, 3.10)),
+    [run("nat --month-to-date internet-egress=10330", client(NAT4, CLIENT, 20, 10, 1.35, 0, 1.75, 3.10)),
      run("nat", client(NAT4, CLIENT, 20, 10, 1.35, 0, 1.80, 3.15)),
-     run(f"cost --month-to-date internet-egress=10230 {HOUR_10}", volume("NatGateway-Bytes", 30, 0.045, 1.35), hours("NatGateway-Hours", 1, 0.045, 0.045),
+     run(f"cost --month-to-date internet-egress=10330 {HOUR_10}", volume("NatGateway-Bytes", 30, 0.045, 1.35), hours("NatGateway-Hours", 1, 0.045, 0.045),
          volume("DataTransfer-Out-Bytes", 10, 0.09, 0.90), volume("DataTransfer-Out-Bytes", 10, 0.085, 0.85))],
 )
 
@@ -666,6 +666,34 @@ Cost(
     [run("nat", client(NAT6, CLIENT, 10, 100, 4.95, 2.20, 0.90, 8.05, 6.95, "instance-eni")),
      run("cross-az", pair(AZ4, AZ6, "nat", 10, 2, 0.20, 1, 0.10, imputed=10), pair(AZ6, AZ4, "nat", 100, 2, 2.00, 1, 1.00, imputed=100),
          meter=meter(110, 110, 2.20))],
+)
+
+# The private subnets of az4 use the gateway in az6 although their own zone has one; a table of its own goes before the main one.
+TWO_ROUTES = {f"{ACCOUNT}/describe-route-tables.json": routes(
+    MAIN, (CLIENT.subnet, GATEWAY[NAT6]), (BATCH.subnet, GATEWAY[NAT4]), (NAT6.subnet, "igw-0c057000000000001"))}
+
+Cost(
+    "nat-by-route",
+    "Two gateways in one VPC, neither logged, no next hop: the route table of the client's subnet tells which one it was. 10.0.4.9's subnet leads to the "
+    "internet gateway.",
+    "As `nat-other-az` for 10.0.1.5 (az4) through az6: up 10, down 100: 4.95 + 2.20 + .90 = 8.05 (6.95). 10.0.2.6 (az6) through az4: up 2, down 20: "
+    "22 x .045 = .99, AZ leg 22 x 2 x .01 = .44 (.22), internet 2 x .09 = .18: 1.61 (1.39).",
+    log([through_nat(CLIENT, NAT6, REMOTE, 10, 100)[n] for n in (0, 5)] + [through_nat(BATCH, NAT4, REMOTE, 2, 20)[n] for n in (0, 5)]
+        + [at_sender(host("10.0.4.9"), REMOTE, 7, path=8)]),
+    inventory(CLIENT, BATCH, host("10.0.4.9"), nats=(NAT4, NAT6), files=TWO_ROUTES),
+    [run("nat", client(NAT4, BATCH, 2, 20, 0.99, 0.44, 0.18, 1.61, 1.39, "instance-eni"),
+         client(NAT6, CLIENT, 10, 100, 4.95, 2.20, 0.90, 8.05, 6.95, "instance-eni"))],
+)
+
+Cost(
+    "nat-by-route-v2",
+    "The same in the default format, which has no path either: the route tells that it was NAT at all. 10.0.4.9's 7 GB left by the internet gateway.",
+    "As `nat-by-route`.",
+    log([through_nat(CLIENT, NAT6, REMOTE, 10, 100)[n] for n in (0, 5)] + [through_nat(BATCH, NAT4, REMOTE, 2, 20)[n] for n in (0, 5)]
+        + [at_sender(host("10.0.4.9"), REMOTE, 7, path=8)], V2),
+    inventory(CLIENT, BATCH, host("10.0.4.9"), nats=(NAT4, NAT6), files=TWO_ROUTES),
+    [run("nat", client(NAT4, BATCH, 2, 20, 0.99, 0.44, 0.18, 1.61, 1.39, "instance-eni"),
+         client(NAT6, CLIENT, 10, 100, 4.95, 2.20, 0.90, 8.05, 6.95, "instance-eni"))],
 )
 
 Cost(
@@ -742,12 +770,12 @@ Cost(
     "prices-given",
     "The same with two answers of `aws pricing get-products` (prices of the case, not of AWS). Products that only look like the right one stand beside it: "
     "regional NAT gateways, provisioned bandwidth, other regions.",
-    "10 x 2 x .01 = .20. NAT 110 x .052 = 5.72, internet 10 x .09 = .90: 6.62. With 10,236 GB sent before: 4 x .09 + 6 x .085 = .36 + .51 = .87: 6.59.",
+    "10 x 2 x .01 = .20. NAT 110 x .052 = 5.72, internet 10 x .09 = .90: 6.62. With 10,336 GB sent before, 100 of them free: 4 x .09 + 6 x .085 = .36 + .51 = .87: 6.59.",
     IN_FRANKFURT,
     FRANKFURT_INVENTORY,
     [run("cross-az --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json", pair("euc1-az2", "euc1-az3", "direct", 10, 2, 0.20)),
      run("nat --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json", in_frankfurt(5.72, 0.90, 6.62)),
-     run("nat --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json --month-to-date internet-egress=10236", in_frankfurt(5.72, 0.87, 6.59)),
+     run("nat --prices FOLDER/prices-ec2.json --prices FOLDER/prices-transfer.json --month-to-date internet-egress=10336", in_frankfurt(5.72, 0.87, 6.59)),
      run("nat --prices FOLDER/prices-ec2.json", in_frankfurt(5.72, None, None))],
     {"prices-ec2.json": products(
         product("AAAAAAAAAAAAAAA1", "NAT Gateway", of_nat("EUC1-RegionalNatGateway-Bytes", "NGW:NatGateway", "RegionalNatGateway"),
@@ -854,3 +882,41 @@ transit gateway) in use1-az6. "az4" below is `use1-az4`. All cases lie on 2026-1
 |---|---|---|
 {cases}
 """
+
+
+# --- owners by tags of the records ------------------------------------------------------------------------------------------
+
+TAGGED = FIELDS + ["interface-tag"]
+TAGGED_ROWS = [at_sender(WEB, APP, 10, interface_tag="payments"), at_receiver(WEB, APP, 10, interface_tag="data%20platform"),
+               at_sender(CACHE, APP, 4, ports=(41002, 8443)), at_receiver(CACHE, APP, 4, ports=(41002, 8443), interface_tag="data%20platform")]
+FL_TAGGED = "fl-0c057000000000001"
+TAG_KEYS = flow_logs((FL_TAGGED, MAIN, TAGGED, "2026-01-15T09:00:00+00:00"))
+TAG_KEYS["FlowLogs"][0]["TagFieldSpecifications"] = [{"ResourceType": "network-interface", "TagKeys": ["team"]}]
+
+
+def by_team(*owners):
+    return [volume("DataTransfer-Regional-Bytes", gb, 0.01, cost, operation=f"InterZone-{way}", owner=owner) for way, gb, cost, owner in owners]
+
+
+Cost(
+    "tags-of-records",
+    "Version 11 puts a tag's value into the record, and describe-flow-logs says which key it has. 10.0.1.11's records have none.",
+    "10 GB and 4 GB from az4 to az6, each end .01: out payments 10 x .01 = .10, nobody's 4 x .01 = .04; in `data platform` 14 x .01 = .14.",
+    {s3_key(FL_TAGGED, "1005", region=US): packed(text(TAGGED, TAGGED_ROWS))},
+    inventory(WEB, APP, CACHE, files={f"{ACCOUNT}/describe-flow-logs.json": TAG_KEYS}),
+    [run("cost --by tag:team", *by_team(("Out", 10, 0.10, "payments"), ("Out", 4, 0.04, None), ("In", 14, 0.14, "data platform"))),
+     run("cross-az --by tag:team",
+         {"owner": "payments", "bytes_out": 10 * GB, "bytes_in": 0, "list_cost": 0.10},
+         {"owner": "data platform", "bytes_out": 0, "bytes_in": 14 * GB, "list_cost": 0.14},
+         {"owner": None, "bytes_out": 4 * GB, "bytes_in": 0, "list_cost": 0.04})],
+)
+
+Cost(
+    "tags-without-keys",
+    "The same from a file whose flow log is not known: the field's own name is the key.",
+    "As `tags-of-records`.",
+    log(TAGGED_ROWS, TAGGED),
+    inventory(WEB, APP, CACHE),
+    [run("cost --by tag:interface-tag", *by_team(("Out", 10, 0.10, "payments"), ("Out", 4, 0.04, None), ("In", 14, 0.14, "data platform"))),
+     run("cost --by tag:team", *by_team(("Out", 14, 0.14, None), ("In", 14, 0.14, None)))],
+)

@@ -55,6 +55,20 @@ impl Estate {
         runs::open_logs(&[self.dir.path().join("logs").to_str().unwrap()], &self.inventory, setting)
     }
 
+    /// The same, with an inventory that lacks the route tables.
+    fn without_routes(mut self) -> Estate {
+        let inventory = self.dir.path().join("inventory");
+        let tables: Vec<_> = walkdir::WalkDir::new(&inventory)
+            .into_iter()
+            .map(Result::unwrap)
+            .filter(|entry| entry.file_name() == "describe-route-tables.json")
+            .collect();
+        assert!(!tables.is_empty());
+        tables.iter().for_each(|table| std::fs::remove_file(table.path()).unwrap());
+        self.inventory = runs::read_inventory(&inventory);
+        self
+    }
+
     /// The same objects without the lines of an interface.
     pub(crate) fn without(&self, interface: &str) -> (tempfile::TempDir, Run) {
         let dir = tempfile::tempdir().unwrap();
@@ -234,11 +248,11 @@ fn ends_are_movements_times_ends() {
 }
 
 /// Leaves an interface out and compares with what the records of the others must come to.
-fn check_without(estate: &Estate, legs: &[Leg], gone: &str, logs: &Estate, names_hops: bool) -> (u64, u64) {
+fn check_without(estate: &Estate, legs: &[Leg], gone: &str, logs: &Estate, names_gateways: bool) -> (u64, u64) {
     let mut wanted: BTreeMap<Pair, (u64, u64)> = BTreeMap::new();
     let (mut short, mut imputed_ends, mut by_side) = (0, 0, BTreeMap::new());
-    // Without a next hop nothing in the records says which of two gateways it was, nor in which AZ.
-    let nameless = estate.kind(gone) == "nat-gateway" && !names_hops;
+    // Without a next hop or a route nothing says which of two gateways it was, nor in which AZ.
+    let nameless = estate.kind(gone) == "nat-gateway" && !names_gateways;
     let az = |end: &(String, String)| if nameless && end.0 == gone { "?".to_owned() } else { end.1.clone() };
     for leg in legs.iter().filter(|leg| az(&leg.from) != az(&leg.to) && leg.sent) {
         let category = estate.category(&leg.from.0, &leg.to.0);
@@ -266,7 +280,7 @@ fn check_without(estate: &Estate, legs: &[Leg], gone: &str, logs: &Estate, names
     let name = |nat: &str| if is_nameless(nat) { "?".to_owned() } else { nat.to_owned() };
     let of_truth = estate.truth.nat.iter().map(|row| (name(&row.nat_gateway_id), row.client_addr.clone(), row.bytes_up, row.bytes_down));
     assert_eq!(through_nat(&run), of_truth.collect(), "{what}");
-    if estate.kind(gone) == "nat-gateway" && names_hops {
+    if estate.kind(gone) == "nat-gateway" && names_gateways {
         assert_eq!(ledger(&run), by_side, "{what}");
         let report = parsed(&run.cross_az_text(&runs::charges()));
         assert_eq!((&report["meter"]["imputed_bytes"], &report["unresolved"]["bytes"]), (&imputed_ends.into(), &0.into()), "{what}");
@@ -274,18 +288,20 @@ fn check_without(estate: &Estate, legs: &[Leg], gone: &str, logs: &Estate, names
     (short, imputed_ends)
 }
 
-/// Every interface of one site, its gateways among them, by turns over the seeds; with next hops each gateway is known by name.
-fn each_in_turn(seed: u64, format: Format, take: impl Fn(usize, &str) -> bool) -> u64 {
+/// Every interface of one site, its gateways among them, by turns over the seeds; with next hops or routes each gateway is known by
+/// name.
+fn each_in_turn(seed: u64, format: Format, has_routes: bool, take: impl Fn(usize, &str) -> bool) -> u64 {
     let estate = Estate::of(&one_site(seed, Format::V11));
     // The plan does not depend on the format.
     let other = (format != Format::V11).then(|| Estate::of(&one_site(seed, format)));
+    let other = if has_routes { other } else { other.map(Estate::without_routes) };
     let legs = estate.legs();
     let truth: u64 = estate.truth.cross_az.iter().map(|row| row.bytes).sum();
     let paired: u64 = legs.iter().filter(|leg| leg.sent && leg.from.1 != leg.to.1).map(|leg| leg.bytes).sum();
     assert_eq!(paired, truth, "the pairs of records are the truth");
     let (mut short, mut imputed) = (0, 0);
     for (_, gone) in estate.recorders().iter().enumerate().filter(|(at, gone)| take(*at, estate.kind(gone))) {
-        let (here, ends) = check_without(&estate, &legs, gone, other.as_ref().unwrap_or(&estate), format == Format::V11);
+        let (here, ends) = check_without(&estate, &legs, gone, other.as_ref().unwrap_or(&estate), format == Format::V11 || has_routes);
         (short, imputed) = (short + here, imputed + ends);
     }
     assert!(imputed > 0);
@@ -294,18 +310,23 @@ fn each_in_turn(seed: u64, format: Format, take: impl Fn(usize, &str) -> bool) -
 
 #[test]
 fn without_any_one_interface_the_others_make_up_for_it() {
-    let short = each_in_turn(41, Format::V11, |at, kind| kind == "nat-gateway" || at % 3 == 0);
+    let short = each_in_turn(41, Format::V11, false, |at, kind| kind == "nat-gateway" || at % 3 == 0);
     assert!(short > 0, "no sender was left out whose bytes are rejected");
 }
 
 #[test]
 fn a_gateway_that_cannot_be_named_keeps_its_bytes() {
-    each_in_turn(43, Format::V5, |_, kind| kind == "nat-gateway");
+    each_in_turn(43, Format::V5, false, |_, kind| kind == "nat-gateway");
+}
+
+#[test]
+fn a_gateway_that_is_not_logged_is_known_by_the_route() {
+    each_in_turn(44, Format::V5, true, |_, kind| kind == "nat-gateway");
 }
 
 #[test]
 fn without_any_one_interface_the_others_make_up_for_it_in_fourteen_fields() {
-    each_in_turn(42, Format::V2, |at, kind| kind != "nat-gateway" && at % 4 == 1);
+    each_in_turn(42, Format::V2, true, |at, kind| kind == "nat-gateway" || at % 4 == 1);
 }
 
 /// What a scan's sums are compared with: the same by plain SQL over the records.
@@ -387,7 +408,7 @@ const FLAT: &str = "CREATE TABLE flat AS WITH \
         coalesce(CASE kind WHEN 'eks-control-plane' THEN cluster END, resource, eni_tag(interface_id, 'Name'), instance_id) AS name FROM enis), \
     records AS (SELECT *, date_trunc('hour', start_time) AS hour FROM flows) \
     SELECT hour, flow_log_id, true AS counted, account_id, region, vpc_id, subnet_id, interface_id, interface_kind, own.name AS interface_name, \
-        own.resource AS resource, records.cluster, records.cluster_arn, local_az_id, direction, local_addr, peer_addr, protocol, service_port, \
+        own.resource AS resource, CAST(NULL AS VARCHAR) AS tags, CAST(NULL AS VARCHAR) AS peer_tags, records.cluster, records.cluster_arn, local_az_id, direction, local_addr, peer_addr, protocol, service_port, \
         action, log_status, traffic_path, nat_class, local_service, \
         CASE WHEN nat_class IN ('A', 'D') THEN local_addr END AS remote_addr, \
         CASE WHEN nat_class IN ('A', 'A*', 'D', 'D*') AND action = 'ACCEPT' THEN 'gateway' END AS nat_role, \

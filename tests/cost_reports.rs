@@ -42,6 +42,10 @@ fn a_period_compared_with_itself_has_not_changed_and_with_an_empty_one_all_is_ne
         assert_eq!((&row["change"], &row["is_new"]), (&row["list_cost"], &Value::Bool(true)), "{row}");
     }
     assert_eq!(earlier["totals"]["previous_period"], "2026-10-01T09:00:00Z to 2026-10-01T10:00:00Z");
+    // The gateway stood there in the hour before too: what it costs by the hour has not changed.
+    let hours = rows(&earlier).iter().find(|row| row["unit"] == "hour").unwrap();
+    assert_eq!((decimal(&hours["change"]), &hours["is_new"]), (Decimal::ZERO, &Value::Bool(false)), "{hours}");
+    assert_eq!(decimal(&hours["previous_list_cost"]), Decimal::new(45, 3));
     flowproof(&["report", "cost", LOGS, "--inventory", INVENTORY, "--compare", "previous"])
         .exits(2)
         .tells("--from and --to")
@@ -147,6 +151,40 @@ fn charges_in_the_shape_of_focus_hold_what_the_report_holds() {
 }
 
 #[test]
+fn a_bill_in_the_shape_of_focus_has_each_line_divided_among_owners() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bill, path) = (bill(folder.path()), folder.path().join("focus.csv"));
+    report("cost", LOGS, INVENTORY, &["--cur", &bill, "--by", "eni", "--focus", path.to_str().unwrap()]);
+    let mut reader = csv::Reader::from_path(&path).unwrap();
+    let head = reader.headers().unwrap().clone();
+    let at = |name: &str| head.iter().position(|column| column == name).unwrap();
+    let mut lines: std::collections::BTreeMap<String, (Decimal, Decimal)> = std::collections::BTreeMap::new();
+    let mut unexplained = Vec::new();
+    for record in reader.records().map(Result::unwrap) {
+        let number = |name: &str| record[at(name)].parse::<Decimal>().unwrap();
+        let (cost, quantity) = lines.entry(format!("{} {}", &record[at("x_UsageType")], &record[at("x_Operation")])).or_default();
+        (*cost, *quantity) = (*cost + number("BilledCost"), *quantity + number("PricingQuantity"));
+        assert_eq!((number("EffectiveCost"), &record[at("x_Mode")]), (number("BilledCost"), "reconciled"));
+        assert_eq!((&record[at("ListCost")], &record[at("AllocatedMethodId")]), ("", "flow-log-bytes"));
+        assert_eq!((&record[at("ChargePeriodStart")], &record[at("ChargePeriodEnd")]), ("2026-10-01T00:00:00Z", "2026-10-02T00:00:00Z"));
+        if &record[at("AllocatedResourceId")] == "(unexplained)" {
+            unexplained.push((record[at("BilledCost")].to_owned(), record[at("PricingQuantity")].to_owned()));
+        }
+    }
+    // The lines of the bill of that day, each whole; of 120 GB sent between AZs the logs have 110.
+    let line = |key: &str, cost: &str, quantity: &str| (key.to_owned(), (cost.parse().unwrap(), quantity.parse().unwrap()));
+    let wanted = [
+        line("DataTransfer-Out-Bytes RunInstances", "0.90", "10"),
+        line("DataTransfer-Regional-Bytes InterZone-In", "1.10", "110"),
+        line("DataTransfer-Regional-Bytes InterZone-Out", "1.20", "120"),
+        line("NatGateway-Bytes NatGateway", "4.95", "110"),
+        line("NatGateway-Hours NatGateway", "0.045", "1"),
+    ];
+    assert_eq!(lines.into_iter().collect::<Vec<_>>(), wanted);
+    assert_eq!(unexplained, [("0.1".to_owned(), "10".to_owned())]);
+}
+
+#[test]
 fn owners_by_namespace_and_cluster_are_those_of_kubernetes() {
     let owners = |by: &str| {
         let report = report("cross-az", ESTATE_LOGS, ESTATE_INVENTORY, &["--by", by]);
@@ -219,4 +257,6 @@ fn a_firewall_in_the_path_takes_the_place_of_nat_processing() {
     assert!(nat["notes"].to_string().contains("10 GiB passed a Network Firewall"), "{}", nat["notes"]);
     let name = flowproof(&["sql", "--inventory", &path("inventory"), "-c", "SELECT account_name('111122223333') AS name", "-o", "json"]);
     assert_eq!(name.exits(0).json(), serde_json::json!([{ "name": "payments-prod" }]));
+    let cost = report("cost", &path("logs"), &path("inventory"), &[]);
+    assert!(rows(&cost).iter().all(|row| row["account_name"] == "payments-prod"), "{cost}");
 }

@@ -153,7 +153,11 @@ impl Run {
 
     /// Returns `report cost -o json`, byte for byte.
     pub(crate) fn cost_text(&self, by: &By, charges: &Charges) -> String {
-        json(&self.runtime.block_on(cost::report(&self.logs, &self.engine, by, charges, None)).unwrap())
+        let costs = async {
+            let places = cost::places(&self.engine).await?;
+            cost::Costs::of(&self.logs, &self.engine, by, charges, &places).await
+        };
+        json(&cost::report(self.runtime.block_on(costs).unwrap(), &self.logs.inventory, by, charges, None).unwrap())
     }
 
     /// Returns `report egress -o json`, byte for byte.

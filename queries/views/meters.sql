@@ -4,62 +4,84 @@
 -- columns:  meter, operation: AWS's. ends_min: 0 where AWS does not state that it meters this end. observed: whether this end's
 --           interface has records of its own. owner_…: whose traffic; account_id: who is charged. owner_cluster: whose control plane
 --           is at one of the ends
-WITH crossing AS (
-  SELECT * FROM movements WHERE src_az_id <> dst_az_id
+WITH ends AS (
+  SELECT
+    *,
+    -- a transit gateway and an endpoint meter what enters them, once; all else is metered where it leaves and where it arrives
+    unnest(CASE
+      WHEN category IN ('endpoint', 'transit-gateway') THEN make_array(category)
+      WHEN src_ends > 0 AND dst_ends > 0 THEN make_array('out', 'in')
+      WHEN src_ends > 0 THEN make_array('out')
+      ELSE make_array('in')
+    END) AS side
+  FROM movements
+  WHERE category = 'transit-gateway'
+    OR (category = 'endpoint' AND (src_kind = 'vpc-endpoint' OR dst_kind = 'vpc-endpoint'))
+    OR (src_az_id <> dst_az_id AND src_ends + dst_ends > 0)
+),
+owned AS (
+  SELECT
+    *,
+    CASE side WHEN 'in' THEN false WHEN 'endpoint' THEN coalesce(src_kind <> 'vpc-endpoint', true) ELSE true END AS is_of_src
+  FROM ends
+),
+through_nat AS (
+  SELECT
+    *,
+    -- besides the processing, uploads are charged, and by public address within the region both ways are
+    unnest(CASE
+      WHEN remote_meter IS NOT NULL AND (up OR remote_meter = 'public-ip-bytes')
+      THEN make_array(CASE WHEN inspected THEN 'firewall-bytes' ELSE 'nat-bytes' END, remote_meter)
+      ELSE make_array(CASE WHEN inspected THEN 'firewall-bytes' ELSE 'nat-bytes' END)
+    END) AS meter
+  FROM nat_transfers
 )
 SELECT
   hour,
-  src_account_id AS account_id,
+  CASE
+    WHEN side = 'endpoint' THEN coalesce(CASE WHEN is_of_src THEN dst_account_id ELSE src_account_id END, src_account_id)
+    WHEN is_of_src THEN src_account_id
+    ELSE dst_account_id
+  END AS account_id,
   region,
   category,
-  CASE category WHEN 'peering' THEN 'peering-bytes' ELSE 'inter-az-bytes' END AS meter,
-  'out' AS operation,
-  CAST(NULL AS VARCHAR) AS resource,
-  src_ends_min AS ends_min,
-  src_logged AS observed,
-  src_interface_id AS owner_interface_id,
-  src_name AS owner_name,
-  src_account_id AS owner_account_id,
-  src_vpc_id AS owner_vpc_id,
-  src_subnet_id AS owner_subnet_id,
+  CASE category
+    WHEN 'peering' THEN 'peering-bytes'
+    WHEN 'endpoint' THEN 'endpoint-bytes'
+    WHEN 'transit-gateway' THEN 'transit-gateway-bytes'
+    ELSE 'inter-az-bytes'
+  END AS meter,
+  CASE side WHEN 'endpoint' THEN CASE WHEN is_of_src THEN 'up' ELSE 'down' END WHEN 'transit-gateway' THEN 'in' ELSE side END AS operation,
+  CASE side WHEN 'endpoint' THEN CASE WHEN is_of_src THEN dst_name ELSE src_name END END AS resource,
+  CASE side WHEN 'out' THEN src_ends_min WHEN 'in' THEN dst_ends_min ELSE 1 END AS ends_min,
+  CASE side WHEN 'endpoint' THEN src_logged OR dst_logged WHEN 'in' THEN dst_logged ELSE src_logged END AS observed,
+  CASE WHEN is_of_src THEN src_interface_id ELSE dst_interface_id END AS owner_interface_id,
+  CASE WHEN is_of_src THEN src_name ELSE dst_name END AS owner_name,
+  CASE WHEN is_of_src THEN src_account_id ELSE dst_account_id END AS owner_account_id,
+  CASE WHEN is_of_src THEN src_vpc_id ELSE dst_vpc_id END AS owner_vpc_id,
+  CASE WHEN is_of_src THEN src_subnet_id ELSE dst_subnet_id END AS owner_subnet_id,
+  CASE WHEN is_of_src THEN src_tags ELSE dst_tags END AS owner_tags,
   CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END AS owner_cluster,
   protocol,
   service_port,
   CAST(NULL AS VARCHAR) AS remote_service,
   CAST(NULL AS VARCHAR) AS to_region,
   bytes
-FROM crossing WHERE src_ends > 0
-UNION ALL
-SELECT
-  hour,
-  dst_account_id AS account_id,
-  region,
-  category,
-  CASE category WHEN 'peering' THEN 'peering-bytes' ELSE 'inter-az-bytes' END AS meter,
-  'in' AS operation,
-  NULL AS resource,
-  dst_ends_min AS ends_min,
-  dst_logged AS observed,
-  dst_interface_id AS owner_interface_id,
-  dst_name AS owner_name,
-  dst_account_id AS owner_account_id,
-  dst_vpc_id AS owner_vpc_id,
-  dst_subnet_id AS owner_subnet_id,
-  CASE WHEN src_kind = 'eks-control-plane' THEN src_cluster WHEN dst_kind = 'eks-control-plane' THEN dst_cluster END AS owner_cluster,
-  protocol,
-  service_port,
-  NULL AS remote_service,
-  NULL AS to_region,
-  bytes
-FROM crossing WHERE dst_ends > 0
+FROM owned
 UNION ALL
 SELECT
   hour,
   nat_account_id AS account_id,
   region,
-  CASE WHEN inspected THEN 'firewall' ELSE 'nat' END AS category,
-  CASE WHEN inspected THEN 'firewall-bytes' ELSE 'nat-bytes' END AS meter,
-  CASE WHEN up THEN 'up' ELSE 'down' END AS operation,
+  CASE meter
+    WHEN 'firewall-bytes' THEN 'firewall'
+    WHEN 'nat-bytes' THEN 'nat'
+    WHEN 'public-ip-bytes' THEN 'public-ip'
+    WHEN 'inter-region-bytes' THEN 'inter-region'
+    ELSE 'internet'
+  END AS category,
+  meter,
+  CASE WHEN meter IN ('nat-bytes', 'firewall-bytes') THEN CASE WHEN up THEN 'up' ELSE 'down' END WHEN up THEN 'out' ELSE 'in' END AS operation,
   nat_gateway_id AS resource,
   1 AS ends_min,
   basis = 'nat-eni' AS observed,
@@ -68,37 +90,14 @@ SELECT
   client_account_id AS owner_account_id,
   client_vpc_id AS owner_vpc_id,
   client_subnet_id AS owner_subnet_id,
+  client_tags AS owner_tags,
   CASE client_kind WHEN 'eks-control-plane' THEN client_cluster END AS owner_cluster,
   protocol,
   service_port,
   remote_service,
-  NULL AS to_region,
+  CASE WHEN meter NOT IN ('nat-bytes', 'firewall-bytes') THEN remote_region END AS to_region,
   bytes
-FROM nat_transfers
-UNION ALL
-SELECT
-  hour,
-  nat_account_id AS account_id,
-  region,
-  CASE remote_meter WHEN 'public-ip-bytes' THEN 'public-ip' WHEN 'inter-region-bytes' THEN 'inter-region' ELSE 'internet' END AS category,
-  remote_meter AS meter,
-  CASE WHEN up THEN 'out' ELSE 'in' END AS operation,
-  nat_gateway_id AS resource,
-  1 AS ends_min,
-  basis = 'nat-eni' AS observed,
-  client_interface_id AS owner_interface_id,
-  client_name AS owner_name,
-  client_account_id AS owner_account_id,
-  client_vpc_id AS owner_vpc_id,
-  client_subnet_id AS owner_subnet_id,
-  CASE client_kind WHEN 'eks-control-plane' THEN client_cluster END AS owner_cluster,
-  protocol,
-  service_port,
-  remote_service,
-  remote_region AS to_region,
-  bytes
--- uploads are charged; by public address within the region both ways are
-FROM nat_transfers WHERE remote_meter IS NOT NULL AND (up OR remote_meter = 'public-ip-bytes')
+FROM through_nat
 UNION ALL
 SELECT
   hour,
@@ -115,6 +114,7 @@ SELECT
   account_id AS owner_account_id,
   vpc_id AS owner_vpc_id,
   subnet_id AS owner_subnet_id,
+  tags AS owner_tags,
   CASE interface_kind WHEN 'eks-control-plane' THEN cluster END AS owner_cluster,
   protocol,
   service_port,
@@ -124,49 +124,3 @@ SELECT
 FROM hourly
 WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND direction = 'egress' AND nat_class IS NULL
   AND traffic_path IN (2, 8) AND peer_service IS NULL AND NOT is_private(peer_addr) AND peer_vpc_id IS NULL
-UNION ALL
-SELECT
-  hour,
-  coalesce(CASE src_kind WHEN 'vpc-endpoint' THEN src_account_id ELSE dst_account_id END, src_account_id) AS account_id,
-  region,
-  'endpoint' AS category,
-  'endpoint-bytes' AS meter,
-  CASE src_kind WHEN 'vpc-endpoint' THEN 'down' ELSE 'up' END AS operation,
-  CASE src_kind WHEN 'vpc-endpoint' THEN src_name ELSE dst_name END AS resource,
-  1 AS ends_min,
-  src_logged OR dst_logged AS observed,
-  CASE src_kind WHEN 'vpc-endpoint' THEN dst_interface_id ELSE src_interface_id END AS owner_interface_id,
-  CASE src_kind WHEN 'vpc-endpoint' THEN dst_name ELSE src_name END AS owner_name,
-  CASE src_kind WHEN 'vpc-endpoint' THEN dst_account_id ELSE src_account_id END AS owner_account_id,
-  CASE src_kind WHEN 'vpc-endpoint' THEN dst_vpc_id ELSE src_vpc_id END AS owner_vpc_id,
-  CASE src_kind WHEN 'vpc-endpoint' THEN dst_subnet_id ELSE src_subnet_id END AS owner_subnet_id,
-  CASE src_kind WHEN 'vpc-endpoint' THEN CASE dst_kind WHEN 'eks-control-plane' THEN dst_cluster END ELSE CASE src_kind WHEN 'eks-control-plane' THEN src_cluster END END AS owner_cluster,
-  protocol,
-  service_port,
-  NULL AS remote_service,
-  NULL AS to_region,
-  bytes
-FROM movements WHERE category = 'endpoint' AND (src_kind = 'vpc-endpoint' OR dst_kind = 'vpc-endpoint')
-UNION ALL
-SELECT
-  hour,
-  src_account_id AS account_id,
-  region,
-  'transit-gateway' AS category,
-  'transit-gateway-bytes' AS meter,
-  'in' AS operation,
-  NULL AS resource,
-  1 AS ends_min,
-  src_logged AS observed,
-  src_interface_id AS owner_interface_id,
-  src_name AS owner_name,
-  src_account_id AS owner_account_id,
-  src_vpc_id AS owner_vpc_id,
-  src_subnet_id AS owner_subnet_id,
-  CASE src_kind WHEN 'eks-control-plane' THEN src_cluster END AS owner_cluster,
-  protocol,
-  service_port,
-  NULL AS remote_service,
-  NULL AS to_region,
-  bytes
-FROM movements WHERE category = 'transit-gateway'

@@ -2,9 +2,10 @@
 -- a row is: the bytes of an hour between one client and one remote through one gateway, up or down
 -- reads:    hourly
 -- columns:  up: client to remote. basis: nat-eni (records A and D of the gateway's own interface) or, for a client that no gateway's
---           interface logged in that hour, instance-eni (its own records with a public address and path 1). remote_addr is NULL
---           where the format has no packet addresses. remote_meter: what AWS meters beyond the gateway besides the processing.
---           inspected: whether a Network Firewall's endpoint logged these packets too: then its processing replaces the gateway's
+--           interface logged in that hour, instance-eni (its own records with a public address and path 1 or, in formats without
+--           paths, a route to a gateway). remote_addr is NULL where the format has no packet addresses. remote_meter: what AWS meters
+--           beyond the gateway besides the processing. inspected: whether a Network Firewall's endpoint logged these packets too: then
+--           its processing replaces the gateway's
 WITH sides AS (
   SELECT *, nat_role = 'gateway' AS at_gateway FROM hourly WHERE nat_role IS NOT NULL
 ),
@@ -26,6 +27,7 @@ transfers AS (
     CASE WHEN at_gateway THEN peer_vpc_id ELSE vpc_id END                     AS client_vpc_id,
     CASE WHEN at_gateway THEN peer_subnet_id ELSE subnet_id END               AS client_subnet_id,
     CASE WHEN at_gateway THEN peer_az_id ELSE local_az_id END                 AS client_az_id,
+    CASE WHEN at_gateway THEN peer_tags ELSE tags END                         AS client_tags,
     CASE WHEN at_gateway THEN peer_cluster ELSE cluster END                   AS client_cluster,
     CASE WHEN at_gateway THEN peer_logged ELSE true END                       AS client_logged,
     CASE WHEN at_gateway THEN remote_addr ELSE peer_addr END                  AS remote_addr,

@@ -4,14 +4,13 @@ use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, QuietArgs, Status};
 use crate::cost::focus;
-use crate::cost::prices::{BYTES_PER_GB_DEFAULT, Meter, PriceList, decimal};
+use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
 use crate::query::{Engine, Logs};
 use crate::report::by::By;
-use crate::report::charges::{Charges, Unpriced};
+use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
-use crate::report::scanned::Scan;
 use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, tie_out};
 use crate::time::TimeRange;
 use clap::{Args, Subcommand, ValueEnum};
@@ -73,8 +72,8 @@ struct PricingArgs {
     /// Metered ends of the hop between a client and a NAT gateway in another AZ; AWS does not say
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
     nat_az_ends: u8,
-    /// Volume of the month before the period, so that tiers and free allowances apply: internet-egress, regional-transfer or
-    /// endpoint-bytes (repeatable)
+    /// Volume of the month before the period, so that tiers and free allowances apply: internet-egress, or in report cost
+    /// regional-transfer and endpoint-bytes (repeatable)
     #[arg(long, value_name = "METER=GB")]
     month_to_date: Vec<String>,
 }
@@ -88,19 +87,16 @@ impl PricingArgs {
 }
 
 /// Reads `METER=GB`.
-fn volume(text: &str) -> Result<(Meter, Decimal)> {
+fn volume(text: &str) -> Result<(String, Decimal)> {
     let fault = || {
         Error::usage(format!("{text:?} is no volume of a meter"))
             .with_hint("--month-to-date internet-egress=5000 (gigabytes); also regional-transfer and endpoint-bytes")
     };
     let (name, gb) = text.split_once('=').ok_or_else(fault)?;
-    let meter = match name {
-        "internet-egress" => Meter::InternetEgressBytes,
-        "regional-transfer" => Meter::InterAzBytes,
-        "endpoint-bytes" => Meter::EndpointBytes,
-        _ => return Err(fault()),
-    };
-    Ok((meter, decimal(gb).ok_or_else(fault)?))
+    if !["internet-egress", "regional-transfer", "endpoint-bytes"].contains(&name) {
+        return Err(fault());
+    }
+    Ok((name.to_owned(), decimal(gb).ok_or_else(fault)?))
 }
 
 /// Options of `report cross-az`.
@@ -152,8 +148,8 @@ pub struct CostReportArgs {
     /// (repeatable)
     #[arg(long, value_name = "FILE", conflicts_with = "compare")]
     cur: Vec<PathBuf>,
-    /// Also write the charges as a FOCUS-shaped CSV file
-    #[arg(long, value_name = "FILE", conflicts_with = "cur")]
+    /// Also write the charges as a FOCUS-shaped CSV file: estimates, or with --cur the bill's dollars by owner
+    #[arg(long, value_name = "FILE")]
     focus: Option<String>,
 }
 
@@ -205,32 +201,37 @@ impl Command {
                 let by = By::parse(args.by.as_deref(), "none", OWNERS)?;
                 let charges = args.cost.pricing.charges()?;
                 if !args.cur.is_empty() {
-                    return tie_out::report(logs, engine, &by, &charges, &args.cur).await;
+                    let tied = tie_out::tied_out(logs, engine, &by, &charges, &args.cur).await?;
+                    if let Some(path) = &args.focus {
+                        output::to_file(path, |file| focus::write(file, charges_focus::parts_of_a_bill(&tied, &logs.inventory), true))?;
+                    }
+                    return tie_out::report(tied, &by);
                 }
+                let mut places = cost::places(engine).await?;
                 let before = match &args.compare {
                     None => None,
-                    Some(period) => Some(earlier(args, period, &by, &charges, logs, context).await?),
+                    Some(period) => {
+                        let (logs, engine) = earlier(args, period, logs, context).await?;
+                        // A period without records takes from the other where its gateways stand.
+                        let mut both = cost::places(&engine).await?;
+                        both.append(&mut places);
+                        places = both;
+                        Some(cost::Costs::of(&logs, &engine, &by, &charges, &places).await?)
+                    }
                 };
+                let costs = cost::Costs::of(logs, engine, &by, &charges, &places).await?;
                 if let Some(path) = &args.focus {
-                    let scan = Scan::of(logs, |missing| &missing.nat).await?;
-                    let (lines, _) = cost::lines(logs, engine, &by, &scan, &charges, &mut Unpriced::new()).await?;
-                    output::to_file(path, |file| focus::write(file, charges_focus::rows(&lines, scan.period, &charges), false))?;
+                    let rows = charges_focus::rows(&costs.lines, costs.scan.period, &charges, &logs.inventory);
+                    output::to_file(path, |file| focus::write(file, rows, false))?;
                 }
-                cost::report(logs, engine, &by, &charges, before).await
+                cost::report(costs, &logs.inventory, &by, &charges, before.as_ref())
             }
         }
     }
 }
 
-/// Returns the rows of the period that is compared with.
-async fn earlier(
-    args: &CostReportArgs,
-    period: &str,
-    by: &By,
-    charges: &Charges,
-    logs: &Arc<Logs>,
-    context: &Context,
-) -> Result<(cost::Lines, String)> {
+/// Opens the logs of the period that is compared with.
+async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context: &Context) -> Result<(Arc<Logs>, Engine)> {
     let window = match period.split_once("..") {
         Some((from, to)) => TimeRange::parse(Some(from), Some(to), context.now)?,
         None if period == "previous" => match (logs.window.from, logs.window.to) {
@@ -241,9 +242,7 @@ async fn earlier(
     };
     let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
     let engine = Engine::new(&logs)?;
-    let scan = Scan::of(&logs, |missing| &missing.nat).await?;
-    let (lines, _) = cost::lines(&logs, &engine, by, &scan, charges, &mut Unpriced::new()).await?;
-    Ok((lines, scan.window()))
+    Ok((logs, engine))
 }
 
 /// `--fail-on`

@@ -14,6 +14,7 @@ use crate::inventory::members::{
 };
 use crate::inventory::model::*;
 use crate::inventory::ranges::Ranges;
+use crate::inventory::routes::Routing;
 use crate::inventory::scope::Scope;
 use crate::inventory::snapshot::{CLUSTER_NAMES, ClusterSighting, EniSighting, Item, NETWORK_INTERFACES, Owner, Sighting};
 use crate::inventory::timeline::{Life, Scopes, Seen, Timeline};
@@ -267,6 +268,7 @@ impl Builder {
                 inventory.enis_of.entry(place.clone()).or_default().push(at);
             }
         }
+        inventory.routing = Routing::new(&inventory.route_tables);
         for (at, flow_log) in (0..).zip(&inventory.flow_logs) {
             inventory.flow_log_ids.insert(flow_log.item.id.clone(), at);
         }

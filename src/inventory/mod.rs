@@ -3,7 +3,7 @@
 //! An inventory is read from files that the user collected (raw AWS CLI output, Config, CloudTrail, `kubectl`,
 //! `ip-ranges.json`), recognised by content. It is always asked as of an instant, never "now", and it never calls AWS.
 //! Reading it: `json` (documents) → `snapshot`, `kubernetes` (sightings) → `assemble` with `timeline` (periods) → look-ups here,
-//! in `peers` and in `destinations`.
+//! in `peers`, `routes` and `destinations`.
 
 pub mod check;
 pub mod control_plane;
@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod model;
 pub mod peers;
 pub mod ranges;
+pub mod routes;
 pub mod script;
 pub mod tables;
 pub mod timeline;
@@ -101,6 +102,7 @@ pub struct Inventory {
     book: peers::Book,
     enis_of: HashMap<Arc<str>, Vec<u32>>,
     flow_log_ids: HashMap<Arc<str>, u32>,
+    routing: routes::Routing,
 }
 
 /// Lists of resources, each sorted by id and time.
@@ -132,16 +134,27 @@ impl Inventory {
 
     /// Returns what an account is called, as last seen.
     pub fn account_name(&self, account_id: &str) -> Option<&str> {
-        self.accounts.iter().rfind(|held| &*held.item.id == account_id).map(|held| &*held.item.name)
+        latest(&self.accounts, account_id, |account| &account.id).map(|account| &*account.name)
     }
 
     /// Returns a tag of an interface, else of its instance, else of its subnet.
     pub fn eni_tag(&self, interface_id: &str, key: &str) -> Option<&str> {
         let eni = self.enis.get(self.eni_index(interface_id)? as usize)?;
-        let instance = eni.instance_id.as_deref().and_then(|id| self.instances.iter().rfind(|held| &*held.item.id == id));
-        let subnet = eni.subnet_id.as_deref().and_then(|id| self.subnets.iter().rfind(|held| &*held.item.id == id));
-        let tags = [Some(&eni.tags), instance.map(|held| &held.item.tags), subnet.map(|held| &held.item.tags)];
-        tags.into_iter().flatten().find_map(|tags| tags.get(key)).map(|value| &**value)
+        let instance = || latest(&self.instances, eni.instance_id.as_deref()?, |instance| &instance.id);
+        let subnet = || latest(&self.subnets, eni.subnet_id.as_deref()?, |subnet| &subnet.id);
+        let value = eni.tags.get(key).or_else(|| instance()?.tags.get(key)).or_else(|| subnet()?.tags.get(key));
+        value.map(|value| &**value)
+    }
+
+    /// Returns a NAT gateway, as last seen.
+    pub fn nat_gateway(&self, id: &str) -> Option<&model::NatGateway> {
+        latest(&self.nat_gateways, id, |gateway| &gateway.id)
+    }
+
+    /// Returns the key of the tag whose value a flow log writes into a field, e.g. `interface-tag`.
+    pub fn tag_key(&self, flow_log_id: &str, field: &str) -> Option<&str> {
+        let fields = &latest(&self.flow_logs, flow_log_id, |flow_log| &flow_log.id)?.tag_fields;
+        fields.get(field).map(|key| &**key)
     }
 
     /// Returns the interfaces, one entry per id with its whole life, sorted by id.
@@ -279,6 +292,12 @@ impl Inventory {
             first.is_none_or(|first| wanted(first) || planes.any(wanted))
         })
     }
+}
+
+/// Returns the last version of a resource; lists are sorted by id and time.
+fn latest<'a, T>(list: &'a [Held<T>], id: &str, id_of: impl Fn(&T) -> &str) -> Option<&'a T> {
+    let behind = list.partition_point(|held| id_of(&held.item) <= id);
+    list.get(behind.checked_sub(1)?).map(|held| &held.item).filter(|item| id_of(item) == id)
 }
 
 /// Reads the log group of a destination: its name, or an ARN (`arn:aws:logs:…:log-group:NAME:*`); `None` for a bucket.

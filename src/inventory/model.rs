@@ -358,6 +358,8 @@ pub struct FlowLog {
     pub resource_id: Option<Arc<str>>,
     /// Fields.
     pub log_format: Option<Arc<str>>,
+    /// By field, e.g. `interface-tag`: the key of the tag whose value stands in it.
+    pub tag_fields: Tags,
     /// `ALL`, `ACCEPT` or `REJECT`.
     pub traffic_type: Option<Arc<str>>,
     /// Longest aggregation interval, in seconds.

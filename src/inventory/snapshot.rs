@@ -536,6 +536,7 @@ fn flow_log(v: &Value) -> Option<FlowLog> {
         id: shared(v, "FlowLogId")?,
         resource_id: shared(v, "ResourceId"),
         log_format: shared(v, "LogFormat"),
+        tag_fields: tag_fields(v),
         traffic_type: shared(v, "TrafficType"),
         aggregation_max_s: member(v, "MaxAggregationInterval").and_then(Value::as_i64),
         status: shared(v, "FlowLogStatus"),
@@ -543,6 +544,22 @@ fn flow_log(v: &Value) -> Option<FlowLog> {
         destination: shared(v, "LogDestination").or_else(|| shared(v, "LogGroupName")),
         created_at: instant(v, "CreationTime"),
     })
+}
+
+/// The place of a key in the list of its resource type says which field has its value (EC2 API reference,
+/// "TagFieldSpecificationResponse").
+fn tag_fields(v: &Value) -> Tags {
+    let of = |specification: &Value| -> Vec<(Arc<str>, Arc<str>)> {
+        let fields = match text(specification, "ResourceType") {
+            Some("instance") => ["instance-tag", "instance-tag-2"],
+            Some("network-interface") => ["interface-tag", "interface-tag-2"],
+            Some("auto-scaling-group") => ["asg-tag", "asg-tag-2"],
+            _ => return Vec::new(),
+        };
+        let keys = elements(specification, "TagKeys").iter().map(|key| key.as_str().map(Arc::from));
+        fields.into_iter().zip(keys).filter_map(|(field, key)| Some((field.into(), key?))).collect()
+    };
+    elements(v, "TagFieldSpecifications").iter().flat_map(of).collect()
 }
 
 fn load_balancer(v: &Value) -> Option<Sighting> {

@@ -77,6 +77,10 @@ impl<'a, T> Columns<'a, T> {
     }
 
     fn tags(self, get: impl Fn(&'a T) -> &'a Tags) -> crate::error::Result<Self> {
+        self.map("tags", get)
+    }
+
+    fn map(self, name: &'static str, get: impl Fn(&'a T) -> &'a Tags) -> crate::error::Result<Self> {
         let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
         for row in &self.rows {
             for (key, value) in get(row) {
@@ -85,7 +89,7 @@ impl<'a, T> Columns<'a, T> {
             }
             builder.append(true)?;
         }
-        Ok(self.column("tags", Arc::new(builder.finish())))
+        Ok(self.column(name, Arc::new(builder.finish())))
     }
 
     fn instant(self, name: &'static str, get: impl Fn(&'a T) -> Option<UnixSeconds>) -> Self {
@@ -294,6 +298,8 @@ fn flow_logs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBat
         .text("flow_log_id", |row| Some(&row.item.id))
         .text("resource_id", |row| row.item.resource_id.as_deref())
         .text("log_format", |row| row.item.log_format.as_deref())
+        .map("tag_fields", |row| &row.item.tag_fields)
+        .ok()?
         .text("traffic_type", |row| row.item.traffic_type.as_deref())
         .number("aggregation_max_s", |row| row.item.aggregation_max_s)
         .text("status", |row| row.item.status.as_deref())

@@ -25,6 +25,8 @@ pub const FUNCTIONS: &[(&str, &str)] = &[
     ("aws_service(addr)", "AWS service of a public address, where ip-ranges are in the inventory"),
     ("aws_region(addr)", "Region of a public address of AWS, where ip-ranges are in the inventory; `GLOBAL` for services of all regions"),
     ("account_name(account_id)", "Name of an account, where the inventory has organizations list-accounts"),
+    ("tag_value(tags, key)", "Value of a key in `tags` of `hourly`"),
+    ("pod_namespace(name)", "Namespace of a name like `pod/NAMESPACE/NAME`"),
     ("eni_tag(interface_id, key)", "Tag of an interface, else of its instance, else of its subnet, from the inventory"),
     ("percent_decode(text)", "Text without percent-encoding, as AWS writes the values of tags, e.g. control%20plane"),
     ("format_bytes(bytes)", "Bytes with a binary unit, e.g. 1.5 GiB"),
@@ -87,6 +89,15 @@ pub fn register(context: &SessionContext, inventory: &Arc<Inventory>) {
         Ok(Arc::new(StringArray::from_iter(interfaces.iter().zip(keys).map(|(interface, key)| tagged.eni_tag(interface?, key?)))))
     };
     scalar("eni_tag", vec![Utf8, Utf8], Utf8, Box::new(eni_tag));
+    scalar("tag_value", vec![Utf8, Utf8], Utf8, Box::new(tag_value));
+    let namespace = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
+        let Some(names) = arrays.first().and_then(|array| array.as_string_opt::<i32>()) else {
+            return exec_err!("pod_namespace takes one text");
+        };
+        let of = |name: &str| Some(name.strip_prefix("pod/")?.split_once('/')?.0.to_owned());
+        Ok(Arc::new(StringArray::from_iter(names.iter().map(|name| name.and_then(of)))))
+    };
+    scalar("pod_namespace", vec![Utf8], Utf8, Box::new(namespace));
     scalar("percent_decode", vec![Utf8], Utf8, Box::new(percent_decoded));
     let bytes = |arrays: &[ArrayRef]| -> Result<ArrayRef> {
         let Some(bytes) = arrays.first().and_then(|array| array.as_primitive_opt::<Int64Type>()) else {
@@ -126,6 +137,18 @@ fn percent_decoded(arrays: &[ArrayRef]) -> Result<ArrayRef> {
     };
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(|text| text.into_owned());
     Ok(Arc::new(StringArray::from_iter(texts.iter().map(|text| text.and_then(decoded)))))
+}
+
+fn tag_value(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let [Some(tags), Some(keys)] = [0, 1].map(|at| arrays.get(at).and_then(|array| array.as_string_opt::<i32>())) else {
+        return exec_err!("tag_value takes two texts");
+    };
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let value = |tags: &str, key: &str| {
+        let mut pairs = tags.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(name, _)| decoded(name) == key).map(|(_, value)| decoded(value))
+    };
+    Ok(Arc::new(StringArray::from_iter(tags.iter().zip(keys).map(|(tags, key)| value(tags?, key?)))))
 }
 
 fn cidr_contains(arrays: &[ArrayRef]) -> Result<ArrayRef> {

@@ -12,12 +12,12 @@ use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
 use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
-use crate::flow::field::id;
+use crate::flow::field::{FieldId, id};
 use crate::inventory::Inventory;
 use crate::pipeline::Part;
 use crate::source::LogKey;
 use crate::time::{UnixSeconds, hour_of};
-use arrow::array::{Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
 use std::hash::BuildHasher;
@@ -57,6 +57,9 @@ pub const WAY: [FlowColumn; 5] = [
     FlowColumn::Aws(id::NEXT_HOP_INTERFACE_TYPE),
 ];
 
+/// Tags of the interface, its instance and their Auto Scaling group, as the record has them.
+pub const TAGS: [FieldId; 6] = [id::INTERFACE_TAG, id::INTERFACE_TAG_2, id::INSTANCE_TAG, id::INSTANCE_TAG_2, id::ASG_TAG, id::ASG_TAG_2];
+
 /// Columns of numbers, times, ends and status.
 const SUMMED: [FlowColumn; 16] = [
     FlowColumn::Aws(id::SRCADDR),
@@ -79,7 +82,7 @@ const SUMMED: [FlowColumn; 16] = [
 
 /// Returns the columns that the operator reads.
 pub fn columns() -> Vec<FlowColumn> {
-    LOCAL.iter().chain(&PEER).chain(&WAY).chain(&SUMMED).copied().collect()
+    LOCAL.iter().chain(&PEER).chain(&WAY).chain(&SUMMED).copied().chain(TAGS.map(FlowColumn::Aws)).collect()
 }
 
 /// Which way a record's packets went.
@@ -231,6 +234,9 @@ pub struct Hourly {
     pub coverage: HashMap<(u32, UnixSeconds), Vec<(u32, Covered)>, RandomState>,
     /// Addresses that interfaces wrote as their own.
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
+    /// By (interface, hour): tags that its records carry, as (key, value); of the flow log whose keys are not known, the field's name
+    /// stands for the key.
+    pub tags: HashMap<(u32, UnixSeconds), Vec<(u32, u32)>, RandomState>,
     /// Clients that a NAT gateway's own interface logged, by hour: interface, or address where it is not known.
     pub served: Served,
     /// By flow log: what the keys of its objects name.
@@ -265,6 +271,7 @@ impl Hourly {
             sums: Store::new(entries_max, spill_folder),
             coverage: HashMap::default(),
             own: HashMap::default(),
+            tags: HashMap::default(),
             served: Default::default(),
             scopes: HashMap::default(),
             undirected: (0, 0),
@@ -291,6 +298,9 @@ impl Hourly {
             }
         };
         let rows = Rows::new(&part.batch);
+        if rows.tags.iter().any(|column| column.null_count() < column.len()) {
+            self.learn_tags(&rows, key);
+        }
         (0..part.batch.num_rows()).try_for_each(|at| self.row(&rows, at, part, flow_log))
     }
 
@@ -393,6 +403,27 @@ impl Hourly {
         }
     }
 
+    /// Remembers the tags of each interface in each hour.
+    fn learn_tags(&mut self, rows: &Rows, key: &LogKey) {
+        let id = key.flow_log_id.as_deref().unwrap_or_default();
+        let keys = TAGS.map(|field| {
+            let field = field.field().name;
+            self.names.intern(self.inventory.tag_key(id, field).unwrap_or(field))
+        });
+        let [interfaces, ..] = &rows.local;
+        for at in 0..interfaces.len() {
+            let (Some(interface), Some(from)) = (text(interfaces, at), int64(&rows.start, at).or(int64(&rows.end, at))) else { continue };
+            let found = rows.tags.iter().zip(keys).filter_map(|(column, key)| Some((key, text(column, at)?)));
+            for (key, value) in found {
+                let tag = (key, self.names.intern(value));
+                let held = self.tags.entry((self.names.intern(interface), hour_of(from))).or_default();
+                if !held.contains(&tag) {
+                    held.push(tag);
+                }
+            }
+        }
+    }
+
     fn vpc_of(&mut self, interface: u32) -> u32 {
         let eni = self.inventory.eni_index(self.names.get(interface)).and_then(|eni| self.inventory.enis().get(eni as usize));
         match eni.and_then(|eni| eni.vpc_id.clone()) {
@@ -412,6 +443,7 @@ struct Rows {
     local: [StringViewArray; 6],
     peer: [StringViewArray; 9],
     way: [StringViewArray; 5],
+    tags: [StringViewArray; 6],
     protocol: Int32Array,
     packets: Int64Array,
     bytes: Int64Array,
@@ -438,6 +470,7 @@ impl Rows {
             local: LOCAL.map(texts),
             peer: PEER.map(texts),
             way: WAY.map(texts),
+            tags: TAGS.map(|field| texts(FlowColumn::Aws(field))),
             protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
             packets: int64s(FlowColumn::Aws(id::PACKETS)),
             bytes: int64s(FlowColumn::Aws(id::BYTES)),

@@ -9,6 +9,7 @@ use super::summary::counted;
 use crate::error::Result;
 use crate::inventory::model::NatGateway;
 use crate::inventory::ranges::is_private;
+use crate::inventory::routes::NextHop;
 use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
 use crate::pipeline::Input;
 use crate::time::UnixSeconds;
@@ -16,7 +17,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
-use std::collections::BTreeSet;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
@@ -39,6 +41,7 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("cluster", Utf8, "EKS cluster that it belongs to"),
         ("cluster_arn", Utf8, "ARN of that cluster"),
         ("local_az_id", Utf8, "Its AZ id"),
+        ("tags", Utf8, "Tags in the interface's own records of that hour (version 11), as `key=value&…`, percent-encoded; `tag_value` reads them"),
         ("direction", Utf8, "`ingress` or `egress` at the interface"),
         ("local_addr", Utf8, "Address of the interface's end, as in the packet"),
         ("peer_addr", Utf8, "Address of the other end"),
@@ -70,6 +73,7 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("peer_name", Utf8, "Name of the other end"),
         ("peer_resource", Utf8, "Resource that the other end belongs to"),
         ("peer_cluster", Utf8, "EKS cluster that the other end belongs to"),
+        ("peer_tags", Utf8, "As `tags`, of the other end"),
         ("peer_link", Utf8, "How its VPC is joined to the interface's: `same-vpc`, `peering`, `transit-gateway`"),
         ("peer_service", Utf8, "AWS service of the other end"),
         ("peer_basis", Utf8, "What the other end's AZ is known from: `inventory`, `records` (its own), `next-hop`"),
@@ -144,7 +148,7 @@ struct Peer<'a> {
 type Counted = HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>;
 
 /// Bytes of sums that were set aside although the flow logs that count say nothing of that time.
-fn in_doubt_bytes(hourly: &mut Hourly, counted: &Counted) -> Result<u64> {
+fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
     let Hourly { sums, locals, coverage, .. } = hourly;
     let mut bytes = 0;
     for partition in 0..PARTITIONS {
@@ -177,6 +181,8 @@ struct Seen<'a> {
     peer: Peer<'a>,
     class: Option<&'a str>,
     hop_type: Option<&'a str>,
+    /// Where the route leads, of what goes to a public address.
+    route: Option<NextHop<'a>>,
     counts: bool,
 }
 
@@ -197,17 +203,25 @@ impl Seen<'_> {
     }
 
     /// A record to a public address that did not leave the VPC by itself: path 1 is another resource of the VPC, and of those
-    /// that pass packets on to the internet, a NAT gateway, unless the next hop is known to be something else.
+    /// that pass packets on to the internet, a NAT gateway, unless the next hop is known to be something else. Where the format
+    /// has no path, the route must lead to one.
     fn is_outward(&self) -> bool {
         let kind = self.eni.map(|eni| eni.kind);
         self.class.is_none()
             && self.key.direction == Direction::Egress
-            && self.key.path == Some(1)
+            && (self.key.path == Some(1) || (self.key.path.is_none() && self.is_routed_to_nat()))
             && self.key.peer_addr.is_some_and(|peer| !is_private(peer))
             && self.peer.vpc.is_none()
             && self.peer.az.is_none()
             && kind.is_none_or(|kind| !kind.is_path_device())
             && self.hop_type.is_none_or(|kind| matches!(kind, "nat_gateway" | "regional_nat_gateway"))
+    }
+
+    /// A gateway endpoint's prefix list goes before the route to the gateway, and which services have one is known (VPC user
+    /// guide, "Gateway endpoints").
+    fn is_routed_to_nat(&self) -> bool {
+        let is_of_endpoint = |hop: &NextHop<'_>| hop.has_gateway_endpoint && matches!(self.peer.service, Some("S3" | "DYNAMODB"));
+        self.route.is_some_and(|hop| hop.target.starts_with("nat-") && !is_of_endpoint(&hop))
     }
 
     fn is_answer(&self) -> bool {
@@ -280,7 +294,7 @@ impl Hours {
         facts.interfaces = interfaces.len() as u64;
         facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.names.get(**name)).is_none()).count() as u64;
         if facts.duplicate_records > 0 {
-            facts.in_doubt_bytes = in_doubt_bytes(&mut hourly, &counted)?;
+            facts.in_doubt_bytes = in_doubt_bytes(&hourly, &counted)?;
         }
         let mut gateways: HashMap<Arc<str>, Option<usize>, RandomState> = HashMap::default();
         for (at, held) in inventory.nat_gateways().iter().enumerate() {
@@ -292,18 +306,18 @@ impl Hours {
         Ok(Hours { hourly, inventory, counted, gateways, facts })
     }
 
-    /// Returns the rows of a partition, in no order.
+    /// Returns the rows of a partition, in no order; of [`COLUMNS`], those that are wanted, by their places.
     ///
     /// # Errors
     /// If spilled sums cannot be read back.
-    pub fn batch(&mut self, partition: usize, inputs: &[Input]) -> Result<RecordBatch> {
+    pub fn batch(&self, partition: usize, wanted: &[usize], inputs: &[Input]) -> Result<RecordBatch> {
         let mut merged: HashMap<Key, Sums, RandomState> = HashMap::default();
         self.hourly.sums.read(partition, |key, sums| {
             merged.entry(*key).or_default().merge(&sums);
         })?;
         let seen: Vec<Seen<'_>> = merged.iter().map(|(key, sums)| self.seen(key, sums)).collect();
         let conversations = Conversations::of(&seen);
-        let mut rows = Rows::new(&COLUMNS);
+        let mut rows = Rows::of(&COLUMNS, wanted.to_vec());
         seen.iter().for_each(|seen| self.row(seen, &conversations, inputs, &mut rows));
         rows.finish()
     }
@@ -428,6 +442,20 @@ impl Hours {
         found.name.filter(|name| name.starts_with("pod/")).map(std::borrow::Cow::into_owned)
     }
 
+    /// The tags that an interface's records carry, by key; of several values of a key within the hour, the last by text.
+    fn tags(&self, interface: u32, hour: UnixSeconds) -> Option<String> {
+        let name = |number| self.hourly.names.get(number);
+        let by_key: BTreeMap<&str, &str> = {
+            let mut tags: Vec<(&str, &str)> = self.hourly.tags.get(&(interface, hour))?.iter().map(|(k, v)| (name(*k), name(*v))).collect();
+            tags.sort_unstable();
+            tags.into_iter().collect()
+        };
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        // Values stand percent-encoded in the records, by rules that AWS does not state.
+        let value = |raw: &str| encoded(&percent_decode_str(raw).decode_utf8_lossy());
+        Some(by_key.into_iter().map(|(key, raw)| format!("{}={}", encoded(key), value(raw))).collect::<Vec<_>>().join("&"))
+    }
+
     /// `unknown` is what AWS writes for some interfaces that services made.
     fn account<'a>(&'a self, recorded: u32, eni: Option<&'a Eni>) -> Option<&'a str> {
         let recorded = self.name(recorded).filter(|account| *account != "unknown");
@@ -435,7 +463,7 @@ impl Hours {
     }
 
     fn seen<'a>(&'a self, key: &'a Key, sums: &'a Sums) -> Seen<'a> {
-        let [interface, _, _, vpc, ..] = self.hourly.locals.get(key.local);
+        let [interface, _, _, vpc, subnet, _] = self.hourly.locals.get(key.local);
         let eni = self.eni(self.name(interface));
         let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
         let own_vpc = vpc_id.and_then(|vpc| self.hourly.names.find(vpc)).unwrap_or(NONE);
@@ -443,17 +471,20 @@ impl Hours {
         let [class, _, _, _, hop_type] = self.hourly.ways.get(key.way);
         let counts =
             interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
-        Seen { key, sums, interface, eni, vpc_id, peer, class: self.name(class), hop_type: self.name(hop_type), counts }
+        let subnet = self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()));
+        let outside = key.peer_addr.filter(|peer| key.status == Status::Ok && !is_private(*peer));
+        let route = subnet.zip(outside).and_then(|(subnet, peer)| self.inventory.next_hop(subnet, vpc_id, peer, key.hour));
+        Seen { key, sums, interface, eni, vpc_id, peer, class: self.name(class), hop_type: self.name(hop_type), route, counts }
     }
 
-    /// The gateway of a client's own record: the next hop where it is one, else the only one of its VPC.
-    fn gateway_of(&self, seen: &Seen<'_>) -> (Option<&str>, Option<&NatGateway>) {
+    /// The gateway of a client's own record: the next hop where it is one, else where the route leads, else the only one of its VPC.
+    fn gateway_of<'a>(&'a self, seen: &Seen<'a>) -> (Option<&'a str>, Option<&'a NatGateway>) {
         let [_, _, hop, ..] = self.hourly.ways.get(seen.key.way);
         let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
         let only = || seen.vpc_id.and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
-        let known = |id: &str| self.inventory.nat_gateways().iter().find(|held| &*held.item.id == id).map(|held| &held.item);
+        let hop = hop.or_else(|| seen.route.map(|route| route.target).filter(|target| target.starts_with("nat-")));
         let gateway = match hop {
-            Some(id) => known(id),
+            Some(id) => self.inventory.nat_gateway(id),
             None => only().and_then(|at| self.inventory.nat_gateways().get(at)).map(|held| &held.item),
         };
         (hop.or_else(|| gateway.map(|gateway| &*gateway.id)), gateway)
@@ -477,19 +508,17 @@ impl Hours {
         let hop_eni = self.eni(self.name(hop));
         let scope = self.hourly.scopes.get(&key.flow_log);
         let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
-        let (local_addr, peer_addr) = (key.local_addr.map(|address| address.to_string()), key.peer_addr.map(|address| address.to_string()));
-        let remote_addr = local_addr.clone().filter(|_| matches!(seen.class, Some("A" | "D")));
+        let is_towards_client = matches!(seen.class, Some("A" | "D"));
         let line = |at: Option<(i64, (u32, u64))>| {
             let (_, (object, line)) = at?;
             inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
         };
-        let (first_line, last_line) = (line(sums.first), line(sums.last));
         let direction = match key.direction {
             Direction::Ingress => Some("ingress"),
             Direction::Egress => Some("egress"),
             Direction::Unknown => None,
         };
-        let pod = self.pod(eni, vpc_id, key, sums);
+        let name = || self.pod(eni, vpc_id, key, sums).or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)).map(str::to_owned));
         let is_traffic = key.status == Status::Ok;
         #[rustfmt::skip]
         rows.push([
@@ -502,14 +531,15 @@ impl Hours {
             Value::Text(self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()))),
             Value::Text(self.name(interface)),
             Value::Text(eni.map(|eni| eni.kind.as_str())),
-            Value::Text(pod.as_deref().or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)))),
+            Value::Made(&name),
             Value::Text(eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(cluster.map(|cluster| &*cluster.name)),
             Value::Text(cluster.map(|cluster| &*cluster.arn)),
             Value::Text(self.name(az)),
+            Value::Made(&|| self.tags(interface, key.hour)),
             Value::Text(direction),
-            Value::Text(local_addr.as_deref()),
-            Value::Text(peer_addr.as_deref()),
+            Value::Made(&|| key.local_addr.map(|address| address.to_string())),
+            Value::Made(&|| key.peer_addr.map(|address| address.to_string())),
             Value::Int32(key.protocol.map(i32::from)),
             Value::Int32(key.service_port.map(i32::from)),
             Value::Text(is_traffic.then_some(if key.rejected { "REJECT" } else { "ACCEPT" })),
@@ -517,7 +547,7 @@ impl Hours {
             Value::Int32(key.path.map(i32::from)),
             Value::Text(self.name(nat_class)),
             Value::Text(self.name(local_service)),
-            Value::Text(remote_addr.as_deref()),
+            Value::Made(&|| key.local_addr.filter(|_| is_towards_client).map(|address| address.to_string())),
             Value::Text(nat.role),
             Value::Text(nat.gateway),
             Value::Text(nat.interface),
@@ -538,6 +568,7 @@ impl Hours {
             Value::Text(peer.name),
             Value::Text(peer_eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(self.cluster(peer_eni).map(|cluster| &*cluster.name)),
+            Value::Made(&|| self.tags(self.hourly.names.find(peer.eni?)?, key.hour)),
             Value::Text(peer.link),
             Value::Text(peer.service),
             Value::Text(peer.basis),
@@ -547,8 +578,8 @@ impl Hours {
             Value::Count(sums.bytes),
             Value::Time(sums.start_min),
             Value::Time(sums.end_max),
-            Value::Text(first_line.as_deref()),
-            Value::Text(last_line.as_deref()),
+            Value::Made(&|| line(sums.first)),
+            Value::Made(&|| line(sums.last)),
         ]);
     }
 }

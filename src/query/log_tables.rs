@@ -1,9 +1,9 @@
 //! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
 
 use super::drift::{self, Missing};
-use super::rows::{self, ColumnDoc, schema, utc};
+use super::rows::{ColumnDoc, schema, utc};
 use super::spill::PARTITIONS;
-use super::{Logs, connections, failed, hours};
+use super::{Logs, connections, failed};
 use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 type BatchStream = stream::BoxStream<'static, Result<RecordBatch>>;
@@ -79,33 +79,13 @@ pub fn connections(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     })
 }
 
-fn one_partition(logs: &Logs, egress: &Mutex<super::Egress>, partition: usize) -> Result<RecordBatch> {
-    let mut egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
+fn one_partition(logs: &Logs, egress: &super::Egress, partition: usize) -> Result<RecordBatch> {
     let rows = egress.summary.connections(partition)?;
     connections::batch(&rows, &logs.inventory, &egress.inputs, &egress.summary)
 }
 
-/// Returns `hourly`.
-///
-/// # Errors
-/// None in practice: the schema is its own.
-pub fn hourly(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, rows::schema(&hours::COLUMNS), |logs| {
-        let partitions = async move {
-            let scanned = logs.hourly().await?;
-            Ok::<_, Error>(stream::iter(0..PARTITIONS).then(move |partition| {
-                let (logs, scanned) = (Arc::clone(&logs), Arc::clone(&scanned));
-                async move {
-                    let of_partition = move || scanned.lock().unwrap_or_else(PoisonError::into_inner).hours.batch(partition, &logs.inputs);
-                    blocking(of_partition).await
-                }
-            }))
-        };
-        stream::once(partitions).try_flatten().boxed()
-    })
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// Runs work that does not wait where it holds up nobody who does.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::failed("a worker stopped").caused_by(error)))
 }
 
@@ -152,7 +132,6 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, schema(&coverage_columns()), |logs| {
         stream::once(async move {
             let egress = logs.egress().await?;
-            let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
             let hours = egress.summary.coverage(egress.window(logs.window));
             let eni = |index: u32| logs.inventory.enis().get(index as usize);
             let cluster = |index: u32| eni(index)?.cluster.and_then(|cluster| logs.inventory.clusters().get(cluster as usize));

@@ -7,6 +7,7 @@ pub mod drift;
 pub mod flow_table;
 pub mod functions;
 pub mod library;
+pub mod hour_table;
 pub mod hourly;
 pub mod hours;
 pub mod log_tables;
@@ -70,9 +71,9 @@ pub struct Logs {
     /// Accounting of every scan of this run.
     pub scans: Scans,
     /// The one scan behind `connections` and `report egress`.
-    pub summary: OnceCell<Arc<Mutex<Egress>>>,
+    pub summary: OnceCell<Arc<Egress>>,
     /// The one scan behind `hourly` and the reports of cost.
-    pub hours: OnceCell<Arc<Mutex<Scanned>>>,
+    pub hours: OnceCell<Arc<Scanned>>,
 }
 
 /// Accounting of the scans of a run.
@@ -127,8 +128,8 @@ impl Logs {
     ///
     /// # Errors
     /// If a source denies everything, spilled parts cannot be written, or accounting does not add up.
-    pub async fn egress(&self) -> Result<Arc<Mutex<Egress>>> {
-        self.summary.get_or_try_init(|| async { Ok(Arc::new(Mutex::new(self.scan_egress().await?))) }).await.cloned()
+    pub async fn egress(&self) -> Result<Arc<Egress>> {
+        self.summary.get_or_try_init(|| async { Ok(Arc::new(self.scan_egress().await?)) }).await.cloned()
     }
 
     async fn scan_egress(&self) -> Result<Egress> {
@@ -184,8 +185,8 @@ impl Logs {
     ///
     /// # Errors
     /// If a source denies everything, spilled sums cannot be written, or accounting does not add up.
-    pub async fn hourly(&self) -> Result<Arc<Mutex<Scanned>>> {
-        self.hours.get_or_try_init(|| async { Ok(Arc::new(Mutex::new(self.scan_hourly().await?))) }).await.cloned()
+    pub async fn hourly(&self) -> Result<Arc<Scanned>> {
+        self.hours.get_or_try_init(|| async { Ok(Arc::new(self.scan_hourly().await?)) }).await.cloned()
     }
 
     async fn scan_hourly(&self) -> Result<Scanned> {
@@ -264,7 +265,7 @@ impl Engine {
         register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
         register("tgw_flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::TransitGateway)))?;
         register("connections", log_tables::connections(logs)?)?;
-        register("hourly", log_tables::hourly(logs)?)?;
+        register("hourly", Arc::new(hour_table::HourTable::new(logs)))?;
         register("coverage", log_tables::coverage(logs)?)?;
         register("objects", log_tables::objects(logs)?)?;
         register("layouts", log_tables::layouts(logs)?)?;

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Decimal128Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampSecondBuilder,
+    ArrayRef, BooleanBuilder, Decimal128Builder, Int32Builder, Int64Builder, RecordBatch, RecordBatchOptions, StringBuilder,
+    TimestampSecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use rust_decimal::Decimal;
@@ -27,7 +28,7 @@ pub fn schema(columns: &[ColumnDoc]) -> SchemaRef {
 }
 
 /// One value of a row.
-#[derive(Debug)]
+#[expect(missing_debug_implementations, reason = "a function has none")]
 pub enum Value<'a> {
     /// A text, or NULL.
     Text(Option<&'a str>),
@@ -43,13 +44,19 @@ pub enum Value<'a> {
     Time(Option<i64>),
     /// An amount, or NULL.
     Decimal(Option<Decimal>),
+    /// A text, or NULL, that is made only where its column is wanted.
+    Made(&'a dyn Fn() -> Option<String>),
 }
 
 /// Rows being collected.
 #[derive(Debug)]
 pub struct Rows {
     schema: SchemaRef,
-    builders: Vec<Builder>,
+    /// By column; none where it is not wanted.
+    builders: Vec<Option<Builder>>,
+    /// Which columns make up the batch, in its order.
+    wanted: Vec<usize>,
+    len: usize,
 }
 
 /// One builder, by type.
@@ -66,6 +73,11 @@ enum Builder {
 impl Rows {
     /// Starts a batch of some columns.
     pub fn new(columns: &[ColumnDoc]) -> Rows {
+        Rows::of(columns, (0..columns.len()).collect())
+    }
+
+    /// Starts a batch of those columns that are wanted, by their places; rows are still pushed with all values.
+    pub fn of(columns: &[ColumnDoc], wanted: Vec<usize>) -> Rows {
         let builder = |(_, kind, _): &ColumnDoc| match kind {
             DataType::Int32 => Builder::Int32(Int32Builder::new()),
             DataType::Int64 => Builder::Int64(Int64Builder::new()),
@@ -76,14 +88,19 @@ impl Rows {
             DataType::Timestamp(..) => Builder::Time(TimestampSecondBuilder::new().with_timezone("UTC")),
             _ => Builder::Text(StringBuilder::new()),
         };
-        Rows { schema: schema(columns), builders: columns.iter().map(builder).collect() }
+        let builders = columns.iter().enumerate().map(|(at, column)| wanted.contains(&at).then(|| builder(column))).collect();
+        let batch: Vec<ColumnDoc> = wanted.iter().filter_map(|at| columns.get(*at).cloned()).collect();
+        Rows { schema: schema(&batch), builders, wanted, len: 0 }
     }
 
     /// Adds a row, its values in the order of the columns.
     pub fn push<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) {
+        self.len += 1;
         for (builder, value) in self.builders.iter_mut().zip(values) {
+            let Some(builder) = builder else { continue };
             match (builder, value) {
                 (Builder::Text(builder), Value::Text(value)) => builder.append_option(value),
+                (Builder::Text(builder), Value::Made(value)) => builder.append_option(value()),
                 (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(value),
                 (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
                 (Builder::Int64(builder), Value::Int64(value)) => builder.append_option(value),
@@ -102,8 +119,9 @@ impl Rows {
     ///
     /// # Errors
     /// Only if a row and the columns disagree, which is a fault of the caller.
-    pub fn finish(self) -> Result<RecordBatch> {
-        let arrays = self.builders.into_iter().map(|builder| -> ArrayRef {
+    pub fn finish(mut self) -> Result<RecordBatch> {
+        let made = |at: &usize| self.builders.get_mut(*at).and_then(Option::take);
+        let arrays = self.wanted.iter().filter_map(made).map(|builder| -> ArrayRef {
             match builder {
                 Builder::Text(mut builder) => Arc::new(builder.finish()),
                 Builder::Int32(mut builder) => Arc::new(builder.finish()),
@@ -113,7 +131,8 @@ impl Rows {
                 Builder::Decimal(mut builder, _) => Arc::new(builder.finish()),
             }
         });
-        Ok(RecordBatch::try_new(self.schema, arrays.collect())?)
+        let arrays = arrays.collect();
+        Ok(RecordBatch::try_new_with_options(self.schema, arrays, &RecordBatchOptions::new().with_row_count(Some(self.len)))?)
     }
 }
 

@@ -175,13 +175,19 @@ impl Spill {
         Ok(())
     }
 
-    /// Hands every entry of a partition to `each`.
+    /// Ends the appending: every entry is in its file.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn flush(&mut self) -> Result<()> {
+        Ok(self.files.iter_mut().try_for_each(BufWriter::flush)?)
+    }
+
+    /// Hands every entry of a partition to `each`, as of the last flush.
     ///
     /// # Errors
     /// If the file cannot be read back whole.
-    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&mut Reader<'_>) -> Option<()>) -> Result<()> {
-        let Some(file) = self.files.get_mut(partition) else { return Ok(()) };
-        file.flush()?;
+    pub fn read(&self, partition: usize, mut each: impl FnMut(&mut Reader<'_>) -> Option<()>) -> Result<()> {
         let mut file = BufReader::new(File::open(self.folder.join(partition.to_string()))?);
         let mut entry = Vec::new();
         loop {
@@ -249,15 +255,18 @@ impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store
     /// # Errors
     /// If the disk is full or gone.
     pub fn finish(&mut self) -> Result<()> {
-        if self.spill.is_some() { self.spill() } else { Ok(()) }
+        if self.spill.is_some() {
+            self.spill()?;
+        }
+        self.spill.as_mut().map_or(Ok(()), Spill::flush)
     }
 
-    /// Hands every part of a partition to `each`.
+    /// Hands every part of a partition to `each`; the collection has ended.
     ///
     /// # Errors
     /// If a spill file cannot be read back.
-    pub fn read(&mut self, partition: usize, mut each: impl FnMut(&K, V)) -> Result<()> {
-        match &mut self.spill {
+    pub fn read(&self, partition: usize, mut each: impl FnMut(&K, V)) -> Result<()> {
+        match &self.spill {
             Some(spill) => spill.read(partition, |entry| {
                 let key = K::decode(entry)?;
                 each(&key, V::decode(entry)?);

@@ -123,7 +123,7 @@ impl Summary {
     ///
     /// # Errors
     /// If spilled parts cannot be read back.
-    pub fn connections(&mut self, partition: usize) -> Result<Vec<Connection>> {
+    pub fn connections(&self, partition: usize) -> Result<Vec<Connection>> {
         let mut joined: Vec<(Ends, Vec<Session>)> = self.joined(partition)?.into_iter().collect();
         joined.sort_unstable_by_key(|(ends, _)| *ends);
         Ok(joined
@@ -133,7 +133,7 @@ impl Summary {
             .collect())
     }
 
-    fn joined(&mut self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
+    fn joined(&self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
         let mut joined: HashMap<Ends, Vec<Session>, RandomState> = HashMap::default();
         let counted = &self.counted;
         self.collector.partials.read(partition, |key, sessions| {
@@ -161,7 +161,7 @@ impl Summary {
     }
 
     /// Bytes of set-aside parts that lie wholly outside the ranges of the flow logs that count in that hour.
-    fn in_doubt_bytes(&mut self) -> Result<u64> {
+    fn in_doubt_bytes(&self) -> Result<u64> {
         let (counted, coverage) = (&self.counted, &self.collector.coverage);
         let mut bytes = 0;
         for partition in 0..PARTITIONS {

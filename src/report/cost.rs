@@ -62,35 +62,59 @@ pub struct Line {
 /// The rows of a run.
 pub type Lines = BTreeMap<Key, Line>;
 
-/// Makes the report; `before` are the rows of the period that it is compared with, and that period in words.
+/// What a run costs.
+#[derive(Debug)]
+pub struct Costs {
+    /// What the scan found out.
+    pub scan: Scan,
+    /// The rows.
+    pub lines: Lines,
+    unpriced: Unpriced,
+    sql: &'static str,
+}
+
+impl Costs {
+    /// Computes them; `places` say where gateways and endpoints stand that the inventory gives no region.
+    ///
+    /// # Errors
+    /// If logs cannot be read at all, or a query fails.
+    pub async fn of(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges, places: &Places) -> Result<Costs> {
+        let mut unpriced = Unpriced::new();
+        let scan = Scan::of(logs, |missing| &missing.nat).await?;
+        let (mut lines, sql) = lines(engine, by, charges, &mut unpriced).await?;
+        hours(&mut lines, standing(&logs.inventory, places), by, &scan, charges, &mut unpriced);
+        Ok(Costs { scan, lines, unpriced, sql })
+    }
+}
+
+/// Makes the report; `before` is what the period costs that this one is compared with.
 ///
 /// # Errors
-/// If logs cannot be read at all, or a query fails.
-pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges, before: Option<(Lines, String)>) -> Result<Report> {
-    let mut unpriced = Unpriced::new();
-    let mut scan = Scan::of(logs, |missing| &missing.nat).await?;
-    let (lines, sql) = lines(logs, engine, by, &scan, charges, &mut unpriced).await?;
+/// Only if rows and columns disagree, which is a fault of this library.
+pub fn report(costs: Costs, inventory: &Inventory, by: &By, charges: &Charges, before: Option<&Costs>) -> Result<Report> {
+    let Costs { mut scan, lines, unpriced, sql } = costs;
     let columns = columns(before.is_some());
     let mut rows = Rows::new(&columns);
-    let mut keys: Vec<&Key> = lines.keys().chain(before.iter().flat_map(|(lines, _)| lines.keys())).collect();
+    let mut keys: Vec<&Key> = lines.keys().chain(before.iter().flat_map(|before| before.lines.keys())).collect();
     keys.sort();
     keys.dedup();
     let none = Line::default();
     for key in keys {
         let line = lines.get(key);
-        push(key, line.unwrap_or(&none), line.is_some(), before.as_ref().map(|(lines, _)| lines.get(key)), &mut rows);
+        let name = key.account.as_deref().and_then(|account| inventory.account_name(account));
+        push(key, name, line.unwrap_or(&none), line.is_some(), before.map(|before| before.lines.get(key)), &mut rows);
     }
     scan.notes.push(charges::basis(charges));
     scan.notes.push("NAT gateway and endpoint hours are those of every gateway and interface endpoint of the inventory, for each hour begun in the period".to_owned());
     scan.notes.extend(charges::note(&unpriced));
-    let page = page_of(&scan, by, &lines, before.as_ref());
+    let page = page_of(&scan, inventory, by, &lines, before);
     let total = sum(lines.values().map(|line| line.cost));
     let mut totals =
         vec![("list_cost", charges::json(total)), ("list_cost_min", charges::json(sum(lines.values().map(|line| line.cost_min))))];
-    if let Some((before, period)) = &before {
-        let earlier = sum(before.values().map(|line| line.cost));
+    if let Some(before) = before {
+        let earlier = sum(before.lines.values().map(|line| line.cost));
         totals.extend([
-            ("previous_period", Json::Plain(period.clone().into())),
+            ("previous_period", Json::Plain(before.scan.window().into())),
             ("previous_list_cost", charges::json(earlier)),
             ("change", charges::json(total.zip(earlier).and_then(|(now, then)| now.checked_sub(then)))),
         ]);
@@ -109,18 +133,8 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
     })
 }
 
-/// Returns the rows of a run, and the SQL behind them.
-///
-/// # Errors
-/// If a query fails.
-pub async fn lines(
-    logs: &Arc<Logs>,
-    engine: &Engine,
-    by: &By,
-    scan: &Scan,
-    charges: &Charges,
-    unpriced: &mut Unpriced,
-) -> Result<(Lines, &'static str)> {
+/// Returns the rows of what is metered by the byte, and the SQL behind them.
+async fn lines(engine: &Engine, by: &By, charges: &Charges, unpriced: &mut Unpriced) -> Result<(Lines, &'static str)> {
     let query = library::find("costs")?;
     let mut params = by.params();
     params.push(("nat_az_ends".to_owned(), charges.nat_az_ends.to_string()));
@@ -148,12 +162,10 @@ pub async fn lines(
         *certain += row.count("bytes_min");
     }
     let mut lines = Lines::new();
-    let mut before: BTreeMap<(Option<String>, Meter), u64> = BTreeMap::new();
+    let mut month = charges.month();
     for ((key, meter), (bytes, observed, certain)) in sums {
         let region = key.region.as_deref();
-        let earlier = before.entry((key.region.clone(), meter.clone())).or_default();
-        let parts = charges.parts(region, &meter, bytes, *earlier, unpriced);
-        *earlier += bytes;
+        let parts = month.parts(region, &meter, bytes, unpriced);
         // Tiers share what is observed, and what is metered for certain, from the first on.
         let (mut observed, mut certain) = (observed, certain);
         for (tier, part) in parts.into_iter().enumerate() {
@@ -175,8 +187,6 @@ pub async fn lines(
             lines.insert(Key { tier, ..key.clone() }, line);
         }
     }
-    let places = places(engine).await?;
-    hours(&mut lines, standing(&logs.inventory, &places), by, scan, charges, unpriced);
     Ok((lines, query.sql))
 }
 
@@ -305,6 +315,7 @@ fn columns(compared: bool) -> Vec<ColumnDoc> {
     let quantity = || DataType::Decimal128(38, QUANTITY_SCALE as i8);
     let mut columns = vec![
         ("account_id", Utf8, "Account that is charged"),
+        ("account_name", Utf8, "Its name, where the inventory has `organizations list-accounts`"),
         ("region", Utf8, "Region"),
         ("category", Utf8, "What lies between, or what it is for"),
         ("usage_type", Utf8, "Usage type as on a bill"),
@@ -329,11 +340,12 @@ fn columns(compared: bool) -> Vec<ColumnDoc> {
     columns
 }
 
-fn push(key: &Key, line: &Line, is_now: bool, before: Option<Option<&Line>>, rows: &mut Rows) {
+fn push(key: &Key, account_name: Option<&str>, line: &Line, is_now: bool, before: Option<Option<&Line>>, rows: &mut Rows) {
     let optional = |count: Option<u64>| Value::Int64(count.and_then(|count| i64::try_from(count).ok()));
     let zero = Some(Decimal::new(0, 6));
     let values = [
         Value::Text(key.account.as_deref()),
+        Value::Text(account_name),
         Value::Text(key.region.as_deref()),
         Value::Text(Some(&key.category)),
         Value::Text(Some(&key.usage_type)),
@@ -361,11 +373,13 @@ fn push(key: &Key, line: &Line, is_now: bool, before: Option<Option<&Line>>, row
 }
 
 /// The page for a terminal.
-fn page_of(scan: &Scan, by: &By, lines: &Lines, before: Option<&(Lines, String)>) -> String {
+fn page_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, before: Option<&Costs>) -> String {
     let total = sum(lines.values().map(|line| line.cost));
     let mut page = format!("Cost of this traffic at list price, {}\n", scan.window());
     page += &match before {
-        Some((lines, period)) => format!("{}; {} in {period}\n", dollars(total), dollars(sum(lines.values().map(|line| line.cost)))),
+        Some(before) => {
+            format!("{}; {} in {}\n", dollars(total), dollars(sum(before.lines.values().map(|line| line.cost))), before.scan.window())
+        }
         None if total.is_none() => "not all prices are known\n".to_owned(),
         None => format!("{}\n", dollars(total)),
     };
@@ -375,12 +389,23 @@ fn page_of(scan: &Scan, by: &By, lines: &Lines, before: Option<&(Lines, String)>
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost), (*key).clone()));
     let cells = |(key, line): &(&Key, &Line)| {
         let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        // An account is better known by its name.
+        let account = |id: &Option<String>| match id.as_deref().and_then(|id| inventory.account_name(id)) {
+            Some(name) => name.to_owned(),
+            None => of(id),
+        };
         let cost = range(line.cost_min, line.cost);
         let quantity = line.bytes.map_or_else(|| format!("{} h", line.quantity), format_bytes);
-        let mut cells =
-            vec![of(&key.account), key.usage_type.clone(), key.category.clone(), key.operation.clone().unwrap_or_default(), quantity, cost];
+        let mut cells = vec![
+            account(&key.account),
+            key.usage_type.clone(),
+            key.category.clone(),
+            key.operation.clone().unwrap_or_default(),
+            quantity,
+            cost,
+        ];
         if *by != By::Default {
-            cells.insert(0, of(&key.owner));
+            cells.insert(0, if *by == By::Named("account") { account(&key.owner) } else { of(&key.owner) });
         }
         cells
     };

@@ -17,7 +17,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Destinations of one cluster that the terminal shows; the other formats hold all.
 const DESTINATIONS_SHOWN_MAX: usize = 40;
@@ -62,9 +62,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     let (schema, rows) = engine.collect(query.sql, &[]).await?;
     let (undecided, certainty) = orientation(engine).await?;
     let egress = logs.egress().await?;
-    let egress = egress.lock().unwrap_or_else(PoisonError::into_inner);
     let findings = findings(logs, &egress, undecided, certainty);
-    drop(egress);
     let mut notes = notes(&logs.inventory, &findings);
     notes.extend(logs.listed.notes.iter().cloned());
     let page = page(&logs.inventory, &findings, &rows, &notes);

@@ -182,6 +182,12 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
             *beyond.entry((part.region.clone(), meter.clone())).or_default() += part.metered_beyond();
         }
     }
+    let mut month = charges.month();
+    let mut tiered: BTreeMap<(&Option<String>, &Meter), Option<Decimal>> = BTreeMap::new();
+    for ((region, meter), bytes) in beyond.iter().filter(|((_, meter), _)| charges.is_tiered(meter)) {
+        let parts = month.parts(region.as_deref(), meter, *bytes, unpriced);
+        tiered.insert((region, meter), sum(parts.into_iter().map(|part| part.cost)));
+    }
     let mut lines: BTreeMap<Key, Line> = BTreeMap::new();
     // Sums first: a row is rounded once.
     let mut sums: BTreeMap<(Key, Option<String>), Bytes> = BTreeMap::new();
@@ -204,8 +210,8 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
             None => bytes.remote_unknown |= part.remote_unknown,
         }
     }
-    for ((key, region), bytes) in sums {
-        let region = region.as_deref();
+    for ((key, place), bytes) in sums {
+        let region = place.as_deref();
         let Some(line) = lines.get_mut(&key) else { continue };
         line.processing = sum([
             line.processing,
@@ -220,8 +226,11 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
         line.cross_az = sum([line.cross_az, most]);
         line.cross_az_min = sum([line.cross_az_min, least]);
         for (meter, here) in &bytes.beyond {
-            let all = beyond.get(&(region.map(str::to_owned), meter.clone())).copied().unwrap_or(0);
-            line.transfer = sum([line.transfer, charges.share(region, meter, *here, all, unpriced)]);
+            let cost = match tiered.get(&(&place, meter)) {
+                Some(cost) => charges.share(*here, beyond.get(&(place.clone(), meter.clone())).copied().unwrap_or(0), *cost),
+                None => charges.bytes(region, meter, *here, unpriced),
+            };
+            line.transfer = sum([line.transfer, cost]);
         }
         if bytes.remote_unknown {
             line.transfer = None;

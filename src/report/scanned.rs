@@ -8,7 +8,7 @@ use crate::query::functions::format_bytes;
 use crate::query::hours::Facts;
 use crate::time::{HOUR, TimeRange, rfc3339};
 use serde_json::{Map, Value, json};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// What a scan found out besides the rows.
 #[derive(Debug)]
@@ -32,7 +32,6 @@ impl Scan {
     /// If the logs cannot be read at all.
     pub async fn of(logs: &Arc<Logs>, fields: impl Fn(&Missing) -> &Vec<&'static str>) -> Result<Scan> {
         let scanned = logs.hourly().await?;
-        let scanned = scanned.lock().unwrap_or_else(PoisonError::into_inner);
         let (totals, facts) = (&scanned.totals, scanned.hours.facts.clone());
         let period = TimeRange { from: logs.window.from.or(totals.start_min), to: logs.window.to.or(totals.end_max) };
         let inputs = Inputs::of(totals, facts.duplicate_records, logs.validation.name());

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// Rows that the terminal shows; the other formats hold all.
 const ROWS_SHOWN_MAX: usize = 40;
 /// Region whose usage types have no prefix.
-const UNPREFIXED: &str = "us-east-1";
+pub const UNPREFIXED: &str = "us-east-1";
 /// Owner of traffic that the grouping gives to nobody.
 const NOBODY: &str = "(none)";
 
@@ -35,11 +35,38 @@ struct Owned {
     owner: String,
 }
 
-/// Makes the report.
+/// A bill beside the logs.
+#[derive(Debug)]
+pub struct TiedOut {
+    scan: Scan,
+    /// The bill.
+    pub bill: Bill,
+    /// Whether its lines are longer than a day.
+    pub is_monthly: bool,
+    rows: Vec<TieOut>,
+    /// The rows that cost something, divided among owners.
+    pub parts: Vec<Part>,
+    sql: &'static str,
+}
+
+/// An owner's part of a row.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The row.
+    pub row: TieOut,
+    /// Whose it is.
+    pub owner: String,
+    /// Part of the cost; all parts of a row add up to it.
+    pub cost: Decimal,
+    /// Part of the billed quantity, likewise.
+    pub quantity: Decimal,
+}
+
+/// Compares bill and logs.
 ///
 /// # Errors
 /// A file is no bill or malformed, logs cannot be read at all, or a query fails.
-pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges, files: &[PathBuf]) -> Result<Report> {
+pub async fn tied_out(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charges, files: &[PathBuf]) -> Result<TiedOut> {
     let mut bill = read_bill(files)?;
     let mut scan = Scan::of(logs, |missing| &missing.nat).await?;
     let is_monthly = bill.period_max_s > DAY;
@@ -56,7 +83,21 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
     }
     let all: Vec<Estimate> = owned.iter().map(|owned| owned.estimate.clone()).collect();
     let rows = tie_out(&bill, &all);
-    let allocation = allocation(&rows, &owned);
+    let parts = parts(&rows, &owned);
+    Ok(TiedOut { scan, bill, is_monthly, rows, parts, sql })
+}
+
+/// Makes the report.
+///
+/// # Errors
+/// Only if rows and columns disagree, which is a fault of this library.
+pub fn report(tied: TiedOut, by: &By) -> Result<Report> {
+    let TiedOut { mut scan, bill, is_monthly: _, rows, parts, sql } = tied;
+    let mut allocation = Allocation::new();
+    for part in parts {
+        let sum = allocation.entry((part.owner, part.row.usage_type)).or_default();
+        *sum = sum.saturating_add(part.cost);
+    }
     let columns = columns();
     let mut table = Rows::new(&columns);
     rows.iter().for_each(|row| push(row, &mut table));
@@ -177,13 +218,13 @@ fn hours(logs: &Logs, places: &Places, by: &By, scan: &Scan) -> Vec<Owned> {
 type Allocation = BTreeMap<(String, String), Decimal>;
 
 /// Divides the cost of each row by the bytes (or hours) of owners behind it; what no record explains is nobody's.
-fn allocation(rows: &[TieOut], owned: &[Owned]) -> Allocation {
+fn parts(rows: &[TieOut], owned: &[Owned]) -> Vec<Part> {
     let mut by_key: BTreeMap<(&str, &str, &str, UnixSeconds), Vec<&Owned>> = BTreeMap::new();
     for one in owned {
         let Estimate { account, region, usage_type, day, .. } = &one.estimate;
         by_key.entry((account, region, usage_type, *day)).or_default().push(one);
     }
-    let mut allocation = Allocation::new();
+    let mut parts = Vec::new();
     for row in rows.iter().filter(|row| !row.billed_cost.is_zero()) {
         let key = (&*row.account_id, &*row.region, &*row.usage_type, row.day);
         let resource = row.resource.as_deref().map(last_part);
@@ -198,12 +239,12 @@ fn allocation(rows: &[TieOut], owned: &[Owned]) -> Allocation {
             *weight = weight.saturating_add(one.estimate.observed_quantity).saturating_add(one.estimate.imputed_quantity);
         }
         let weights: Vec<(String, Decimal)> = weights.into_iter().map(|(owner, weight)| (owner.to_owned(), weight)).collect();
-        for (owner, cost) in allocate(row.billed_cost, &weights, row.unexplained_quantity) {
-            let part = allocation.entry((owner, row.usage_type.clone())).or_default();
-            *part = part.saturating_add(cost);
-        }
+        let costs = allocate(row.billed_cost, &weights, row.unexplained_quantity);
+        let quantities = allocate(row.billed_quantity, &weights, row.unexplained_quantity);
+        let part = |((owner, cost), (_, quantity))| Part { row: row.clone(), owner, cost, quantity };
+        parts.extend(costs.into_iter().zip(quantities).map(part));
     }
-    allocation
+    parts
 }
 
 /// The id at the end of an ARN.

@@ -64,21 +64,6 @@ impl Price {
     pub fn unit_price(&self) -> Option<Decimal> {
         self.tiers.first()?.rate
     }
-
-    /// Returns what a quantity costs on top of what the month had already; `None` if it reaches a tier whose rate is not known.
-    pub fn cost(&self, quantity: Decimal, already: Decimal) -> Option<Decimal> {
-        let end = already.checked_add(quantity)?;
-        let (mut cost, mut covered) = (Decimal::ZERO, Decimal::ZERO);
-        for tier in &self.tiers {
-            let (from, to) = (tier.from.max(already), tier.to.map_or(end, |to| to.min(end)));
-            if from < to {
-                let part = to.checked_sub(from)?;
-                cost = cost.checked_add(part.checked_mul(tier.rate?)?)?;
-                covered = covered.checked_add(part)?;
-            }
-        }
-        (covered == quantity).then_some(cost)
-    }
 }
 
 /// What a month has free, over all regions together.
@@ -92,16 +77,6 @@ pub struct Allowance {
     pub gb_per_month: Decimal,
     /// Who says so.
     pub source: String,
-}
-
-impl Allowance {
-    /// Takes what is still free in a month off a quantity: what is left to pay for, and what has been paid for already.
-    ///
-    /// Free bytes stand on lines of their own (`Global-…`), so tiers begin behind them.
-    pub fn apply(&self, quantity: Decimal, month_to_date: Decimal) -> (Decimal, Decimal) {
-        let free = self.gb_per_month.saturating_sub(month_to_date).max(Decimal::ZERO).min(quantity);
-        (quantity.saturating_sub(free), month_to_date.saturating_sub(self.gb_per_month).max(Decimal::ZERO))
-    }
 }
 
 /// Prices by region and meter, with what their files say about them.
@@ -199,20 +174,6 @@ impl PriceList {
     /// Returns the rate of the first tier, if it is known.
     pub fn unit_price(&self, region: &str, meter: &Meter) -> Option<Decimal> {
         self.get(region, meter)?.unit_price()
-    }
-
-    /// Returns what a quantity costs. With the volume of the month so far, tiers and free allowances apply; without it, the rate
-    /// of the first tier does.
-    pub fn cost(&self, region: &str, meter: &Meter, quantity: Decimal, month_to_date: Option<Decimal>) -> Option<Decimal> {
-        let price = self.get(region, meter)?;
-        match (month_to_date, self.allowance(meter)) {
-            (None, _) => price.unit_price()?.checked_mul(quantity),
-            (Some(already), None) => price.cost(quantity, already),
-            (Some(already), Some(allowance)) => {
-                let (quantity, already) = allowance.apply(quantity, already);
-                price.cost(quantity, already)
-            }
-        }
     }
 
     /// Returns what a month has free of a meter.
