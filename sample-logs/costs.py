@@ -696,6 +696,37 @@ Cost(
          client(NAT6, CLIENT, 10, 100, 4.95, 2.20, 0.90, 8.05, 6.95, "instance-eni"))],
 )
 
+REGIONAL = "nat-1c057000000000009"
+REGIONAL_NAT = {"NatGateways": [{
+    "NatGatewayId": REGIONAL, "VpcId": MAIN, "State": "available", "ConnectivityType": "public", "AvailabilityMode": "regional",
+    "AutoProvisionZones": "enabled", "AutoScalingIps": "enabled", "CreateTime": "2026-02-01T07:00:00+00:00", "Tags": [],
+    "NatGatewayAddresses": [{"AllocationId": "eipalloc-1c057000000000009", "PublicIp": "203.0.113.209", "AvailabilityZone": ZONE[AZ4],
+                             "AvailabilityZoneId": AZ4, "Status": "succeeded"}]}]}
+
+
+def through_regional(eni, up, down, cross_az, transfer, processing, cost):
+    return {"nat_gateway_id": REGIONAL, "client_addr": eni.address, "bytes_up": up * GB, "bytes_down": down * GB, "processing_cost": processing,
+            "cross_az_cost": cross_az, "transfer_cost": transfer, "list_cost": cost, "basis": "instance-eni"}
+
+
+Cost(
+    "nat-regional",
+    "A regional gateway has no interface in the VPC: the clients' own records tell of it. It has an address in az4 and none in az6 yet, so the hop stays "
+    "in the zone for the one client and has no known AZ for the other.",
+    "10.0.1.5 (az4): 110 x .045 = 4.95, no AZ leg, internet 10 x .09 = .90: 5.85. 10.0.2.6 (az6): 22 x .045 = .99, AZ leg unknown, so no sum. In "
+    "`report cost` 132 GB x .045 = 5.94 and one AZ-hour .045, each under the regional gateway's usage type, whose price per GB is given, as it is not built in; internet 12 x .09 = 1.08.",
+    log([through_nat(CLIENT, NAT4, REMOTE, 10, 100)[n] for n in (0, 5)] + [through_nat(BATCH, NAT4, REMOTE, 2, 20)[n] for n in (0, 5)]),
+    inventory(CLIENT, BATCH, files={
+        f"{ACCOUNT}/describe-nat-gateways.json": REGIONAL_NAT,
+        f"{ACCOUNT}/describe-route-tables.json": routes(MAIN, (CLIENT.subnet, REGIONAL), (BATCH.subnet, REGIONAL))}),
+    [run("nat --prices FOLDER/prices.toml", through_regional(CLIENT, 10, 100, 0, 0.90, 4.95, 5.85),
+         through_regional(BATCH, 2, 20, None, 0.18, 0.99, None)),
+     run(f"cost --prices FOLDER/prices.toml {HOUR_10}", volume("DataTransfer-Out-Bytes", 12, 0.09, 1.08), volume("RegionalNatGateway-Bytes", 132, 0.045, 5.94),
+         hours("RegionalNatGateway-Hours", 1, 0.045, 0.045))],
+    {"prices.toml": b'format = "flowproof-prices-1"\ncurrency = "USD"\n\n'
+                    b'[[price]]\nregion = "us-east-1"\nmeter = "regional-nat-bytes"\nrate = "0.045"\n'},
+)
+
 Cost(
     "nat-eni-logged-in-part",
     "The gateway's interface is logged in hour 10 and not in hour 11, its client's in both: each hour counts by one of the two, never by both.",

@@ -28,7 +28,7 @@ def main():
     files["costs/README.md"] = costs.readme().encode()
     for case in costs.COSTS:
         files |= folder(f"costs/{case.name}", case.logs, case.inventory, case.expected)
-        files |= {f"costs/{case.name}/{path}": as_json(content) for path, content in case.files.items()}
+        files |= {f"costs/{case.name}/{path}": content if isinstance(content, bytes) else as_json(content) for path, content in case.files.items()}
     stale = {str(path.relative_to(HERE)) for path in HERE.rglob("*") if path.is_file()} - set(files) - SOURCES
     changed = sorted(path for path, content in files.items() if not (HERE / path).is_file() or (HERE / path).read_bytes() != content)
     if "--check" in sys.argv:

@@ -413,7 +413,7 @@ const FLAT: &str = "CREATE TABLE flat AS WITH \
         CASE WHEN nat_class IN ('A', 'D') THEN local_addr END AS remote_addr, \
         CASE WHEN nat_class IN ('A', 'A*', 'D', 'D*') AND action = 'ACCEPT' THEN 'gateway' END AS nat_role, \
         CASE WHEN nat_class IN ('A', 'A*', 'D', 'D*') THEN own.resource END AS nat_gateway_id, interface_id AS nat_interface_id, \
-        vpc_id AS nat_vpc_id, subnet_id AS nat_subnet_id, local_az_id AS nat_az_id, false AS inspected, \
+        vpc_id AS nat_vpc_id, subnet_id AS nat_subnet_id, local_az_id AS nat_az_id, 'zonal' AS nat_availability, false AS inspected, \
         next_hop_interface_id, next_hop_interface_type, hop.resource AS next_hop_resource, peer_account_id, peer_region, peer_vpc_id, \
         peer.subnet AS peer_subnet_id, peer_az_id, peer_eni, peer_kind, peer_name, peer.resource AS peer_resource, \
         peer.cluster AS peer_cluster, peer_link, peer_service, CASE WHEN peer_az_id IS NOT NULL THEN 'inventory' END AS peer_basis, \

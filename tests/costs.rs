@@ -47,6 +47,7 @@ costs! {
     nat_eni_not_logged: "nat-eni-not-logged",
     nat_hours: "nat-hours",
     nat_other_az: "nat-other-az",
+    nat_regional: "nat-regional",
     nat_without_pkt: "nat-without-pkt",
     nlb: "nlb",
     no_inventory: "no-inventory",

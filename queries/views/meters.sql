@@ -31,8 +31,8 @@ through_nat AS (
     -- besides the processing, uploads are charged, and by public address within the region both ways are
     unnest(CASE
       WHEN remote_meter IS NOT NULL AND (up OR remote_meter = 'public-ip-bytes')
-      THEN make_array(CASE WHEN inspected THEN 'firewall-bytes' ELSE 'nat-bytes' END, remote_meter)
-      ELSE make_array(CASE WHEN inspected THEN 'firewall-bytes' ELSE 'nat-bytes' END)
+      THEN make_array(processing_meter, remote_meter)
+      ELSE make_array(processing_meter)
     END) AS meter
   FROM nat_transfers
 )
@@ -76,12 +76,13 @@ SELECT
   CASE meter
     WHEN 'firewall-bytes' THEN 'firewall'
     WHEN 'nat-bytes' THEN 'nat'
+    WHEN 'regional-nat-bytes' THEN 'nat'
     WHEN 'public-ip-bytes' THEN 'public-ip'
     WHEN 'inter-region-bytes' THEN 'inter-region'
     ELSE 'internet'
   END AS category,
   meter,
-  CASE WHEN meter IN ('nat-bytes', 'firewall-bytes') THEN CASE WHEN up THEN 'up' ELSE 'down' END WHEN up THEN 'out' ELSE 'in' END AS operation,
+  CASE WHEN meter = processing_meter THEN CASE WHEN up THEN 'up' ELSE 'down' END WHEN up THEN 'out' ELSE 'in' END AS operation,
   nat_gateway_id AS resource,
   1 AS ends_min,
   basis = 'nat-eni' AS observed,
@@ -95,7 +96,7 @@ SELECT
   protocol,
   service_port,
   remote_service,
-  CASE WHEN meter NOT IN ('nat-bytes', 'firewall-bytes') THEN remote_region END AS to_region,
+  CASE WHEN meter <> processing_meter THEN remote_region END AS to_region,
   bytes
 FROM through_nat
 UNION ALL

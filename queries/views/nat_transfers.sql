@@ -3,9 +3,9 @@
 -- reads:    hourly
 -- columns:  up: client to remote. basis: nat-eni (records A and D of the gateway's own interface) or, for a client that no gateway's
 --           interface logged in that hour, instance-eni (its own records with a public address and path 1 or, in formats without
---           paths, a route to a gateway). remote_addr is NULL where the format has no packet addresses. remote_meter: what AWS meters
---           beyond the gateway besides the processing. inspected: whether a Network Firewall's endpoint logged these packets too: then
---           its processing replaces the gateway's
+--           paths, a route to a gateway). remote_addr is NULL where the format has no packet addresses. processing_meter: what AWS meters at
+--           the gateway. remote_meter: what it meters beyond besides. inspected: whether a Network Firewall's endpoint logged these
+--           packets too: then its processing replaces the gateway's
 WITH sides AS (
   SELECT *, nat_role = 'gateway' AS at_gateway FROM hourly WHERE nat_role IS NOT NULL
 ),
@@ -19,6 +19,7 @@ transfers AS (
     nat_vpc_id,
     nat_subnet_id,
     nat_az_id,
+    nat_availability = 'regional'                                             AS nat_is_regional,
     CASE WHEN at_gateway THEN peer_addr ELSE local_addr END                   AS client_addr,
     CASE WHEN at_gateway THEN peer_eni ELSE interface_id END                  AS client_interface_id,
     CASE WHEN at_gateway THEN peer_name ELSE interface_name END               AS client_name,
@@ -45,6 +46,7 @@ transfers AS (
 )
 SELECT
   *,
+  CASE WHEN inspected THEN 'firewall-bytes' WHEN nat_is_regional THEN 'regional-nat-bytes' ELSE 'nat-bytes' END AS processing_meter,
   aws_region(remote_addr) AS remote_region,
   CASE
     WHEN remote_addr IS NULL OR is_private(remote_addr) THEN NULL

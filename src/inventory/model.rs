@@ -289,8 +289,17 @@ pub struct NatGateway {
     pub availability_mode: Option<Arc<str>>,
     /// Its addresses.
     pub addresses: Vec<NatAddress>,
+    /// AZ ids (names where AWS gave no ids) in which a regional one has addresses; sorted.
+    pub zones: Vec<Arc<str>>,
     /// Tags.
     pub tags: Tags,
+}
+
+impl NatGateway {
+    /// Returns whether it is one gateway for all AZs of a VPC.
+    pub fn is_regional(&self) -> bool {
+        self.availability_mode.as_deref() == Some("regional")
+    }
 }
 
 /// A VPC endpoint.

@@ -482,9 +482,15 @@ fn nat(v: &Value, out: &mut Vec<Sighting>) {
         connectivity: shared(v, "ConnectivityType"),
         availability_mode: shared(v, "AvailabilityMode"),
         addresses,
+        zones: zones_of(v),
         tags: tags(v),
     };
     out.push(Sighting::Resource { item: Box::new(Item::Nat(nat)), owner: owner(v), life, seen: None });
+}
+
+fn zones_of(nat: &Value) -> Vec<Arc<str>> {
+    let ids = members(nat, "NatGatewayAddresses", "AvailabilityZoneId");
+    if ids.is_empty() { members(nat, "NatGatewayAddresses", "AvailabilityZone") } else { ids }
 }
 
 fn endpoint(v: &Value) -> Option<VpcEndpoint> {

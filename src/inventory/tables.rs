@@ -265,6 +265,7 @@ fn nat_gateways(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .text("state", |row| row.item.state.as_deref())
         .text("connectivity_type", |row| row.item.connectivity.as_deref())
         .text("availability_mode", |row| row.item.availability_mode.as_deref())
+        .list("zones", |row| row.item.zones.clone())
         .list("interface_ids", |row| row.item.addresses.iter().filter_map(|a| a.interface_id.clone()).collect())
         .list("private_addresses", |row| row.item.addresses.iter().filter_map(|a| Some(a.private?.to_string())).collect())
         .list("public_addresses", |row| row.item.addresses.iter().filter_map(|a| Some(a.public?.to_string())).collect())

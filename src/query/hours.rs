@@ -58,7 +58,8 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("nat_interface_id", Utf8, "… its interface"),
         ("nat_vpc_id", Utf8, "… its VPC"),
         ("nat_subnet_id", Utf8, "… its subnet"),
-        ("nat_az_id", Utf8, "… its AZ id"),
+        ("nat_az_id", Utf8, "… its AZ id; of a regional gateway the client's, where it has addresses there"),
+        ("nat_availability", Utf8, "… `zonal` or `regional`"),
         ("inspected", Boolean, "… whether a Network Firewall's endpoint logged these packets too"),
         ("next_hop_interface_id", Utf8, "Interface that is the next hop"),
         ("next_hop_interface_type", Utf8, "Its type"),
@@ -264,6 +265,7 @@ struct Nat<'a> {
     vpc: Option<&'a str>,
     subnet: Option<&'a str>,
     az: Option<&'a str>,
+    availability: Option<&'static str>,
     inspected: bool,
 }
 
@@ -414,6 +416,7 @@ impl Hours {
                 vpc: self.name(vpc).or(seen.vpc_id),
                 subnet: self.name(subnet).or_else(|| seen.eni.and_then(|eni| eni.subnet_id.as_deref())),
                 az: self.name(az),
+                availability: Some("zonal"),
                 // There the client is the peer, and what lies beyond is the interface's own end.
                 inspected: conversations.inspected.contains(&(seen.key.hour, pair.1, pair.0)),
             };
@@ -424,13 +427,18 @@ impl Hours {
         }
         let (id, gateway) = self.gateway_of(seen);
         let subnet = gateway.and_then(|gateway| gateway.subnet_id.as_deref());
+        let is_regional = gateway.is_some_and(NatGateway::is_regional) || seen.hop_type == Some("regional_nat_gateway");
+        let [.., own_az] = self.hourly.locals.get(seen.key.local);
+        // Each AZ of a regional gateway handles the traffic from that AZ (EC2 API reference, "AvailabilityZoneAddress").
+        let of_zone = || self.name(own_az).filter(|az| gateway.is_some_and(|gateway| gateway.zones.iter().any(|zone| &**zone == *az)));
         Nat {
             role: Some("client"),
             gateway: id,
             interface: gateway.and_then(|gateway| gateway.addresses.iter().find_map(|address| address.interface_id.as_deref())),
             vpc: gateway.and_then(|gateway| gateway.vpc_id.as_deref()),
             subnet,
-            az: self.inventory.az_of_subnet(subnet),
+            az: if is_regional { of_zone() } else { self.inventory.az_of_subnet(subnet) },
+            availability: Some(if is_regional { "regional" } else { "zonal" }),
             inspected: conversations.inspected.contains(&(seen.key.hour, pair.0, pair.1)),
         }
     }
@@ -554,6 +562,7 @@ impl Hours {
             Value::Text(nat.vpc),
             Value::Text(nat.subnet),
             Value::Text(nat.az),
+            Value::Text(nat.availability),
             Value::Bool(nat.inspected),
             Value::Text(self.name(hop)),
             Value::Text(self.name(hop_type)),

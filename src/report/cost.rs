@@ -222,7 +222,7 @@ pub struct Standing<'a> {
     /// Its meter.
     pub meter: Meter,
     category: &'static str,
-    /// How many hours an hour of it is: one for each AZ of an endpoint.
+    /// How many hours an hour of it is: one for each AZ of an endpoint or of a regional gateway.
     pub count: u64,
 }
 
@@ -246,19 +246,20 @@ pub async fn places(engine: &Engine) -> Result<Places> {
     Ok(cells(&places).filter_map(|row| Some((row.text("vpc_id")?, (row.text("account_id"), row.text("region"))))).collect())
 }
 
-/// Returns the inventory's zonal NAT gateways and interface endpoints, by id.
+/// Returns the inventory's NAT gateways and interface endpoints, by id.
 pub fn standing<'a>(inventory: &'a Inventory, places: &'a Places) -> BTreeMap<&'a str, Standing<'a>> {
     let mut standing: BTreeMap<&str, Standing<'_>> = BTreeMap::new();
     for held in inventory.nat_gateways() {
-        let is_zonal = held.item.availability_mode.as_deref() != Some("regional");
-        if is_zonal && held.item.state.as_deref() != Some("deleted") {
+        let is_regional = held.item.is_regional();
+        if held.item.state.as_deref() != Some("deleted") {
             let one = Standing {
                 account: held.account_id.as_deref(),
                 region: held.region.as_deref(),
                 vpc: held.item.vpc_id.as_deref(),
-                meter: Meter::NatHours,
+                meter: if is_regional { Meter::RegionalNatAzHours } else { Meter::NatHours },
                 category: "nat",
-                count: 1,
+                // A regional gateway is charged for each AZ that it is in.
+                count: if is_regional { held.item.zones.len().max(1) as u64 } else { 1 },
             };
             standing.insert(&held.item.id, one);
         }

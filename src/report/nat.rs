@@ -4,12 +4,12 @@ use super::Report;
 use super::by::By;
 use super::cells::{Cells, cells};
 use super::charges::{self, Charges, Unpriced, dollars, sum};
+use super::cost::{Standing, places, standing};
 use super::page;
 use super::scanned::Scan;
 use super::value::{self, Json};
 use crate::cost::prices::Meter;
 use crate::error::Result;
-use crate::inventory::Inventory;
 use crate::query::functions::format_bytes;
 use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
 use crate::query::{Engine, Logs, library};
@@ -76,7 +76,8 @@ struct Part {
     service: Option<String>,
     meter: Option<Meter>,
     remote_unknown: bool,
-    inspected: bool,
+    /// What is metered at the gateway.
+    processing: Meter,
     vpc: Option<String>,
     client_az: Option<String>,
     nat_az: Option<String>,
@@ -99,7 +100,7 @@ impl Part {
                 _ => None,
             },
             remote_unknown: row.is("is_remote_unknown"),
-            inspected: row.is("inspected"),
+            processing: row.text("processing_meter").and_then(|name| name.parse().ok()).unwrap_or(Meter::NatBytes),
             vpc: row.text("client_vpc_id"),
             client_az: row.text("client_az_id"),
             nat_az: row.text("nat_az_id"),
@@ -141,12 +142,19 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
     let parts: Vec<Part> = cells(&batches).map(Part::of).collect();
     let mut scan = Scan::of(logs, |missing| &missing.nat).await?;
     let mut lines = lines(&parts, charges, &mut unpriced);
-    let idle = share_hours(&mut lines, &logs.inventory, &parts, scan.hours(), charges, &mut unpriced);
-    // Recommendations go by client and service, whatever the rows are grouped by.
-    let by_service = library::find("nat")?.bind(&[("by".to_owned(), "pair".to_owned())], 0)?;
-    let (_, batches) = engine.collect(query.sql, &by_service).await?;
-    let pairs: Vec<Part> = cells(&batches).map(Part::of).collect();
-    let recommendations = recommendations(&pairs, scan.hours(), charges, &mut unpriced);
+    let places = places(engine).await?;
+    let idle = share_hours(&mut lines, &standing(&logs.inventory, &places), &parts, scan.hours(), charges, &mut unpriced);
+    // By destination and by service, bytes whose remote cannot be told stand without their clients, who are asked for then.
+    let by_gateway = match by {
+        By::Named("destination" | "service") => {
+            let params = query.bind(&[("by".to_owned(), "gateway".to_owned())], 0)?;
+            let (_, batches) = engine.collect(query.sql, &params).await?;
+            cells(&batches).map(Part::of).collect()
+        }
+        _ => Vec::new(),
+    };
+    let of_clients = if by_gateway.is_empty() { &parts } else { &by_gateway };
+    let recommendations = recommendations(of_clients, scan.hours(), charges, &mut unpriced);
     let columns = columns(by);
     let mut rows = Rows::new(&columns);
     lines.iter().for_each(|(key, line)| push(key, line, by, &mut rows));
@@ -199,7 +207,7 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
         line.up += part.up;
         line.down += part.down;
         let bytes = sums.entry((part.key.clone(), part.region.clone())).or_default();
-        *(if part.inspected { &mut bytes.inspected } else { &mut bytes.processed }) += part.processed();
+        *bytes.processed.entry(part.processing.clone()).or_default() += part.processed();
         match part.crosses() {
             Some(true) => bytes.crossing += part.processed(),
             Some(false) => {}
@@ -213,11 +221,9 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
     for ((key, place), bytes) in sums {
         let region = place.as_deref();
         let Some(line) = lines.get_mut(&key) else { continue };
-        line.processing = sum([
-            line.processing,
-            charges.bytes(region, &Meter::NatBytes, bytes.processed, unpriced),
-            charges.bytes(region, &Meter::FirewallBytes, bytes.inspected, unpriced),
-        ]);
+        for (meter, here) in &bytes.processed {
+            line.processing = sum([line.processing, charges.bytes(region, meter, *here, unpriced)]);
+        }
         let mut crossing = |ends: u64| match bytes.az_unknown {
             true => None,
             false => charges.bytes(region, &Meter::InterAzBytes, bytes.crossing.saturating_mul(ends), unpriced),
@@ -242,9 +248,8 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
 /// Bytes of a row in a region.
 #[derive(Debug, Default)]
 struct Bytes {
-    processed: u64,
-    /// By a Network Firewall in the path, which waives the gateway's processing.
-    inspected: u64,
+    /// At the gateway, or at a Network Firewall in the path, which waives the gateway's processing.
+    processed: BTreeMap<Meter, u64>,
     crossing: u64,
     az_unknown: bool,
     beyond: BTreeMap<Meter, u64>,
@@ -254,7 +259,7 @@ struct Bytes {
 /// Shares the hours of each gateway by the bytes that it processed; returns what gateways cost that nobody used.
 fn share_hours(
     lines: &mut BTreeMap<Key, Line>,
-    inventory: &Inventory,
+    standing: &BTreeMap<&str, Standing<'_>>,
     parts: &[Part],
     hours: u64,
     charges: &Charges,
@@ -268,24 +273,23 @@ fn share_hours(
             *bytes += part.processed();
         }
     }
+    // A gateway that the inventory lacks is taken for a zonal one.
+    let meter_of = |gateway: &str| standing.get(gateway).map_or((Meter::NatHours, 1), |one| (one.meter.clone(), one.count));
     for (key, line) in lines.iter_mut() {
-        let Some((region, bytes)) = key.0.as_deref().and_then(|gateway| used.get(gateway)) else {
+        let Some((gateway, (region, bytes))) = key.0.as_deref().and_then(|gateway| Some((gateway, used.get(gateway)?))) else {
             line.hours = None;
             continue;
         };
-        let cost = charges.hours(*region, &Meter::NatHours, hours, unpriced);
+        let (meter, count) = meter_of(gateway);
+        let cost = charges.hours(*region, &meter, hours.saturating_mul(count), unpriced);
         line.hours = cost.and_then(|cost| {
             let shared = cost.checked_mul(Decimal::from(line.processed()))?;
             Some(charges::millionths(shared.checked_div(Decimal::from((*bytes).max(1)))?))
         });
     }
-    let idle: BTreeSet<(&str, Option<&str>)> = inventory
-        .nat_gateways()
-        .iter()
-        .filter(|held| !used.contains_key(&*held.item.id))
-        .map(|held| (&*held.item.id, held.region.as_deref()))
-        .collect();
-    sum(idle.into_iter().map(|(_, region)| charges.hours(region, &Meter::NatHours, hours, unpriced)))
+    let gateways = standing.iter().filter(|(_, one)| matches!(one.meter, Meter::NatHours | Meter::RegionalNatAzHours));
+    let idle = gateways.filter(|(id, _)| !used.contains_key(*id)).map(|(_, one)| one);
+    sum(idle.map(|one| charges.hours(one.region, &one.meter, hours.saturating_mul(one.count), unpriced)).collect::<Vec<_>>())
 }
 
 /// Something that would save money.
@@ -459,7 +463,7 @@ fn notes(scan: &mut Scan, parts: &[Part], idle: Option<Decimal>, charges: &Charg
             format_bytes(remote_unknown)
         ));
     }
-    let inspected = bytes(&|part| part.inspected);
+    let inspected = bytes(&|part| part.processing == Meter::FirewallBytes);
     if inspected > 0 {
         first.push(format!(
             "{} passed a Network Firewall, which waives NAT processing and hours one to one: its price per GB is taken instead",

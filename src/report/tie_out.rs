@@ -163,7 +163,7 @@ async fn estimates(logs: &Arc<Logs>, engine: &Engine, by: &By, scan: &Scan, char
                 account: row.text("account_id").unwrap_or_default(),
                 usage_type: usage_type(&region, &meter, direction).unwrap_or(name),
                 operation: operation(&meter, direction).filter(|_| meter == Meter::InterAzBytes).unwrap_or_default().to_owned(),
-                resource: row.text("resource").filter(|_| meter == Meter::NatBytes),
+                resource: row.text("resource").filter(|_| matches!(meter, Meter::NatBytes | Meter::RegionalNatBytes)),
                 day: i64::try_from(row.count("day")).unwrap_or(0),
                 observed_quantity: charges.quantity(observed),
                 imputed_quantity: charges.quantity(bytes.saturating_sub(observed)),
