@@ -581,6 +581,7 @@ fn what_is_known_of_an_address_that_no_interface_holds() {
     assert_eq!((found.account_id, found.region), (Some("111122223333"), Some("eu-central-1")));
     assert!(found.eni.is_none() && found.tags.is_none() && !found.extrapolated);
     assert_eq!(peer(Some("vpc-1"), "10.1.1.8").name, None, "two pods say that it is theirs");
+    assert_eq!(peer(Some("vpc-2"), "10.1.1.7").name, None, "the cluster of that pod is in another VPC");
     assert_eq!(peer(Some("vpc-2"), "10.1.2.7").subnet_id, Some("subnet-4"));
     // Without a VPC of one's own: one range around it, several, none.
     assert_eq!((peer(None, "10.1.3.7").subnet_id, peer(None, "10.1.3.7").basis), (Some("subnet-3"), Basis::SubnetOnly));

@@ -369,6 +369,23 @@ mod tests {
     }
 
     #[test]
+    fn the_interface_is_at_the_end_that_the_direction_says_and_nowhere_else() {
+        let text = |values: [Option<&str>; 4]| Arc::new(StringArray::from_iter(values)) as ArrayRef;
+        let nested = |name: &str, array: ArrayRef| {
+            Arc::new(StructArray::from(vec![(Arc::new(Field::new(name, array.data_type().clone(), true)), array)])) as ArrayRef
+        };
+        let batch = RecordBatch::try_from_iter([
+            ("connection_info", nested("direction", text([Some("Outbound"), Some("Outbound"), Some("Inbound"), None]))),
+            ("src_endpoint", nested("interface_uid", text([Some("eni-1"), None, Some("eni-2"), None]))),
+            ("dst_endpoint", nested("interface_uid", text([Some("eni-3"), Some("eni-4"), None, Some("eni-5")]))),
+        ]);
+        let mapped = map(&batch.unwrap()).unwrap();
+        let at = MAPPED.iter().position(|mapped| *mapped == id::INTERFACE_ID).unwrap();
+        let found: Vec<_> = (0..4).map(|row| mapped.columns[at].text(row)).collect();
+        assert_eq!(found, some(&["eni-1", "-", "-", "eni-5"]));
+    }
+
+    #[test]
     fn only_as_many_pairs_are_kept_as_show_that_a_row_is_too_long() {
         let kept = |name: usize, value: usize| bounded((0..99).map(|_| ("n".repeat(name), "v".repeat(value)))).len();
         // A quarter of the limit and one more; with one less, four are the limit itself and a fifth is looked at.

@@ -270,6 +270,7 @@ mod tests {
         };
         check(format!("{document}{document}\n{RECORD}\n{document} \t\r, {document}"), 5, &[], None);
         check(format!("[{document},\r\n\t{document}]\n{RECORD}\n[{document}]"), 4, &[], None);
+        check(format!("{document}[{document},{document}]{document}\n"), 4, &[], None);
         check(format!("{document}x\n{RECORD}"), 2, &[(Reason::NoHeader, "x")], None);
         check(format!("[[{document}]"), 0, &[(Reason::NoHeader, &format!("[{document}]"))], None);
         check(format!("[{document}"), 1, &[], Some("the text ends within an array of JSON documents"));

@@ -256,6 +256,8 @@ mod tests {
         let too_long = Some(Reason::LineTooLong);
         assert_eq!([0, 1, 2, 3, 4].map(|row| values.unusable(row)), [None, None, too_long, too_long, None]);
         assert_eq!([0, 1, 2, 3, 4].map(|row| values.text_len(row)), [LINE_LEN_MAX - 1, LINE_LEN_MAX, 0, 0, 0]);
+        let all_too_long: ArrayRef = Arc::new(BinaryArray::from_iter(long[2..].iter().map(Some)));
+        assert_eq!([0, 1].map(|row| Values::new(&all_too_long, None).unwrap().unusable(row)), [too_long; 2]);
     }
 
     #[test]
