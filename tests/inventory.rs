@@ -198,6 +198,28 @@ fn doubtful_control_plane_interfaces() {
 }
 
 #[test]
+fn later_sightings_of_a_cluster_add_to_what_is_known() {
+    let seen = |version: &str, subnets: &str, more: &str, mode: &str| {
+        format!(
+            r#"{{"cluster":{{"name":"prod","arn":"arn:aws:eks:eu-central-1:111122223333:cluster/prod","createdAt":"2026-01-01T00:00:00Z","version":"{version}"{more},
+            "resourcesVpcConfig":{{"subnetIds":[{subnets}],"vpcId":"{VPC}"{mode}}}}}}}"#
+        )
+    };
+    let issuer = r#","identity":{"oidc":{"issuer":"https://oidc.example.com/id/1"}}"#;
+    let first = seen("1.33", r#""subnet-2","subnet-1""#, issuer, r#","controlPlaneEgressMode":"AWS_MANAGED","endpointPublicAccess":true"#);
+    let second =
+        seen("1.34", r#""subnet-3","subnet-1""#, "", r#","controlPlaneEgressMode":"CUSTOMER_ROUTED","endpointPrivateAccess":true"#);
+    let third = seen("1.34", "", "", "");
+    let inventory = inventory(&[("2026-02-01/c.json", &first), ("2026-03-01/c.json", &second), ("2026-04-01/c.json", &third)]);
+    let [cluster] = inventory.clusters() else { panic!("one cluster") };
+    let texts = |list: &[std::sync::Arc<str>]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(texts(&cluster.subnet_ids), ["subnet-1", "subnet-2", "subnet-3"]);
+    assert_eq!((cluster.version.as_deref(), cluster.oidc_issuer.as_deref()), (Some("1.34"), Some("https://oidc.example.com/id/1")));
+    assert_eq!(cluster.egress_mode, EgressMode::Known("CUSTOMER_ROUTED".into()), "a sighting without a mode says nothing");
+    assert_eq!((cluster.endpoint_access, cluster.mode_seen.len()), ((Some(true), Some(true)), 3));
+}
+
+#[test]
 fn a_recreated_cluster_is_another_one() {
     let list = enis(&[
         plane("eni-old", "prod", "subnet-1", "10.0.1.1", "2026-01-02T00:00:00Z"),
