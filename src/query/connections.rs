@@ -1,12 +1,12 @@
 //! `connections` as a SQL table: biflows of control-plane interfaces, one row each.
 
-use super::rows::{self, ColumnDoc, Rows, Value, utc};
+use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::summary::{Connection, Summary};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::DataType;
 use std::sync::LazyLock;
 
 /// Every column of `connections`.
@@ -58,17 +58,18 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
     ]
 });
 
-/// Returns the schema of `connections`.
-pub fn schema() -> SchemaRef {
-    rows::schema(&COLUMNS)
-}
-
-/// Returns a batch of connections.
+/// Returns a batch of connections: of [`COLUMNS`] those that are wanted, by their places.
 ///
 /// # Errors
 /// Only if rows and schema disagree, which is a fault of this module.
-pub fn batch(connections: &[Connection], inventory: &Inventory, inputs: &[Input], summary: &Summary) -> Result<RecordBatch> {
-    let mut rows = Rows::new(&COLUMNS);
+pub fn batch(
+    connections: &[Connection],
+    wanted: &[usize],
+    inventory: &Inventory,
+    inputs: &[Input],
+    summary: &Summary,
+) -> Result<RecordBatch> {
+    let mut rows = Rows::of(&COLUMNS, wanted.to_vec());
     for connection in connections {
         row(connection, inventory, inputs, summary, &mut rows);
     }
@@ -85,20 +86,16 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
     let peer = eni
         .and_then(|eni| eni.cluster)
         .map(|cluster| inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service));
-    let names = peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty());
-    let path = (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","));
-    let (local, remote) = (ends.local.to_string(), ends.peer.to_string());
     let (egress, ingress) = (&session.egress, &session.ingress);
     let shown = if egress.records() > 0 { egress } else { ingress };
     let line = |at: Option<(i64, (u32, u64))>| {
         let (_, (object, line)) = at?;
         inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
     };
-    let (first_line, last_line) = (line(shown.first), line(shown.last));
     let started = |at: Option<(i64, _)>| at.map(|(start, _)| start);
     let dated = |t: i64| (shown.start_min.is_some() || shown.end_max.is_some()).then_some(t);
     #[rustfmt::skip]
-    let values = [
+    rows.push([
         Value::Text(cluster.map(|cluster| &*cluster.name)),
         Value::Text(cluster.map(|cluster| &*cluster.arn)),
         Value::Text(cluster.and_then(|cluster| cluster.account_id.as_deref())),
@@ -106,13 +103,13 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Text(eni.and_then(|eni| eni.vpc_id.as_deref())),
         Value::Text(eni.map(|eni| &*eni.id)),
         Value::Int32(Some(i32::from(ends.protocol))),
-        Value::Text(Some(&local)),
+        Value::Made(&|| Some(ends.local.to_string())),
         Value::Int32(Some(i32::from(ends.local_port))),
-        Value::Text(Some(&remote)),
+        Value::Made(&|| Some(ends.peer.to_string())),
         Value::Int32(Some(i32::from(ends.peer_port))),
         Value::Text(peer.as_ref().map(|peer| peer.kind)),
-        Value::Text(names.as_deref()),
-        Value::Text(path.as_deref()),
+        Value::Made(&|| peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty())),
+        Value::Made(&|| (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","))),
         Value::Text(verdict.initiator.map(|side| side.name())),
         Value::Text(Some(verdict.rule)),
         Value::Text(Some(verdict.confidence.name())),
@@ -137,9 +134,8 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Count(ingress.accepted.bytes),
         Value::Count(ingress.rejected.bytes),
         Value::Time(started(shown.first)),
-        Value::Text(first_line.as_deref()),
+        Value::Made(&|| line(shown.first)),
         Value::Time(started(shown.last)),
-        Value::Text(last_line.as_deref()),
-    ];
-    rows.push(values);
+        Value::Made(&|| line(shown.last)),
+    ]);
 }

@@ -1,9 +1,8 @@
-//! Tables that come from reading logs as a whole: `connections`, `coverage`, `objects`, `rejects`.
+//! Tables that come from reading logs as a whole: `coverage`, `objects`, `layouts`, `rejects`.
 
 use super::drift::{self, Missing};
 use super::rows::{ColumnDoc, schema, utc};
-use super::spill::PARTITIONS;
-use super::{Logs, connections, failed};
+use super::{Logs, failed};
 use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
@@ -60,28 +59,6 @@ fn table(
 ) -> Result<Arc<dyn TableProvider>> {
     let partition = Lazily { schema: Arc::clone(&schema), logs: Arc::clone(logs), produce: Box::new(produce) };
     Ok(Arc::new(StreamingTable::try_new(schema, vec![Arc::new(partition)]).map_err(failed)?))
-}
-
-/// Returns `connections`.
-///
-/// # Errors
-/// None in practice: the schema is its own.
-pub fn connections(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
-    table(logs, connections::schema(), |logs| {
-        let partitions = async move {
-            let egress = logs.egress().await?;
-            Ok::<_, Error>(stream::iter(0..PARTITIONS).then(move |partition| {
-                let (logs, egress) = (Arc::clone(&logs), Arc::clone(&egress));
-                async move { blocking(move || one_partition(&logs, &egress, partition)).await }
-            }))
-        };
-        stream::once(partitions).try_flatten().boxed()
-    })
-}
-
-fn one_partition(logs: &Logs, egress: &super::Egress, partition: usize) -> Result<RecordBatch> {
-    let rows = egress.summary.connections(partition)?;
-    connections::batch(&rows, &logs.inventory, &egress.inputs, &egress.summary)
 }
 
 /// Runs work that does not wait where it holds up nobody who does.

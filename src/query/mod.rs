@@ -7,7 +7,6 @@ pub mod drift;
 pub mod flow_table;
 pub mod functions;
 pub mod library;
-pub mod hour_table;
 pub mod hourly;
 pub mod hours;
 pub mod log_tables;
@@ -16,6 +15,7 @@ pub mod part_columns;
 pub mod rows;
 pub mod spill;
 pub mod summary;
+pub mod summed_table;
 
 use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read};
@@ -42,6 +42,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
+use summed_table::SummedTable;
 use tokio::sync::OnceCell;
 
 /// Default of `--memory-limit`: what queries may hold before they spill, and a quarter of it for the summary of connections.
@@ -264,8 +265,8 @@ impl Engine {
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
         register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
         register("tgw_flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::TransitGateway)))?;
-        register("connections", log_tables::connections(logs)?)?;
-        register("hourly", Arc::new(hour_table::HourTable::new(logs)))?;
+        register("connections", Arc::new(SummedTable::connections(logs)))?;
+        register("hourly", Arc::new(SummedTable::hourly(logs)))?;
         register("coverage", log_tables::coverage(logs)?)?;
         register("objects", log_tables::objects(logs)?)?;
         register("layouts", log_tables::layouts(logs)?)?;
