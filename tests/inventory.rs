@@ -221,9 +221,18 @@ fn later_sightings_of_a_cluster_add_to_what_is_known() {
 
 #[test]
 fn a_recreated_cluster_is_another_one() {
+    let node = |id: &str, address: &str, attached: &str| {
+        let more = format!(
+            r#","TagSet":[{{"Key":"eks:cluster-name","Value":"prod"}}],"Attachment":{{"AttachTime":"{attached}","InstanceId":"i-{id}","InstanceOwnerId":"111122223333"}}"#
+        );
+        eni(id, VPC, "subnet-1", address, &more)
+    };
     let list = enis(&[
         plane("eni-old", "prod", "subnet-1", "10.0.1.1", "2026-01-02T00:00:00Z"),
         plane("eni-new", "prod", "subnet-1", "10.0.1.2", "2026-03-02T00:00:00Z"),
+        node("eni-node-old", "10.0.1.3", "2026-01-03T00:00:00Z"),
+        node("eni-node-same", "10.0.1.4", "2026-03-01T00:00:00Z"),
+        node("eni-node-new", "10.0.1.5", "2026-03-03T00:00:00Z"),
     ]);
     let (old, new) = (cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", ""), cluster("prod", "subnet-1", "2026-03-01T00:00:00Z", ""));
     let inventory = inventory(&[("2026-01-05/a.json", &old), ("2026-03-05/a.json", &new), ("2026-03-05/enis.json", &list)]);
@@ -231,6 +240,7 @@ fn a_recreated_cluster_is_another_one() {
     assert_eq!(inventory.clusters()[0].valid.to, at("2026-03-01T00:00:00Z"));
     let of = |id: &str| inventory.enis()[inventory.eni_index(id).unwrap() as usize].cluster;
     assert_eq!((of("eni-old"), of("eni-new")), (Some(0), Some(1)));
+    assert_eq!((of("eni-node-old"), of("eni-node-same"), of("eni-node-new")), (Some(0), Some(1), Some(1)), "nodes likewise");
 }
 
 #[test]

@@ -703,7 +703,7 @@ mod tests {
         assert_eq!(pages_of(&with(checksum(b"body")), Compression::SNAPPY), Ok(5));
         let without_sizes = [field(1, 5, &number(0)), vec![0], b"body".to_vec()].concat();
         assert!(pages_of(&without_sizes, Compression::SNAPPY).is_err());
-        let without_stored_size = [field(1, 5, &number(0)), field(1, 5, &number(5)), vec![0], b"body".to_vec()].concat();
+        let without_stored_size = [field(1, 5, &number(0)), field(1, 5, &number(5)), vec![0], b"b".to_vec()].concat();
         assert!(pages_of(&without_stored_size, Compression::SNAPPY).is_err());
         assert_eq!(pages_of(&with(checksum(b"body") ^ 1), Compression::SNAPPY), Err((0, "the checksum does not fit".to_owned())));
     }
