@@ -347,6 +347,25 @@ Cost(
     [run("cross-az", unresolved=unresolved(10, 0.20))],
 )
 
+EDGE, BOSTON = "vpc-0c057000000000005", "use1-bos1-az1"
+NETS[EDGE] = (ACCOUNT, "10.7.0.0/16", {"10.7.1": AZ4, "10.7.2": BOSTON, "10.7.3": AZ6})
+ZONE[BOSTON] = "us-east-1-bos-1a"
+CORE, OUTPOST, IN_BOSTON = host("10.7.1.10", EDGE), host("10.7.3.30", EDGE), host("10.7.2.20", EDGE)
+BESIDE = FIELDS + ["sublocation-type", "sublocation-id"]
+AT_BOSTON = {"region": US, "az_id": "-", "sublocation_type": "localzone", "sublocation_id": BOSTON}
+AT_OUTPOST = {"az_id": "-", "sublocation_type": "outpost", "sublocation_id": "op-0c05700000000001a"}
+
+Cost(
+    "sublocations",
+    "A Local Zone and an Outpost are no AZs: transfer to them has prices of its own. The records say so of their own end; of the Local Zone its id in the "
+    "inventory does too, while the Outpost's subnet has the id of its parent AZ.",
+    "10 GB to Boston and 4 GB from the Outpost are in no row. 14 GB unresolved, at most 14 x 2 x .01 = .28 at the price between AZs.",
+    log([at_sender(CORE, IN_BOSTON, 10), at_receiver(CORE, IN_BOSTON, 10, **AT_BOSTON), at_sender(OUTPOST, CORE, 4, **AT_OUTPOST),
+         at_receiver(OUTPOST, CORE, 4)], BESIDE),
+    inventory(CORE, IN_BOSTON, OUTPOST, nets=(EDGE,)),
+    [run("cross-az", unresolved=unresolved(14, 0.28)), run("cost")],
+)
+
 # --- whose address it is --------------------------------------------------------------------------------------------------
 
 FIRST, NEXT = host("10.0.2.60"), host("10.0.2.61", subnet="subnet-0c05700000000000f", az_id=AZ1, zone=ZONE[AZ1])

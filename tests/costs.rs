@@ -64,6 +64,7 @@ costs! {
     s3_of_another_region: "s3-of-another-region",
     s3_through_nat: "s3-through-nat",
     skipdata_hour: "skipdata-hour",
+    sublocations: "sublocations",
     tags_of_records: "tags-of-records",
     tags_without_keys: "tags-without-keys",
     transit_gateway: "transit-gateway",

@@ -26,13 +26,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is known of the interface: columns of one [`Context`].
-pub const LOCAL: [FlowColumn; 6] = [
+pub const LOCAL: [FlowColumn; 7] = [
     FlowColumn::Aws(id::INTERFACE_ID),
     FlowColumn::Aws(id::ACCOUNT_ID),
     FlowColumn::Aws(id::REGION),
     FlowColumn::Aws(id::VPC_ID),
     FlowColumn::Aws(id::SUBNET_ID),
     FlowColumn::Derived(Derived::LocalAzId),
+    FlowColumn::Aws(id::SUBLOCATION_TYPE),
 ];
 
 /// What is known of the other end.
@@ -223,7 +224,7 @@ pub struct Hourly {
     /// All other texts.
     pub names: Names,
     /// Interfaces.
-    pub locals: Contexts<6>,
+    pub locals: Contexts<7>,
     /// Other ends.
     pub peers: Contexts<9>,
     /// Ways.
@@ -440,7 +441,7 @@ fn passes_for_others(kind: Option<&str>) -> bool {
 
 /// A part's columns.
 struct Rows {
-    local: [StringViewArray; 6],
+    local: [StringViewArray; 7],
     peer: [StringViewArray; 9],
     way: [StringViewArray; 5],
     tags: [StringViewArray; 6],

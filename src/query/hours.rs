@@ -328,6 +328,12 @@ impl Hours {
         (number != NONE).then(|| self.hourly.names.get(number))
     }
 
+    /// The AZ id, unless the end is in a Local Zone, a Wavelength Zone or on an Outpost, which have prices of their own. AZ ids have two
+    /// parts (`use1-az4`), those of other zones more (`use1-bos1-az1`): EC2 user guide, "Local Zones".
+    fn zone(&self, az: u32, sublocation: u32) -> Option<&str> {
+        self.name(az).filter(|id| sublocation == NONE && id.split('-').count() == 2)
+    }
+
     fn eni(&self, interface: Option<&str>) -> Option<&Eni> {
         self.inventory.enis().get(self.inventory.eni_index(interface?)? as usize)
     }
@@ -364,12 +370,12 @@ impl Hours {
             account: self.name(account),
             region: self.name(region),
             vpc: self.name(vpc),
-            az: self.name(az),
+            az: self.zone(az, NONE),
             kind: self.name(kind),
             name: self.name(name),
             link: self.name(link),
             service: self.name(service),
-            basis: (az != NONE).then_some("inventory"),
+            basis: self.zone(az, NONE).map(|_| "inventory"),
             logged: eni != NONE && self.is_logged(eni, key.hour),
             ..Peer::default()
         };
@@ -378,21 +384,27 @@ impl Hours {
         // Whoever it was has written its own side, so this side must not stand for it.
         peer.logged |= !owners.is_empty();
         if let ([own], None) = (owners.as_slice(), peer.eni) {
-            let [interface, account, region, _, _, az] = self.hourly.locals.get(own.local);
+            let [interface, account, region, _, _, az, sublocation] = self.hourly.locals.get(own.local);
             let known = self.eni(self.name(interface));
             peer.eni = self.name(interface);
             peer.account = peer.account.or(self.account(account, known));
             peer.region = peer.region.or(self.name(region)).or(known.and_then(|eni| eni.region.as_deref()));
             peer.vpc = peer.vpc.or(self.name(own.vpc));
             peer.kind = peer.kind.or(known.map(|eni| eni.kind.as_str()));
-            if peer.az.is_none() && az != NONE {
-                (peer.az, peer.basis) = (self.name(az), Some("records"));
+            if let (None, Some(az)) = (peer.az, self.zone(az, sublocation)) {
+                (peer.az, peer.basis) = (Some(az), Some("records"));
             }
+        }
+        // What the end says of itself goes before the subnet's zone: an Outpost's subnet has that of its parent.
+        let sublocation_of = |own: &&Own| self.hourly.locals.get(own.local)[6];
+        let is_beside_zones = owners.iter().any(|own| sublocation_of(own) != NONE) || (az != NONE && self.zone(az, NONE).is_none());
+        if is_beside_zones {
+            (peer.az, peer.basis) = (None, None);
         }
         let [_, _, _, hop_az, hop_type] = self.hourly.ways.get(key.way);
         // Through a middlebox the hop is the middlebox (VPC user guide, "next-hop-*").
         let is_middlebox = self.name(hop_type).is_some_and(|kind| !matches!(kind, "interface" | "branch" | "trunk" | "efa" | "lambda"));
-        if peer.az.is_none() && hop_az != NONE && !is_middlebox {
+        if peer.az.is_none() && hop_az != NONE && !is_middlebox && !is_beside_zones {
             (peer.az, peer.basis) = (self.name(hop_az), Some("next-hop"));
         }
         if peer.link.is_none() {
@@ -407,7 +419,7 @@ impl Hours {
     fn nat<'a>(&'a self, seen: &Seen<'a>, conversations: &Conversations) -> Nat<'a> {
         let Some(pair) = seen.pair().filter(|_| seen.is_accepted()) else { return Nat::default() };
         if let Some("A" | "A*" | "D" | "D*") = seen.class {
-            let [interface, _, _, vpc, subnet, az] = self.hourly.locals.get(seen.key.local);
+            let [interface, _, _, vpc, subnet, az, sublocation] = self.hourly.locals.get(seen.key.local);
             let resource = seen.eni.and_then(|eni| eni.resource.as_deref());
             return Nat {
                 role: Some("gateway"),
@@ -415,7 +427,7 @@ impl Hours {
                 interface: self.name(interface),
                 vpc: self.name(vpc).or(seen.vpc_id),
                 subnet: self.name(subnet).or_else(|| seen.eni.and_then(|eni| eni.subnet_id.as_deref())),
-                az: self.name(az),
+                az: self.zone(az, sublocation),
                 availability: Some("zonal"),
                 // There the client is the peer, and what lies beyond is the interface's own end.
                 inspected: conversations.inspected.contains(&(seen.key.hour, pair.1, pair.0)),
@@ -428,9 +440,10 @@ impl Hours {
         let (id, gateway) = self.gateway_of(seen);
         let subnet = gateway.and_then(|gateway| gateway.subnet_id.as_deref());
         let is_regional = gateway.is_some_and(NatGateway::is_regional) || seen.hop_type == Some("regional_nat_gateway");
-        let [.., own_az] = self.hourly.locals.get(seen.key.local);
+        let [.., own_az, sublocation] = self.hourly.locals.get(seen.key.local);
         // Each AZ of a regional gateway handles the traffic from that AZ (EC2 API reference, "AvailabilityZoneAddress").
-        let of_zone = || self.name(own_az).filter(|az| gateway.is_some_and(|gateway| gateway.zones.iter().any(|zone| &**zone == *az)));
+        let of_zone =
+            || self.zone(own_az, sublocation).filter(|az| gateway.is_some_and(|gateway| gateway.zones.iter().any(|zone| &**zone == *az)));
         Nat {
             role: Some("client"),
             gateway: id,
@@ -471,7 +484,7 @@ impl Hours {
     }
 
     fn seen<'a>(&'a self, key: &'a Key, sums: &'a Sums) -> Seen<'a> {
-        let [interface, _, _, vpc, subnet, _] = self.hourly.locals.get(key.local);
+        let [interface, _, _, vpc, subnet, ..] = self.hourly.locals.get(key.local);
         let eni = self.eni(self.name(interface));
         let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
         let own_vpc = vpc_id.and_then(|vpc| self.hourly.names.find(vpc)).unwrap_or(NONE);
@@ -508,7 +521,7 @@ impl Hours {
     fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], rows: &mut Rows) {
         let Seen { key, sums, eni, vpc_id, peer, .. } = seen;
         let (key, sums, eni, vpc_id) = (*key, *sums, *eni, *vpc_id);
-        let [interface, account, region, _, subnet, az] = self.hourly.locals.get(key.local);
+        let [interface, account, region, _, subnet, az, sublocation] = self.hourly.locals.get(key.local);
         let peer_eni = self.eni(peer.eni);
         let nat = self.nat(seen, conversations);
         let cluster = self.cluster(eni);
@@ -543,7 +556,7 @@ impl Hours {
             Value::Text(eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(cluster.map(|cluster| &*cluster.name)),
             Value::Text(cluster.map(|cluster| &*cluster.arn)),
-            Value::Text(self.name(az)),
+            Value::Text(self.zone(az, sublocation)),
             Value::Made(&|| self.tags(interface, key.hour)),
             Value::Text(direction),
             Value::Made(&|| key.local_addr.map(|address| address.to_string())),
