@@ -1,25 +1,24 @@
 //! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
 
 use super::collect::Covered;
-use super::hourly::{Direction, Hourly, Key, NONE, Own, Sums};
+use super::hourly::{Direction, Hourly, Key, NONE, Sums};
+use super::nat_roles::{Conversations, Seen};
+use super::other_ends::Peer;
 use super::part_columns::Status;
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::spill::PARTITIONS;
 use super::summary::counted;
 use crate::error::Result;
-use crate::inventory::model::NatGateway;
 use crate::inventory::ranges::is_private;
-use crate::inventory::routes::NextHop;
 use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
 use crate::pipeline::Input;
 use crate::time::UnixSeconds;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Every column of `hourly`.
@@ -119,30 +118,13 @@ pub struct Facts {
 /// A finished scan.
 #[derive(Debug)]
 pub struct Hours {
-    hourly: Hourly,
-    inventory: Arc<Inventory>,
+    pub(super) hourly: Hourly,
+    pub(super) inventory: Arc<Inventory>,
     counted: Counted,
     /// By VPC: position of its NAT gateway among the inventory's, if it has one alone.
-    gateways: HashMap<Arc<str>, Option<usize>, RandomState>,
+    pub(super) gateways: HashMap<Arc<str>, Option<usize>, RandomState>,
     /// What a report must state.
     pub facts: Facts,
-}
-
-/// Who the other end is, after all.
-#[derive(Debug, Default)]
-struct Peer<'a> {
-    eni: Option<&'a str>,
-    account: Option<&'a str>,
-    region: Option<&'a str>,
-    vpc: Option<&'a str>,
-    subnet: Option<&'a str>,
-    az: Option<&'a str>,
-    kind: Option<&'a str>,
-    name: Option<&'a str>,
-    link: Option<&'a str>,
-    service: Option<&'a str>,
-    basis: Option<&'static str>,
-    logged: bool,
 }
 
 /// By (interface, hour): the flow logs that count.
@@ -170,103 +152,6 @@ fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
         })?;
     }
     Ok(bytes)
-}
-
-/// A sum, with who stands at both ends.
-struct Seen<'a> {
-    key: &'a Key,
-    sums: &'a Sums,
-    interface: u32,
-    eni: Option<&'a Eni>,
-    vpc_id: Option<&'a str>,
-    peer: Peer<'a>,
-    class: Option<&'a str>,
-    hop_type: Option<&'a str>,
-    /// Where the route leads, of what goes to a public address.
-    route: Option<NextHop<'a>>,
-    counts: bool,
-}
-
-/// Hour, interface, own and other address, protocol, port.
-type Flow = (UnixSeconds, u32, IpAddr, IpAddr, Option<u8>, Option<u16>);
-
-impl Seen<'_> {
-    fn pair(&self) -> Option<(IpAddr, IpAddr)> {
-        self.key.local_addr.zip(self.key.peer_addr)
-    }
-
-    fn flow(&self, (own, other): (IpAddr, IpAddr)) -> Flow {
-        (self.key.hour, self.interface, own, other, self.key.protocol, self.key.service_port)
-    }
-
-    fn is_accepted(&self) -> bool {
-        self.counts && self.key.status == Status::Ok && !self.key.rejected
-    }
-
-    /// A record to a public address that did not leave the VPC by itself: path 1 is another resource of the VPC, and of those
-    /// that pass packets on to the internet, a NAT gateway, unless the next hop is known to be something else. Where the format
-    /// has no path, the route must lead to one.
-    fn is_outward(&self) -> bool {
-        let kind = self.eni.map(|eni| eni.kind);
-        self.class.is_none()
-            && self.key.direction == Direction::Egress
-            && (self.key.path == Some(1) || (self.key.path.is_none() && self.is_routed_to_nat()))
-            && self.key.peer_addr.is_some_and(|peer| !is_private(peer))
-            && self.peer.vpc.is_none()
-            && self.peer.az.is_none()
-            && kind.is_none_or(|kind| !kind.is_path_device())
-            && self.hop_type.is_none_or(|kind| matches!(kind, "nat_gateway" | "regional_nat_gateway"))
-    }
-
-    /// A gateway endpoint's prefix list goes before the route to the gateway, and which services have one is known (VPC user
-    /// guide, "Gateway endpoints").
-    fn is_routed_to_nat(&self) -> bool {
-        let is_of_endpoint = |hop: &NextHop<'_>| hop.has_gateway_endpoint && matches!(self.peer.service, Some("S3" | "DYNAMODB"));
-        self.route.is_some_and(|hop| hop.target.starts_with("nat-") && !is_of_endpoint(&hop))
-    }
-
-    fn is_answer(&self) -> bool {
-        self.class.is_none() && self.key.direction == Direction::Ingress
-    }
-}
-
-/// What other records of a partition say of a conversation.
-#[derive(Default)]
-struct Conversations {
-    /// Flows that left by a NAT gateway.
-    outward: HashSet<Flow, RandomState>,
-    /// (hour, client, remote) that a Network Firewall's endpoint passed on.
-    inspected: HashSet<(UnixSeconds, IpAddr, IpAddr), RandomState>,
-}
-
-impl Conversations {
-    fn of(all: &[Seen<'_>]) -> Conversations {
-        let mut conversations = Conversations::default();
-        for seen in all.iter().filter(|seen| seen.is_accepted()) {
-            let Some((own, other)) = seen.pair() else { continue };
-            if seen.is_outward() {
-                conversations.outward.insert(seen.flow((own, other)));
-            }
-            let is_firewall = seen.eni.is_some_and(|eni| eni.kind == InterfaceKind::FirewallEndpoint);
-            if is_firewall && seen.key.direction == Direction::Ingress {
-                conversations.inspected.insert((seen.key.hour, other, own));
-            }
-        }
-        conversations
-    }
-}
-
-/// What a row has to do with NAT.
-#[derive(Default)]
-struct Nat<'a> {
-    role: Option<&'static str>,
-    gateway: Option<&'a str>,
-    interface: Option<&'a str>,
-    vpc: Option<&'a str>,
-    subnet: Option<&'a str>,
-    az: Option<&'a str>,
-    availability: Option<&'static str>,
-    inspected: bool,
 }
 
 impl Hours {
@@ -324,136 +209,22 @@ impl Hours {
         rows.finish()
     }
 
-    fn name(&self, number: u32) -> Option<&str> {
+    pub(super) fn name(&self, number: u32) -> Option<&str> {
         (number != NONE).then(|| self.hourly.names.get(number))
     }
 
     /// The AZ id, unless the end is in a Local Zone, a Wavelength Zone or on an Outpost, which have prices of their own. AZ ids have two
     /// parts (`use1-az4`), those of other zones more (`use1-bos1-az1`): EC2 user guide, "Local Zones".
-    fn zone(&self, az: u32, sublocation: u32) -> Option<&str> {
+    pub(super) fn zone(&self, az: u32, sublocation: u32) -> Option<&str> {
         self.name(az).filter(|id| sublocation == NONE && id.split('-').count() == 2)
     }
 
-    fn eni(&self, interface: Option<&str>) -> Option<&Eni> {
+    pub(super) fn eni(&self, interface: Option<&str>) -> Option<&Eni> {
         self.inventory.enis().get(self.inventory.eni_index(interface?)? as usize)
     }
 
     fn cluster(&self, eni: Option<&Eni>) -> Option<&Cluster> {
         self.inventory.clusters().get(eni?.cluster? as usize)
-    }
-
-    fn is_logged(&self, interface: u32, hour: UnixSeconds) -> bool {
-        let of_hour = self.hourly.coverage.get(&(interface, hour));
-        of_hour.into_iter().flatten().any(|(_, covered)| covered.ok + covered.nodata > 0)
-    }
-
-    /// Interfaces of a VPC, or without a VPC of the only one, that wrote the address as their own while the sums ran.
-    fn owners(&self, vpc: u32, is_certain: bool, address: Option<IpAddr>, sums: &Sums) -> Vec<&Own> {
-        let all = address.and_then(|address| self.hourly.own.get(&address)).map_or(&[][..], Vec::as_slice);
-        let (from, to) = (sums.start_min.unwrap_or(i64::MIN), sums.end_max.unwrap_or(i64::MAX));
-        let in_time = |own: &&Own| own.from <= to && own.to >= from;
-        let here: Vec<&Own> = all.iter().filter(|own| own.vpc == vpc).filter(in_time).collect();
-        if is_certain || !here.is_empty() {
-            return here;
-        }
-        let elsewhere: Vec<&Own> = all.iter().filter(in_time).collect();
-        match elsewhere.first() {
-            Some(first) if elsewhere.iter().all(|own| own.vpc == first.vpc) => elsewhere,
-            _ => Vec::new(),
-        }
-    }
-
-    fn peer(&self, key: &Key, sums: &Sums, own_vpc: u32) -> Peer<'_> {
-        let [eni, account, region, vpc, az, kind, name, link, service] = self.hourly.peers.get(key.peer);
-        let mut peer = Peer {
-            eni: self.name(eni),
-            account: self.name(account),
-            region: self.name(region),
-            vpc: self.name(vpc),
-            az: self.zone(az, NONE),
-            kind: self.name(kind),
-            name: self.name(name),
-            link: self.name(link),
-            service: self.name(service),
-            basis: self.zone(az, NONE).map(|_| "inventory"),
-            logged: eni != NONE && self.is_logged(eni, key.hour),
-            ..Peer::default()
-        };
-        let (vpc, is_certain) = if vpc == NONE { (own_vpc, false) } else { (vpc, true) };
-        let owners = self.owners(vpc, is_certain, key.peer_addr, sums);
-        // Whoever it was has written its own side, so this side must not stand for it.
-        peer.logged |= !owners.is_empty();
-        if let ([own], None) = (owners.as_slice(), peer.eni) {
-            let [interface, account, region, _, _, az, sublocation] = self.hourly.locals.get(own.local);
-            let known = self.eni(self.name(interface));
-            peer.eni = self.name(interface);
-            peer.account = peer.account.or(self.account(account, known));
-            peer.region = peer.region.or(self.name(region)).or(known.and_then(|eni| eni.region.as_deref()));
-            peer.vpc = peer.vpc.or(self.name(own.vpc));
-            peer.kind = peer.kind.or(known.map(|eni| eni.kind.as_str()));
-            if let (None, Some(az)) = (peer.az, self.zone(az, sublocation)) {
-                (peer.az, peer.basis) = (Some(az), Some("records"));
-            }
-        }
-        // What the end says of itself goes before the subnet's zone: an Outpost's subnet has that of its parent.
-        let sublocation_of = |own: &&Own| self.hourly.locals.get(own.local)[6];
-        let is_beside_zones = owners.iter().any(|own| sublocation_of(own) != NONE) || (az != NONE && self.zone(az, NONE).is_none());
-        if is_beside_zones {
-            (peer.az, peer.basis) = (None, None);
-        }
-        let [_, _, _, hop_az, hop_type] = self.hourly.ways.get(key.way);
-        // Through a middlebox the hop is the middlebox (VPC user guide, "next-hop-*").
-        let is_middlebox = self.name(hop_type).is_some_and(|kind| !matches!(kind, "interface" | "branch" | "trunk" | "efa" | "lambda"));
-        if peer.az.is_none() && hop_az != NONE && !is_middlebox && !is_beside_zones {
-            (peer.az, peer.basis) = (self.name(hop_az), Some("next-hop"));
-        }
-        if peer.link.is_none() {
-            let link = self.name(own_vpc).zip(peer.vpc).and_then(|(own, other)| self.inventory.vpc_link(own, other, key.hour));
-            peer.link = link.map(crate::inventory::VpcLink::as_str);
-        }
-        peer.subnet = self.eni(peer.eni).and_then(|eni| eni.subnet_id.as_deref());
-        peer
-    }
-
-    /// What a row has to do with NAT.
-    fn nat<'a>(&'a self, seen: &Seen<'a>, conversations: &Conversations) -> Nat<'a> {
-        let Some(pair) = seen.pair().filter(|_| seen.is_accepted()) else { return Nat::default() };
-        if let Some("A" | "A*" | "D" | "D*") = seen.class {
-            let [interface, _, _, vpc, subnet, az, sublocation] = self.hourly.locals.get(seen.key.local);
-            let resource = seen.eni.and_then(|eni| eni.resource.as_deref());
-            return Nat {
-                role: Some("gateway"),
-                gateway: resource.or(self.name(interface)),
-                interface: self.name(interface),
-                vpc: self.name(vpc).or(seen.vpc_id),
-                subnet: self.name(subnet).or_else(|| seen.eni.and_then(|eni| eni.subnet_id.as_deref())),
-                az: self.zone(az, sublocation),
-                availability: Some("zonal"),
-                // There the client is the peer, and what lies beyond is the interface's own end.
-                inspected: conversations.inspected.contains(&(seen.key.hour, pair.1, pair.0)),
-            };
-        }
-        let is_through = seen.is_outward() || (seen.is_answer() && conversations.outward.contains(&seen.flow(pair)));
-        if !is_through || self.is_served(seen) {
-            return Nat::default();
-        }
-        let (id, gateway) = self.gateway_of(seen);
-        let subnet = gateway.and_then(|gateway| gateway.subnet_id.as_deref());
-        let is_regional = gateway.is_some_and(NatGateway::is_regional) || seen.hop_type == Some("regional_nat_gateway");
-        let [.., own_az, sublocation] = self.hourly.locals.get(seen.key.local);
-        // Each AZ of a regional gateway handles the traffic from that AZ (EC2 API reference, "AvailabilityZoneAddress").
-        let of_zone =
-            || self.zone(own_az, sublocation).filter(|az| gateway.is_some_and(|gateway| gateway.zones.iter().any(|zone| &**zone == *az)));
-        Nat {
-            role: Some("client"),
-            gateway: id,
-            interface: gateway.and_then(|gateway| gateway.addresses.iter().find_map(|address| address.interface_id.as_deref())),
-            vpc: gateway.and_then(|gateway| gateway.vpc_id.as_deref()),
-            subnet,
-            az: if is_regional { of_zone() } else { self.inventory.az_of_subnet(subnet) },
-            availability: Some(if is_regional { "regional" } else { "zonal" }),
-            inspected: conversations.inspected.contains(&(seen.key.hour, pair.0, pair.1)),
-        }
     }
 
     /// The pod behind the interface's own end.
@@ -478,7 +249,7 @@ impl Hours {
     }
 
     /// `unknown` is what AWS writes for some interfaces that services made.
-    fn account<'a>(&'a self, recorded: u32, eni: Option<&'a Eni>) -> Option<&'a str> {
+    pub(super) fn account<'a>(&'a self, recorded: u32, eni: Option<&'a Eni>) -> Option<&'a str> {
         let recorded = self.name(recorded).filter(|account| *account != "unknown");
         recorded.or_else(|| eni.and_then(|eni| eni.account_id.as_deref()))
     }
@@ -496,26 +267,6 @@ impl Hours {
         let outside = key.peer_addr.filter(|peer| key.status == Status::Ok && !is_private(*peer));
         let route = subnet.zip(outside).and_then(|(subnet, peer)| self.inventory.next_hop(subnet, vpc_id, peer, key.hour));
         Seen { key, sums, interface, eni, vpc_id, peer, class: self.name(class), hop_type: self.name(hop_type), route, counts }
-    }
-
-    /// The gateway of a client's own record: the next hop where it is one, else where the route leads, else the only one of its VPC.
-    fn gateway_of<'a>(&'a self, seen: &Seen<'a>) -> (Option<&'a str>, Option<&'a NatGateway>) {
-        let [_, _, hop, ..] = self.hourly.ways.get(seen.key.way);
-        let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
-        let only = || seen.vpc_id.and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
-        let hop = hop.or_else(|| seen.route.map(|route| route.target).filter(|target| target.starts_with("nat-")));
-        let gateway = match hop {
-            Some(id) => self.inventory.nat_gateway(id),
-            None => only().and_then(|at| self.inventory.nat_gateways().get(at)).map(|held| &held.item),
-        };
-        (hop.or_else(|| gateway.map(|gateway| &*gateway.id)), gateway)
-    }
-
-    /// Whether a NAT gateway's interface logged this client in this hour.
-    fn is_served(&self, seen: &Seen<'_>) -> bool {
-        let (interfaces, addresses) = &self.hourly.served;
-        let by_address = |own| addresses.contains(&(seen.key.hour, own));
-        interfaces.contains(&(seen.key.hour, seen.interface)) || seen.key.local_addr.is_some_and(by_address)
     }
 
     fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], rows: &mut Rows) {

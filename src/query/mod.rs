@@ -11,6 +11,8 @@ pub mod hourly;
 pub mod hours;
 pub mod log_tables;
 pub mod names;
+pub mod nat_roles;
+pub mod other_ends;
 pub mod part_columns;
 pub mod rows;
 pub mod spill;

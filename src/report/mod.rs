@@ -11,6 +11,7 @@ pub mod egress;
 pub mod json;
 pub mod markdown;
 pub mod nat;
+pub mod nat_savings;
 pub mod page;
 pub mod scanned;
 pub mod table;
