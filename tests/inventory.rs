@@ -624,6 +624,45 @@ fn what_is_known_of_an_address_that_no_interface_holds() {
 }
 
 #[test]
+fn a_subnet_sends_packets_where_the_longest_route_of_its_table_leads() {
+    let table = |id: &str, association: &str, routes: &str| {
+        format!(
+            r#"{{"RouteTableId":"{id}","VpcId":"vpc-1","Associations":[{association}],"Routes":[{{"DestinationCidrBlock":"10.1.0.0/16","GatewayId":"local","State":"active"}},{routes}]}}"#
+        )
+    };
+    let to =
+        |destination: &str, target: &str, state: &str| format!(r#"{{"DestinationCidrBlock":"{destination}",{target},"State":"{state}"}}"#);
+    let own = [
+        to("0.0.0.0/0", r#""NatGatewayId":"nat-1""#, "active"),
+        to("198.51.100.0/24", r#""TransitGatewayId":"tgw-1""#, "active"),
+        to("198.51.100.7/32", r#""NetworkInterfaceId":"eni-gone""#, "blackhole"),
+    ];
+    let main = [
+        to("0.0.0.0/0", r#""GatewayId":"igw-1""#, "active"),
+        r#"{"DestinationPrefixListId":"pl-1","GatewayId":"vpce-1","State":"active"}"#.to_owned(),
+    ];
+    let listed = to("0.0.0.0/0", r#""NatGatewayId":"nat-2""#, "active");
+    let tables = format!(
+        r#"{{"RouteTables":[{},{},{}]}}"#,
+        table("rtb-1", r#"{"Main":false,"SubnetId":"subnet-1"}"#, &own.join(",")),
+        table("rtb-2", r#"{"Main":true}"#, &main.join(",")),
+        table("rtb-3", r#"{"Main":false,"SubnetId":"subnet-3"}"#, &listed),
+    );
+    let endpoints = r#"{"VpcEndpoints":[{"VpcEndpointId":"vpce-2","VpcEndpointType":"Gateway","VpcId":"vpc-1","State":"available","RouteTableIds":["rtb-3"]}]}"#;
+    let inventory = inventory(&[("2026-02-01/r.json", &tables), ("2026-02-01/e.json", endpoints)]);
+    let hop = |subnet: &str, addr: &str| {
+        inventory.next_hop(subnet, Some("vpc-1"), ip(addr), at("2026-02-01")).map(|hop| (hop.target.to_owned(), hop.has_gateway_endpoint))
+    };
+    let leads = |target: &str, by_endpoint: bool| Some((target.to_owned(), by_endpoint));
+    assert_eq!(hop("subnet-1", "203.0.113.5"), leads("nat-1", false));
+    assert_eq!(hop("subnet-1", "198.51.100.7"), leads("tgw-1", false), "a route that leads nowhere is none");
+    assert_eq!(hop("subnet-1", "10.1.2.3"), leads("local", false));
+    assert_eq!(hop("subnet-2", "203.0.113.5"), leads("igw-1", true), "the main table, and its prefix list");
+    assert_eq!(hop("subnet-3", "203.0.113.5"), leads("nat-2", true), "by the endpoint's own listing");
+    assert_eq!((hop("subnet-1", "2001:db8::1"), inventory.next_hop("subnet-9", None, ip("203.0.113.5"), at("2026-02-01"))), (None, None));
+}
+
+#[test]
 fn endpoints_are_what_their_listing_says() {
     let endpoint = |id: &str, kind: &str, interface: &str, tags: &str| {
         format!(

@@ -268,7 +268,7 @@ impl Builder {
                 inventory.enis_of.entry(place.clone()).or_default().push(at);
             }
         }
-        inventory.routing = Routing::new(&inventory.route_tables);
+        inventory.routing = Routing::new(&inventory.route_tables, &inventory.vpc_endpoints);
         for (at, flow_log) in (0..).zip(&inventory.flow_logs) {
             inventory.flow_log_ids.insert(flow_log.item.id.clone(), at);
         }

@@ -1,10 +1,10 @@
 //! Route tables: where a subnet sends packets, as of an instant.
 
 use super::Inventory;
-use super::model::{Held, RouteTable};
+use super::model::{Held, Route, RouteTable, VpcEndpoint};
 use super::timeline::Claim;
 use crate::time::UnixSeconds;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,12 +28,15 @@ struct Table {
 }
 
 impl Routing {
-    pub(super) fn new(tables: &[Held<RouteTable>]) -> Routing {
+    pub(super) fn new(tables: &[Held<RouteTable>], endpoints: &[Held<VpcEndpoint>]) -> Routing {
         let mut routing = Routing::default();
+        // The endpoint's own listing names its tables too, should the tables be of another day.
+        let of_endpoints: HashSet<&str> = endpoints.iter().flat_map(|held| &held.item.route_table_ids).map(|table| &**table).collect();
         for (at, held) in tables.iter().enumerate() {
             let active = || held.item.routes.iter().filter(|route| route.state.as_deref() != Some("blackhole"));
-            let route = |route: &super::model::Route| Some((route.destination.parse().ok()?, Arc::clone(route.target.as_ref()?)));
-            let has_gateway_endpoint = active().any(|route| route.target.as_deref().is_some_and(|target| target.starts_with("vpce-")));
+            let route = |route: &Route| Some((route.destination.parse().ok()?, Arc::clone(route.target.as_ref()?)));
+            let has_gateway_endpoint = of_endpoints.contains(&*held.item.id)
+                || active().any(|route| route.target.as_deref().is_some_and(|target| target.starts_with("vpce-")));
             routing.tables.push(Table { claim: held.claim, routes: active().filter_map(route).collect(), has_gateway_endpoint });
             for subnet in &held.item.subnet_ids {
                 routing.of_subnet.entry(Arc::clone(subnet)).or_default().push(at);
