@@ -198,9 +198,8 @@ impl Hours {
     /// # Errors
     /// If spilled sums cannot be read back.
     pub fn batch(&self, partition: usize, wanted: &[usize], inputs: &[Input]) -> Result<RecordBatch> {
-        let mut merged: HashMap<Key, Sums, RandomState> = HashMap::default();
-        self.hourly.sums.read(partition, |key, sums| {
-            merged.entry(*key).or_default().merge(&sums);
+        let merged = self.hourly.sums.merged(partition, |held, part| {
+            held.merge(&part);
         })?;
         let seen: Vec<Seen<'_>> = merged.iter().map(|(key, sums)| self.seen(key, sums)).collect();
         let conversations = Conversations::of(&seen);

@@ -247,6 +247,8 @@ impl Engine {
     pub fn new(logs: &Arc<Logs>) -> Result<Engine> {
         /// Consumers named when memory runs out.
         const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
+        /// Rows that operators gather before they hand on: with texts as long as a line may be, twice as many filled memory.
+        const QUERY_BATCH_ROWS: usize = crate::decode::BATCH_ROWS / 2;
         /// Part of a partition's memory that a sort sets aside for merging what it spilled: one in so many.
         const SORT_RESERVATION_SHARE: usize = 8;
         let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
@@ -255,7 +257,7 @@ impl Engine {
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
         let mut config = SessionConfig::new()
             .with_target_partitions(logs.threads.max(1))
-            .with_batch_size(crate::decode::BATCH_ROWS)
+            .with_batch_size(QUERY_BATCH_ROWS)
             .with_information_schema(true);
         // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
         config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;

@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use std::fs::File;
 use std::hash::Hash;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -215,7 +216,7 @@ pub struct Store<K, V> {
     spill_folder: PathBuf,
 }
 
-impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store<K, V> {
+impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store<K, V> {
     /// Makes an empty store that holds so many values in memory.
     pub fn new(held_max: usize, spill_folder: PathBuf) -> Store<K, V> {
         let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
@@ -259,6 +260,19 @@ impl<K: Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store
             self.spill()?;
         }
         self.spill.as_mut().map_or(Ok(()), Spill::flush)
+    }
+
+    /// Returns the values of a partition, each key's parts merged; the collection has ended.
+    ///
+    /// # Errors
+    /// If a spill file cannot be read back.
+    pub fn merged(&self, partition: usize, mut merge: impl FnMut(&mut V, V)) -> Result<Cow<'_, HashMap<K, V, RandomState>>> {
+        if let (None, Some(memory)) = (&self.spill, self.memory.get(partition)) {
+            return Ok(Cow::Borrowed(memory));
+        }
+        let mut merged: HashMap<K, V, RandomState> = HashMap::default();
+        self.read(partition, |key, part| merge(merged.entry(key.clone()).or_default(), part))?;
+        Ok(Cow::Owned(merged))
     }
 
     /// Hands every part of a partition to `each`; the collection has ended.
