@@ -193,7 +193,7 @@ def routes(vpc, *tables):
         "Associations": [{"RouteTableAssociationId": f"rtbassoc-0c05700000000000{number}", "RouteTableId": f"rtb-0c05700000000000{number}",
                           "SubnetId": subnet, "Main": False, "AssociationState": {"State": "associated"}}],
         "Routes": [{"DestinationCidrBlock": NETS[vpc][1], "GatewayId": "local", "Origin": "CreateRouteTable", "State": "active"},
-                   {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId" if gateway.startswith("nat-") else "GatewayId": gateway,
+                   {"DestinationCidrBlock": "0.0.0.0/0", {"nat": "NatGatewayId", "tgw": "TransitGatewayId"}.get(gateway[:3], "GatewayId"): gateway,
                     "Origin": "CreateRoute", "State": "active"}]} for number, (subnet, gateway) in enumerate(tables, 1)]}
 
 
@@ -713,6 +713,16 @@ Cost(
     inventory(CLIENT, BATCH, host("10.0.4.9"), nats=(NAT4, NAT6), files=TWO_ROUTES),
     [run("nat", client(NAT4, BATCH, 2, 20, 0.99, 0.44, 0.18, 1.61, 1.39, "instance-eni"),
          client(NAT6, CLIENT, 10, 100, 4.95, 2.20, 0.90, 8.05, 6.95, "instance-eni"))],
+)
+
+Cost(
+    "nat-elsewhere",
+    "The client's subnet sends what leaves to a transit gateway: NAT is in another VPC, not at the gateway that this VPC has for others.",
+    "10 up and 100 down: 110 x .045 = 4.95, internet 10 x .09 = .90. Which gateway it was, and in which AZ, is not known, so there is no sum.",
+    log([through_nat(CLIENT, NAT4, REMOTE, 10, 100)[n] for n in (0, 5)]),
+    inventory(CLIENT, nats=(NAT4,), files={f"{ACCOUNT}/describe-route-tables.json": routes(MAIN, (CLIENT.subnet, "tgw-0c057000000000001"))}),
+    [run("nat", {"nat_gateway_id": None, "client_addr": CLIENT.address, "nat_az_id": None, "bytes_up": 10 * GB, "bytes_down": 100 * GB,
+                 "processing_cost": 4.95, "cross_az_cost": None, "transfer_cost": 0.90, "list_cost": None, "basis": "instance-eni"})],
 )
 
 REGIONAL = "nat-1c057000000000009"

@@ -43,6 +43,7 @@ costs! {
     month_to_date: "month-to-date",
     nat_by_route: "nat-by-route",
     nat_by_route_v2: "nat-by-route-v2",
+    nat_elsewhere: "nat-elsewhere",
     nat_eni_logged_in_part: "nat-eni-logged-in-part",
     nat_eni_not_logged: "nat-eni-not-logged",
     nat_hours: "nat-hours",

@@ -152,11 +152,13 @@ impl Hours {
         }
     }
 
-    /// The gateway of a client's own record: the next hop where it is one, else where the route leads, else the only one of its VPC.
+    /// The gateway of a client's own record: the next hop where it is one, else where the route leads, else the only one of its VPC,
+    /// unless the route leads out of the VPC: then NAT is elsewhere, behind a transit gateway for instance.
     fn gateway_of<'a>(&'a self, seen: &Seen<'a>) -> (Option<&'a str>, Option<&'a NatGateway>) {
         let [_, _, hop, ..] = self.hourly.ways.get(seen.key.way);
         let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
-        let only = || seen.vpc_id.and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
+        let is_here = seen.route.is_none_or(|route| route.target.starts_with("vpce-"));
+        let only = || seen.vpc_id.filter(|_| is_here).and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
         let hop = hop.or_else(|| seen.route.map(|route| route.target).filter(|target| target.starts_with("nat-")));
         let gateway = match hop {
             Some(id) => self.inventory.nat_gateway(id),
