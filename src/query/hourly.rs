@@ -6,7 +6,7 @@
 
 use super::biflow::LineRef;
 use super::collect::Covered;
-use super::names::Names;
+use super::names::{NONE, Names};
 use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
 use crate::decode::columns::parse_address;
@@ -19,7 +19,7 @@ use crate::source::LogKey;
 use crate::time::{UnixSeconds, hour_of};
 use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet, HashTable};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -168,31 +168,39 @@ pub const ENTRY_BYTES: usize = (size_of::<Key>() + size_of::<Sums>()) * 7 / 4;
 /// Texts that go together, as one number.
 #[derive(Debug)]
 pub struct Contexts<const N: usize> {
-    index: HashMap<[u32; N], u32, RandomState>,
-    all: Vec<[u32; N]>,
+    /// Numbers by the hash of their texts.
+    index: HashTable<u32>,
+    all: Vec<([u32; N], u64)>,
+    state: RandomState,
 }
 
 impl<const N: usize> Contexts<N> {
     fn new() -> Contexts<N> {
-        Contexts { index: HashMap::default(), all: Vec::new() }
+        Contexts { index: HashTable::new(), all: Vec::new(), state: RandomState::default() }
     }
 
+    /// The texts are hashed as one and compared with those that are known: most rows ask for a context that is.
     fn of(&mut self, columns: &[StringViewArray; N], at: usize, names: &mut Names) -> u32 {
-        let key = std::array::from_fn(|column| text(&columns[column], at).map_or(NONE, |text| names.intern(text)));
-        *self.index.entry(key).or_insert_with(|| {
-            self.all.push(key);
-            self.all.len() as u32 - 1
-        })
+        let texts: [Option<&str>; N] = std::array::from_fn(|column| text(&columns[column], at));
+        let hash = self.state.hash_one(texts);
+        let is_same = |known: &u32| {
+            let numbers = self.all.get(*known as usize).map(|(numbers, _)| numbers);
+            numbers.is_some_and(|numbers| numbers.iter().zip(&texts).all(|(number, text)| names.is(*number, *text)))
+        };
+        if let Some(known) = self.index.find(hash, is_same) {
+            return *known;
+        }
+        let number = self.all.len() as u32;
+        self.all.push((texts.map(|text| text.map_or(NONE, |text| names.intern(text))), hash));
+        self.index.insert_unique(hash, number, |known| self.all.get(*known as usize).map_or(0, |(_, hash)| *hash));
+        number
     }
 
     /// Returns the numbers of a context's texts.
     pub fn get(&self, at: u32) -> [u32; N] {
-        self.all.get(at as usize).copied().unwrap_or([NONE; N])
+        self.all.get(at as usize).map_or([NONE; N], |(numbers, _)| *numbers)
     }
 }
-
-/// Stands for NULL in a context.
-pub const NONE: u32 = u32::MAX;
 
 /// That an interface wrote an address as its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
 
 use super::collect::Covered;
-use super::hourly::{Direction, Hourly, Key, NONE, Sums};
+use super::hourly::{Direction, Hourly, Key, Sums};
+use super::names::NONE;
 use super::nat_roles::{Conversations, Seen};
 use super::other_ends::Peer;
 use super::part_columns::Status;

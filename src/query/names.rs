@@ -4,6 +4,9 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::sync::Arc;
 
+/// Stands for NULL.
+pub const NONE: u32 = u32::MAX;
+
 /// Text ↔ small number.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -21,6 +24,14 @@ impl Names {
         self.index.insert(Arc::clone(&name), at);
         self.names.push(name);
         at
+    }
+
+    /// Returns whether a number is that of a text, or [`NONE`] where there is no text.
+    pub fn is(&self, at: u32, text: Option<&str>) -> bool {
+        match text {
+            Some(text) => self.names.get(at as usize).is_some_and(|name| &**name == text),
+            None => at == NONE,
+        }
     }
 
     /// Returns the number of a text that is known.

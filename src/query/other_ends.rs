@@ -1,7 +1,8 @@
 //! Who the other end of a conversation is, after a scan: the inventory, else what that end wrote of itself, else the next hop.
 
-use super::hourly::{Key, NONE, Own, Sums};
+use super::hourly::{Key, Own, Sums};
 use super::hours::Hours;
+use super::names::NONE;
 use crate::time::UnixSeconds;
 use std::net::IpAddr;
 
