@@ -16,6 +16,7 @@ pub mod page_guard;
 pub mod parquet;
 pub mod records;
 pub mod reject;
+pub mod separators;
 pub mod shape;
 pub mod text;
 pub mod values;

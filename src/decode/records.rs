@@ -4,6 +4,7 @@ use super::columns::{Cell, Cells, Columns, Fault};
 use super::headerless::Headerless;
 use super::json::{self, Document, Pairs, Unusable};
 use super::reject::{Reason, Reject};
+use super::separators;
 use super::shape::Shape;
 use super::{Decoded, Tally, Validation, Wanted};
 use crate::error::Result;
@@ -455,12 +456,12 @@ impl Split {
 fn split_runs(line: &[u8], spans: &mut Vec<(u32, u32)>) {
     spans.clear();
     let mut from = 0;
-    for at in memchr::memchr2_iter(b' ', b'\t', line) {
+    separators::spaces(line, |at| {
         if at > from {
             spans.push((from as u32, at as u32));
         }
         from = at + 1;
-    }
+    });
     if line.len() > from {
         spans.push((from as u32, line.len() as u32));
     }
