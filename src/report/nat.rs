@@ -44,6 +44,8 @@ struct Line {
     processing: Option<Decimal>,
     cross_az: Option<Decimal>,
     cross_az_min: Option<Decimal>,
+    /// Whether the AZ of client or gateway is not known for some of it, so that the hop has no cost.
+    az_unknown: bool,
     transfer: Option<Decimal>,
     hours: Option<Decimal>,
 }
@@ -228,6 +230,7 @@ fn lines(parts: &[Part], charges: &Charges, unpriced: &mut Unpriced) -> BTreeMap
             false => charges.bytes(region, &Meter::InterAzBytes, bytes.crossing.saturating_mul(ends), unpriced),
         };
         let (most, least) = (crossing(charges.nat_az_ends.into()), crossing(1));
+        line.az_unknown |= bytes.az_unknown;
         line.cross_az = sum([line.cross_az, most]);
         line.cross_az_min = sum([line.cross_az_min, least]);
         for (meter, here) in &bytes.beyond {
@@ -424,15 +427,19 @@ fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &
             By::Named("gateway") => String::new(),
             _ => of(&key.3),
         };
+        let with_hop = |amount: Option<Decimal>| match amount {
+            None if line.az_unknown => "AZ unknown".to_owned(),
+            amount => dollars(amount),
+        };
         vec![
             of(&key.0),
             what,
             format_bytes(line.up),
             format_bytes(line.down),
             dollars(line.processing),
-            dollars(line.cross_az),
+            with_hop(line.cross_az),
             dollars(line.transfer),
-            dollars(line.cost()),
+            with_hop(line.cost()),
         ]
     };
     let head = match by {
