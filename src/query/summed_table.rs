@@ -94,7 +94,7 @@ impl TableProvider for SummedTable {
         let schema = Arc::new(self.schema.project(&columns)?);
         let stream = |first| -> Arc<dyn PartitionStream> {
             let (logs, schema, columns) = (Arc::clone(&self.logs), Arc::clone(&schema), Arc::clone(&columns));
-            Arc::new(Rows { logs, schema, scan: self.scan, columns, first, step: self.streams })
+            Arc::new(Share { logs, schema, scan: self.scan, columns, first, step: self.streams })
         };
         let exec = StreamingTableExec::try_new(Arc::clone(&schema), (0..self.streams).map(stream).collect(), None, [], false, limit)?;
         Ok(Arc::new(exec))
@@ -102,7 +102,7 @@ impl TableProvider for SummedTable {
 }
 
 /// Every so many-th partition of the sums, from one on.
-struct Rows {
+struct Share {
     logs: Arc<Logs>,
     schema: SchemaRef,
     scan: Scan,
@@ -111,13 +111,13 @@ struct Rows {
     step: usize,
 }
 
-impl fmt::Debug for Rows {
+impl fmt::Debug for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("schema", &self.schema).finish_non_exhaustive()
+        f.debug_struct("Share").field("schema", &self.schema).finish_non_exhaustive()
     }
 }
 
-impl PartitionStream for Rows {
+impl PartitionStream for Share {
     fn schema(&self) -> &SchemaRef {
         &self.schema
     }
