@@ -63,6 +63,15 @@ pub fn prefix_of_region(region: &str) -> Option<&'static str> {
     CODES.iter().find(|(_, named, today)| *named == region && *today).map(|(code, ..)| *code)
 }
 
+/// Region whose usage types go without its code.
+pub const UNPREFIXED: &str = "us-east-1";
+
+/// Returns a meter's usage type as the bill of a region has it; `None` if the region's code is not confirmed.
+pub fn usage_type_in(region: &str, meter: &str) -> Option<String> {
+    let code = prefix_of_region(region)?;
+    Some(if region == UNPREFIXED { meter.to_owned() } else { format!("{code}-{meter}") })
+}
+
 /// Splits a usage type into the region's code and the meter: `EUC1-NatGateway-Bytes`, `NatGateway-Bytes`.
 ///
 /// A code is told by its form, so that a region younger than the table is not taken for a meter of its own. Of

@@ -2,11 +2,11 @@
 
 use super::charges::Charges;
 use super::cost::{Key, Line, Lines};
-use super::tie_out::{TiedOut, UNPREFIXED};
+use super::tie_out::TiedOut;
 use crate::cost::bill_shares::UNEXPLAINED;
 use crate::cost::focus::{Allocated, FocusRow, QUANTITY_DECIMALS};
 use crate::cost::prices::BYTES_PER_GB_DEFAULT;
-use crate::cost::region_codes::{prefix_of_region, split_usage_type};
+use crate::cost::region_codes::{split_usage_type, usage_type_in};
 use crate::inventory::Inventory;
 use crate::time::{DAY, TimeRange, UnixSeconds};
 use chrono::{DateTime, Datelike, Months};
@@ -81,10 +81,7 @@ fn estimate(
 pub fn parts_of_a_bill<'a>(tied: &'a TiedOut, inventory: &'a Inventory) -> impl Iterator<Item = FocusRow> + 'a {
     tied.parts.iter().map(move |part| {
         let row = &part.row;
-        let usage_type = match prefix_of_region(&row.region).filter(|_| row.region != UNPREFIXED) {
-            Some(prefix) => format!("{prefix}-{}", row.usage_type),
-            None => row.usage_type.clone(),
-        };
+        let usage_type = usage_type_in(&row.region, &row.usage_type).unwrap_or_else(|| row.usage_type.clone());
         let name = inventory.account_name(&row.account_id).map(str::to_owned);
         let is_explained = part.owner != UNEXPLAINED;
         FocusRow {

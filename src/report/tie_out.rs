@@ -12,6 +12,7 @@ use crate::cost::bill::{Bill, read};
 use crate::cost::bill_shares::allocate;
 use crate::cost::bill_tie_out::{Estimate, TieOut, tie_out};
 use crate::cost::prices::{Direction, Meter, usage_type_of};
+use crate::cost::region_codes::UNPREFIXED;
 use crate::error::{Error, Result};
 use crate::query::rows::{ColumnDoc, Rows, Value, money, schema, utc};
 use crate::query::{Engine, Logs, library};
@@ -24,8 +25,6 @@ use std::sync::Arc;
 
 /// Rows that the terminal shows; the other formats hold all.
 const ROWS_SHOWN_MAX: usize = 40;
-/// Region whose usage types have no prefix.
-pub const UNPREFIXED: &str = "us-east-1";
 /// Owner of traffic that the grouping gives to nobody.
 const NOBODY: &str = "(none)";
 

@@ -4,7 +4,7 @@
 //! `RegionalNatGateway-Hours` ends with `NatGateway-Hours`; `NatGateway-Prvd-Bytes` is another meter. So a usage type is cut at
 //! its prefix, and what is left is compared whole.
 
-use crate::cost::region_codes::{is_code, prefix_of_region, region_of_prefix};
+use crate::cost::region_codes::{UNPREFIXED, is_code, prefix_of_region, region_of_prefix, usage_type_in};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -160,9 +160,6 @@ impl FromStr for Meter {
     }
 }
 
-/// The region whose lines have no prefix.
-const UNPREFIXED: &str = "us-east-1";
-
 /// Which end of a transfer a line is about, where the usage type says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -187,7 +184,7 @@ pub fn usage_type_of(region: &str, meter: &Meter, direction: Direction) -> Optio
         (Meter::PeeringBytes, Direction::In) => names.get(1)?,
         _ => names.first()?,
     };
-    Some(if region == UNPREFIXED { (*name).to_owned() } else { format!("{prefix}-{name}") })
+    usage_type_in(region, name)
 }
 
 /// Reads a usage type: its region, `None` if the prefix is not known, and its meter. `None` for every other usage type.
