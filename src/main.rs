@@ -12,6 +12,7 @@ fn main() -> ExitCode {
 /// which fragments them. By environment variables, `report egress` over 10 million records peaked at 335 MB with one
 /// arena and at 332 MB with two and a trim threshold of 1 MB, instead of 431 MB; two alone were not measured (benches/README.md).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "the allocator's setting is a C function")]
 fn limit_arenas() {
     // SAFETY: mallopt takes two integers and is called before any other thread exists.
     unsafe {

@@ -14,6 +14,15 @@ pub const HOUR: i64 = 3_600;
 /// Seconds in a day: the unit of key prefixes.
 pub const DAY: i64 = 86_400;
 
+/// Returns the earlier of two instants, of which one or both may be unknown.
+#[inline]
+pub fn earlier(a: Option<UnixSeconds>, b: Option<UnixSeconds>) -> Option<UnixSeconds> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
 /// Where "now" comes from. The one implementation that reads the wall clock is built by `main`.
 pub trait Clock: Send + Sync {
     /// Returns the current instant.

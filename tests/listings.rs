@@ -648,6 +648,7 @@ fn standard_input_where_it_makes_no_sense() {
 
 #[cfg(unix)]
 #[test]
+#[expect(unsafe_code, reason = "a terminal is asked of the system")]
 fn a_terminal_is_not_waited_for() {
     use std::os::fd::{FromRawFd, OwnedFd};
     let (mut ours, mut theirs) = (0, 0);

@@ -159,6 +159,12 @@ impl Columns {
         self.lines.is_empty()
     }
 
+    /// Returns whether the layout has a `log-status`, and the record one of its values.
+    #[inline]
+    pub fn has_status(&self, cells: &impl Cells) -> bool {
+        self.slots.status.is_some_and(|at| matches!(cells.cell(at), Cell::Text("OK" | "NODATA" | "SKIPDATA")))
+    }
+
     /// Takes one record, and counts it.
     ///
     /// # Errors
@@ -370,7 +376,25 @@ fn parse_number(text: &[u8]) -> Option<i64> {
     if text.is_empty() || text.len() > 18 {
         return None;
     }
-    text.iter().try_fold(0i64, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    let (head, rest) = match text.split_first_chunk::<8>() {
+        Some((eight, rest)) => (eight_digits(*eight)?, rest),
+        None => (0, text),
+    };
+    rest.iter().try_fold(head, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+}
+
+/// Reads eight digits as one word: neighbours are joined to numbers of two, four, eight digits.
+#[inline]
+fn eight_digits(digits: [u8; 8]) -> Option<i64> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(digits);
+    // '0' to '9' are 0x30 to 0x39: with 6 added the upper half is still 3.
+    let upper = |word: u64| word & (ONES * 0xf0);
+    let is_digits = upper(word) == ONES * 0x30 && upper(word.wrapping_add(ONES * 6)) == ONES * 0x30;
+    let by_two = (word & (ONES * 0x0f)).wrapping_mul(10 * 0x100 + 1) >> 8;
+    let by_four = (by_two & 0x00ff_00ff_00ff_00ff).wrapping_mul(100 * 0x1_0000 + 1) >> 16;
+    let all = (by_four & 0x0000_ffff_0000_ffff).wrapping_mul(10_000 * 0x1_0000_0000 + 1) >> 32;
+    is_digits.then_some(all as i64)
 }
 
 fn check_text(cell: Cell<'_>, field: FieldId) -> Result<(), Fault> {

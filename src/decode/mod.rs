@@ -215,8 +215,9 @@ impl Tally {
     fn saw(&mut self, start: Option<i64>, end: Option<i64>) {
         if let Some(seen) = self.layouts.get_mut(self.layout) {
             seen.records += 1;
-            seen.start_min = seen.start_min.into_iter().chain(start).min();
-            seen.end_max = seen.end_max.into_iter().chain(end).max();
+            seen.start_min = crate::time::earlier(seen.start_min, start);
+            // No time is less than any.
+            seen.end_max = seen.end_max.max(end);
         }
     }
 

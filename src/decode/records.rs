@@ -4,7 +4,7 @@ use super::columns::{Cell, Cells, Columns, Fault};
 use super::headerless::Headerless;
 use super::json::{self, Document, Pairs, Unusable};
 use super::reject::{Reason, Reject};
-use super::separators;
+use super::separators::Plain;
 use super::shape::Shape;
 use super::{Decoded, Tally, Validation, Wanted};
 use crate::error::Result;
@@ -109,6 +109,31 @@ impl Records {
         let mut decoded = self.columns.finish()?;
         decoded.rejects = std::mem::take(&mut self.rejects);
         Ok(Some(decoded))
+    }
+
+    /// Returns whether plain lines are records: a header or the user has said which, and nothing stands around them.
+    pub fn takes_plain(&self) -> bool {
+        let is_plain = |active: &Active| {
+            active.shape == Shape::Text
+                && active.layout.separator == Separator::Spaces
+                && matches!(active.origin, Origin::Header | Origin::Known)
+        };
+        self.messages.is_none() && self.active.as_ref().is_some_and(is_plain)
+    }
+
+    /// Takes a plain line, if that is all there is to it; else [`Records::line`] says what it is.
+    #[inline]
+    pub fn plain(&mut self, raw: &[u8], values: &Plain<'_>) -> bool {
+        let columns = match &self.active {
+            Some(active) if self.takes_plain() => active.layout.columns.len(),
+            _ => return false,
+        };
+        // With a log-status that is one, it is no line of names: those are not upper-case.
+        if values.len() != columns || raw.len() > LINE_LEN_MAX || !self.columns.has_status(values) || has_timestamp(raw) {
+            return false;
+        }
+        self.count(raw, |records| records.columns.push(values, records.tally.lines, &mut records.tally));
+        true
     }
 
     /// Takes a line, without its end.
@@ -236,7 +261,7 @@ impl Records {
             self.use_header(header, shape);
             return Ok(());
         }
-        if line.contains('\0') {
+        if memchr::memchr(0, line.as_bytes()).is_some() {
             return Err((Reason::NotText, String::new()));
         }
         if shape != Shape::Text {
@@ -365,13 +390,16 @@ impl Shape {
 /// Returns what follows the timestamp that a CloudWatch export task writes before each event:
 /// `2018-09-22T20:28:14.000Z ` (CloudWatch Logs user guide, "Exporting log data to Amazon S3").
 fn after_timestamp(line: &str) -> Option<&str> {
-    const FORM: &[u8; 25] = b"0000-00-00T00:00:00.000Z ";
-    let bytes = line.as_bytes().get(..FORM.len())?;
+    has_timestamp(line.as_bytes()).then(|| line.get(TIMESTAMP.len()..).map(str::trim_ascii_start))?
+}
+
+/// The form of such a timestamp; `0` stands for any digit.
+const TIMESTAMP: &[u8; 25] = b"0000-00-00T00:00:00.000Z ";
+
+#[inline]
+fn has_timestamp(line: &[u8]) -> bool {
     let fits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
-    if bytes.get(10) != Some(&b'T') || !bytes.iter().zip(FORM).all(fits) {
-        return None;
-    }
-    line.get(FORM.len()..).map(str::trim_ascii_start)
+    line.get(10) == Some(&b'T') && line.len() >= TIMESTAMP.len() && line.iter().zip(TIMESTAMP).all(fits)
 }
 
 /// The values of a line.
@@ -456,12 +484,12 @@ impl Split {
 fn split_runs(line: &[u8], spans: &mut Vec<(u32, u32)>) {
     spans.clear();
     let mut from = 0;
-    separators::spaces(line, |at| {
+    for at in memchr::memchr2_iter(b' ', b'\t', line) {
         if at > from {
             spans.push((from as u32, at as u32));
         }
         from = at + 1;
-    });
+    }
     if line.len() > from {
         spans.push((from as u32, line.len() as u32));
     }

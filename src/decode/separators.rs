@@ -1,48 +1,236 @@
-//! Where a line's separators stand, found 64 bytes at a time: a bit for each byte, then the bits one by one.
+//! One pass over a window of text → where every value and every line ends, and which lines are plain.
 //!
-//! A call of `memchr` for each of 29 fields costs more than to look at all bytes of the line once, by words of eight.
+//! 64 bytes become masks of 64 bits, a bit for each byte; by AVX2 where the processor has it, else by words of eight bytes. A
+//! plain line is printable ASCII with single spaces between its values and none around them: what AWS delivers. Its values
+//! need no further look; all other lines go through [`super::records`] byte by byte.
+
+use super::columns::{Cell, Cells};
 
 /// Bytes that one mask stands for.
 const BLOCK: usize = 64;
 
-/// Calls `each` with the place of every space and tab, in their order.
-#[inline]
-pub(super) fn spaces(line: &[u8], mut each: impl FnMut(usize)) {
-    let (blocks, rest) = line.as_chunks::<BLOCK>();
-    for (number, block) in blocks.iter().enumerate() {
-        bits(mask(block), number * BLOCK, &mut each);
+/// What was found in a window.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// Places of spaces and line breaks: the ends of values.
+    ends: Vec<u32>,
+    lines: Vec<Ended>,
+}
+
+/// A line that ends in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ended {
+    /// Ends of values up to this line's last one.
+    values: u32,
+    is_plain: bool,
+}
+
+/// A line of a window.
+#[derive(Debug)]
+pub struct Line<'a> {
+    /// The line without its end.
+    pub raw: &'a [u8],
+    /// Its values, if it is plain.
+    pub plain: Option<Plain<'a>>,
+}
+
+/// The values of a plain line.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<'a> {
+    /// The line with its end. Every other byte is printable ASCII, which [`Marks::lines`] vouches for.
+    line: &'a [u8],
+    /// Where the line starts in the window.
+    start: u32,
+    /// Where its values end in the window.
+    ends: &'a [u32],
+}
+
+impl Plain<'_> {
+    /// Returns the number of values.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
-    if !rest.is_empty() {
-        let mut last = [0; BLOCK];
-        if let Some(head) = last.get_mut(..rest.len()) {
-            head.copy_from_slice(rest);
+}
+
+impl Cells for Plain<'_> {
+    #[inline]
+    #[expect(unsafe_code, reason = "to look at all text once more for UTF-8 would cost as much as to find the values")]
+    fn cell(&self, at: usize) -> Cell<'_> {
+        let place = |end: &u32| (*end - self.start) as usize;
+        let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| place(end) + 1);
+        let to = self.ends.get(at).map_or(0, place);
+        match self.line.get(from..to) {
+            // SAFETY: only `Marks::lines` makes values of this type, of lines in which `find` saw no byte outside 0x20..0x80
+            // but the line's end, and a value ends before that. ASCII is UTF-8.
+            Some(value) => Cell::Text(unsafe { std::str::from_utf8_unchecked(value) }),
+            None => Cell::Null,
         }
-        bits(mask(&last), blocks.len() * BLOCK, &mut each);
     }
 }
 
-#[inline]
-fn bits(mut mask: u64, base: usize, each: &mut impl FnMut(usize)) {
-    while mask != 0 {
-        each(base + mask.trailing_zeros() as usize);
-        mask &= mask - 1;
+impl Marks {
+    /// Looks through a window, which starts with a line; what was found before is forgotten.
+    pub fn find(&mut self, window: &[u8]) {
+        // Places are numbers of 32 bits.
+        let window = window.get(..u32::MAX as usize).unwrap_or(window);
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("popcnt")
+        {
+            #[expect(unsafe_code, reason = "a function for processors with AVX2")]
+            // SAFETY: the processor has what the function is compiled for.
+            unsafe {
+                x86::find(self, window);
+            }
+            return;
+        }
+        self.find_with(window, portable);
+    }
+
+    /// Returns the lines that end in the window that was looked through.
+    pub fn lines<'a>(&'a self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+        let (mut start, mut first) = (0, 0);
+        self.lines.iter().map_while(move |ended| {
+            let ends = self.ends.get(first..ended.values as usize)?;
+            let (from, next) = (start, *ends.last()? as usize + 1);
+            (start, first) = (next, ended.values as usize);
+            let line = window.get(from..next)?;
+            let plain = ended.is_plain.then_some(Plain { line, start: from as u32, ends });
+            Some(Line { raw: line.get(..line.len() - 1)?, plain })
+        })
+    }
+
+    #[inline(always)]
+    fn find_with(&mut self, window: &[u8], masks: impl Fn(&[u8; BLOCK]) -> Masks) {
+        self.lines.clear();
+        // Room for a value in every byte, and for what is written past the last one.
+        if self.ends.len() < window.len() + 2 * BLOCK {
+            self.ends.resize(window.len() + 2 * BLOCK, 0);
+        }
+        let mut state = State { values: 0, is_plain: true, after_white: 1 };
+        let (blocks, rest) = window.as_chunks::<BLOCK>();
+        for (number, block) in blocks.iter().enumerate() {
+            self.block(masks(block), (number * BLOCK) as u32, &mut state);
+        }
+        if let Some(room) = Some([b'x'; BLOCK]).filter(|_| !rest.is_empty()) {
+            let mut last = room;
+            last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            self.block(masks(&last), (blocks.len() * BLOCK) as u32, &mut state);
+        }
+    }
+
+    #[inline(always)]
+    fn block(&mut self, masks: Masks, base: u32, state: &mut State) {
+        let Masks { white, breaks, odd } = masks;
+        // White after white is an empty value, an empty line, or a space at either end of one.
+        let mut unusual = odd | (white & (white << 1 | state.after_white));
+        state.after_white = white >> (BLOCK - 1);
+        let mut open = breaks;
+        while open != 0 {
+            // All bits up to this line break.
+            let here = open ^ (open - 1);
+            let is_plain = state.is_plain && unusual & here == 0;
+            self.lines.push(Ended { values: state.values + (white & here).count_ones(), is_plain });
+            (unusual, state.is_plain) = (unusual & !here, true);
+            open &= open - 1;
+        }
+        state.is_plain &= unusual == 0;
+        let Some(room) = self.ends.get_mut(state.values as usize..).and_then(|room| room.first_chunk_mut::<BLOCK>()) else { return };
+        let (mut left, count) = (white, white.count_ones());
+        let mut write = |places: &mut [u32]| {
+            for place in places {
+                *place = base + left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+            }
+        };
+        // Most blocks have eight or fewer: to write eight always costs less than to ask after each.
+        let (first, more) = room.split_at_mut(8);
+        write(first);
+        if count > 8 {
+            let (second, rest) = more.split_at_mut(8);
+            write(second);
+            if count > 16 {
+                write(rest);
+            }
+        }
+        state.values += count;
     }
 }
 
-/// A bit for each byte that is a space or a tab, the lowest for the first byte.
-#[inline]
-fn mask(block: &[u8; BLOCK]) -> u64 {
+/// Between two blocks.
+struct State {
+    values: u32,
+    /// Whether the line has been plain so far.
+    is_plain: bool,
+    /// 1 where the byte before the block is white, or there is none.
+    after_white: u64,
+}
+
+/// A bit for each byte of a block, the lowest for the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Masks {
+    /// Spaces and line breaks.
+    white: u64,
+    /// Line breaks.
+    breaks: u64,
+    /// Other controls, and what is not ASCII.
+    odd: u64,
+}
+
+/// The masks by words of eight bytes.
+fn portable(block: &[u8; BLOCK]) -> Masks {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    const SEVENS: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    const SEVENS: u64 = !HIGHS;
     // The high bit of each byte that is 0, and of no other: the sum does not carry from byte to byte.
     let zeros = |word: u64| !(((word & SEVENS) + SEVENS) | word | SEVENS);
+    // One bit of each byte → eight bits together: byte n's goes to bit 56 + n.
+    let gathered = |highs: u64| (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     let (words, _) = block.as_chunks::<8>();
-    words.iter().enumerate().fold(0, |mask, (at, word)| {
+    words.iter().enumerate().fold(Masks { white: 0, breaks: 0, odd: 0 }, |masks, (at, word)| {
         let word = u64::from_le_bytes(*word);
-        let found = (zeros(word ^ (ONES * u64::from(b' '))) | zeros(word ^ (ONES * u64::from(b'\t')))) >> 7;
-        // One bit of each byte → eight bits together: byte n's goes to bit 56 + n.
-        mask | ((found.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at))
+        let breaks = zeros(word ^ (ONES * u64::from(b'\n')));
+        let white = breaks | zeros(word ^ (ONES * u64::from(b' ')));
+        // A byte under 0x20 does not reach the high bit with 0x60 added.
+        let odd = (word | !((word & SEVENS) + ONES * 0x60)) & HIGHS & !breaks;
+        Masks {
+            white: masks.white | gathered(white) << (8 * at),
+            breaks: masks.breaks | gathered(breaks) << (8 * at),
+            odd: masks.odd | gathered(odd) << (8 * at),
+        }
     })
+}
+
+/// The masks by AVX2.
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "loads of whole registers; nothing else")]
+mod x86 {
+    use super::{BLOCK, Marks, Masks};
+    use std::arch::x86_64::{__m256i, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_set1_epi8};
+
+    /// [`Marks::find_with`], compiled for these processors.
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    pub(super) fn find(marks: &mut Marks, window: &[u8]) {
+        marks.find_with(window, |block| masks(block));
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,popcnt")]
+    pub(super) fn masks(block: &[u8; BLOCK]) -> Masks {
+        let (halves, _) = block.as_chunks::<{ BLOCK / 2 }>();
+        halves.iter().enumerate().fold(Masks { white: 0, breaks: 0, odd: 0 }, |masks, (at, half)| {
+            // SAFETY: 32 bytes are read from an array of 32; the load asks for no alignment.
+            let bytes = unsafe { _mm256_loadu_si256(half.as_ptr().cast::<__m256i>()) };
+            let bits = |lanes| u64::from(_mm256_movemask_epi8(lanes).cast_unsigned()) << (at * BLOCK / 2);
+            let breaks = bits(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b'\n'.cast_signed())));
+            let spaces = bits(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(b' '.cast_signed())));
+            // As signed numbers, what is not ASCII is below the controls.
+            let low = bits(_mm256_cmpgt_epi8(_mm256_set1_epi8(b' '.cast_signed()), bytes));
+            Masks { white: masks.white | breaks | spaces, breaks: masks.breaks | breaks, odd: masks.odd | (low & !breaks) }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -50,38 +238,114 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn found(line: &[u8]) -> Vec<usize> {
-        let mut found = Vec::new();
-        spaces(line, |at| found.push(at));
-        found
+    /// A line: its bytes, and its values if it is plain.
+    type Found = (Vec<u8>, Option<Vec<String>>);
+
+    fn found(marks: &Marks, window: &[u8]) -> Vec<Found> {
+        let values = |plain: Plain<'_>| {
+            let value = |at| match plain.cell(at) {
+                Cell::Text(text) => text.to_owned(),
+                other => panic!("{other:?}"),
+            };
+            assert!(matches!(plain.cell(plain.len()), Cell::Null), "there is no value behind the last");
+            (0..plain.len()).map(value).collect()
+        };
+        marks.lines(window).map(|line| (line.raw.to_vec(), line.plain.map(values))).collect()
     }
 
-    fn one_by_one(line: &[u8]) -> Vec<usize> {
-        (0..line.len()).filter(|at| matches!(line[*at], b' ' | b'\t')).collect()
+    /// What the words above say, a byte at a time.
+    fn one_by_one(window: &[u8]) -> Vec<Found> {
+        let lines = window.split_inclusive(|byte| *byte == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
+        let is_plain = |line: &[u8]| {
+            let values: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
+            values.iter().all(|value| !value.is_empty() && value.iter().all(|byte| (0x21..0x80).contains(byte)))
+        };
+        let values = |line: &[u8]| line.split(|byte| *byte == b' ').map(|value| String::from_utf8(value.to_vec()).unwrap()).collect();
+        lines.map(|line| (line.to_vec(), is_plain(line).then(|| values(line)))).collect()
+    }
+
+    fn check(window: &[u8]) {
+        let wanted = one_by_one(window);
+        let mut marks = Marks::default();
+        marks.find(window);
+        assert_eq!(found(&marks, window), wanted);
+        // Once more over what was found before, the other way.
+        marks.find_with(window, portable);
+        assert_eq!(found(&marks, window), wanted);
     }
 
     #[test]
     fn every_byte_at_every_place() {
         for byte in 0..=255 {
-            for length in [1, 7, 8, 15, 16, 63, 64, 65, 128, 130] {
-                for at in 0..length {
-                    let mut line = vec![b'x'; length];
-                    line[at] = byte;
-                    assert_eq!(found(&line), one_by_one(&line), "{byte:#04x} at {at} of {length}");
-                }
+            for at in (0..140).chain([190, 191, 192, 193]) {
+                let mut window = b"aa bb-cc d eeeee\nf g h\n0123456789abcdef 0123456789abcdef\n".repeat(4);
+                window[at] = byte;
+                check(&window);
             }
-            let block = [byte; BLOCK];
-            assert_eq!(mask(&block), if matches!(byte, b' ' | b'\t') { u64::MAX } else { 0 });
+            check(&vec![byte; 3 * BLOCK + 1]);
         }
-        assert!(found(b"").is_empty());
+        check(b"");
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn both_ways_make_the_same_masks() {
+        if !std::arch::is_x86_feature_detected!("avx2") {
+            return;
+        }
+        for byte in 0..=255u8 {
+            for at in 0..BLOCK {
+                let mut block: [u8; BLOCK] = std::array::from_fn(|other| (other as u8).wrapping_mul(37).wrapping_add(byte));
+                block[at] = byte;
+                #[expect(unsafe_code, reason = "a function for processors with AVX2")]
+                // SAFETY: the processor has AVX2, and none has that without the others.
+                let masks = unsafe { x86::masks(&block) };
+                assert_eq!(masks, portable(&block), "{byte:#04x} at {at}");
+            }
+        }
+    }
+
+    /// A window that ends where memory ends: whoever reads on is killed.
+    #[test]
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "pages without access are asked of the system")]
+    fn nothing_is_read_beyond_the_window() {
+        const PAGE: usize = 1 << 16;
+        // SAFETY: new pages of the system's choice, of which the second loses its access; no one else knows them.
+        let pages = unsafe {
+            let pages = libc::mmap(
+                std::ptr::null_mut(),
+                2 * PAGE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            );
+            assert_ne!(pages, libc::MAP_FAILED);
+            assert_eq!(libc::mprotect(pages.byte_add(PAGE), PAGE, libc::PROT_NONE), 0);
+            std::slice::from_raw_parts_mut(pages.cast::<u8>(), PAGE)
+        };
+        let text = b"2 123456789010 eni-1235b8ca 172.31.16.139  -\n\n \nx\xff ACCEPT OK\n";
+        pages.iter_mut().enumerate().for_each(|(at, byte)| *byte = text[at % text.len()]);
+        for len in 0..=3 * BLOCK {
+            let (_, window) = pages.split_at(PAGE - len);
+            check(window);
+        }
+        // SAFETY: the pages from above, which nothing refers to any more.
+        unsafe { libc::munmap(pages.as_mut_ptr().cast(), 2 * PAGE) };
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn any_bytes(line in proptest::collection::vec(prop_oneof![Just(b' '), Just(b'\t'), Just(0x21), Just(0x08), Just(0xa0), any::<u8>()], 0..300)) {
-            prop_assert_eq!(found(&line), one_by_one(&line));
+        fn any_bytes(window in proptest::collection::vec(prop_oneof![4 => Just(b' '), 2 => Just(b'\n'), 9 => 0x21..0x7fu8, 1 => any::<u8>()], 0..700)) {
+            check(&window);
+        }
+
+        #[test]
+        fn mostly_plain(lines in proptest::collection::vec("[!-~]{1,20}( [!-~]{1,20}){0,30}[ \\t\u{7f}é]?", 0..12)) {
+            check(lines.join("\n").as_bytes());
         }
     }
 }

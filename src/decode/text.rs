@@ -6,6 +6,7 @@ use super::headerless::Headerless;
 use super::json::{DOCUMENT_LEN_MAX, Scanned, Scanner};
 use super::records::{LINE_LEN_MAX, Records};
 use super::reject::{Reason, TEXT_LEN_MAX};
+use super::separators::Marks;
 use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
 use std::sync::Arc;
@@ -13,10 +14,16 @@ use std::sync::Arc;
 /// Rejects handed on with one batch at most; an endless stream of bad lines must not pile up in memory.
 const REJECTS_PENDING_MAX: usize = 1_024;
 
+/// Text looked through at once for plain lines: with what is found in it, it stays in the first levels of the cache.
+const WINDOW: usize = 32 << 10;
+/// The first such window, so that little is looked through in vain where documents stand between the lines.
+const WINDOW_MIN: usize = 4 << 10;
+
 /// Decodes the text of one object.
 #[derive(Debug)]
 pub struct TextDecoder {
     records: Records,
+    marks: Marks,
     at: At,
     /// Start of a line or document whose end is in the next block.
     carry: Vec<u8>,
@@ -41,7 +48,7 @@ enum At {
 impl TextDecoder {
     /// Makes a decoder; `known` says what records without a header are.
     pub fn new(wanted: Arc<Wanted>, known: Headerless) -> TextDecoder {
-        TextDecoder { records: Records::new(wanted, known), at: At::Line, carry: Vec::new(), fault: None }
+        TextDecoder { records: Records::new(wanted, known), marks: Marks::default(), at: At::Line, carry: Vec::new(), fault: None }
     }
 
     /// Returns the accounting so far; a line that has not ended yet is not in it.
@@ -101,11 +108,18 @@ impl TextDecoder {
 
     /// Takes whole lines, up to a document or a line that goes on in the next block.
     fn lines(&mut self, block: &[u8]) -> usize {
-        let mut at = 0;
+        let (mut at, mut size) = (0, WINDOW_MIN);
         while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
-            if matches!(rest.first(), Some(b'{' | b'[')) {
+            if starts_document(rest) {
                 self.at = At::Between { in_array: false };
                 return at;
+            }
+            if self.records.takes_plain() {
+                let taken = self.window(&rest[..rest.len().min(size)]);
+                if taken > 0 {
+                    (at, size) = (at + taken, (size * 2).min(WINDOW));
+                    continue;
+                }
             }
             let Some(end) = memchr::memchr(b'\n', rest) else {
                 self.at = At::InLine;
@@ -115,6 +129,23 @@ impl TextDecoder {
             at += end + 1;
         }
         at
+    }
+
+    /// Takes the lines that end in a window, up to a document; returns how much of the window they are.
+    fn window(&mut self, window: &[u8]) -> usize {
+        self.marks.find(window);
+        let mut taken = 0;
+        for line in self.marks.lines(window) {
+            if starts_document(line.raw) {
+                break;
+            }
+            let is_taken = line.plain.is_some_and(|plain| self.records.plain(line.raw, &plain));
+            if !is_taken {
+                self.records.line(line.raw);
+            }
+            taken += line.raw.len() + 1;
+        }
+        taken
     }
 
     fn on_line(&mut self, block: &[u8]) -> usize {
@@ -205,6 +236,10 @@ impl TextDecoder {
         let room = TEXT_LEN_MAX.saturating_sub(self.carry.len());
         self.carry.extend_from_slice(&part[..part.len().min(room)]);
     }
+}
+
+fn starts_document(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'{' | b'['))
 }
 
 #[cfg(test)]
