@@ -6,7 +6,8 @@
 //! The terms egress and ingress are AWS's: seen from the recording interface.
 
 use super::spill::{Decode, Encode, Reader};
-use crate::time::{HOUR, UnixSeconds};
+use crate::time::{HOUR, UnixSeconds, earlier};
+use smallvec::SmallVec;
 use std::net::IpAddr;
 
 /// Records of one pair of ends that lie further apart belong to different connections: the longest aggregation interval
@@ -94,10 +95,10 @@ impl Way {
             (Some(a), Some(b)) => Some(a | b),
             (a, b) => a.or(b),
         };
-        self.start_min = self.start_min.into_iter().chain(other.start_min).min();
-        self.end_max = self.end_max.into_iter().chain(other.end_max).max();
+        self.start_min = earlier(self.start_min, other.start_min);
+        self.end_max = self.end_max.max(other.end_max);
         self.first = self.first.into_iter().chain(other.first).min();
-        self.last = self.last.into_iter().chain(other.last).max();
+        self.last = self.last.max(other.last);
     }
 
     /// Returns the records of both actions.
@@ -120,10 +121,13 @@ pub struct Session {
     /// Traffic-path codes seen, as a bit set.
     pub paths: u32,
     /// Next-hop interfaces and AWS services seen, as indices into [`super::summary::Names`]; sorted.
-    pub next_hops: Vec<u32>,
+    pub next_hops: Numbers,
     /// AWS services of the peer.
-    pub services: Vec<u32>,
+    pub services: Numbers,
 }
+
+/// Numbers of names: as a rule one or none, so without memory of their own.
+pub type Numbers = SmallVec<[u32; 2]>;
 
 impl Session {
     /// Adds another part of the same connection.
@@ -138,7 +142,7 @@ impl Session {
     }
 }
 
-fn union(into: &mut Vec<u32>, from: &[u32]) {
+fn union(into: &mut Numbers, from: &[u32]) {
     for value in from {
         if let Err(at) = into.binary_search(value) {
             into.insert(at, *value);
@@ -151,8 +155,17 @@ fn union(into: &mut Vec<u32>, from: &[u32]) {
 pub fn add_session(sessions: &mut Vec<Session>, mut new: Session) {
     let first = sessions.partition_point(|old| old.to.saturating_add(CONNECTION_GAP_MAX) < new.from);
     let near = sessions.iter().skip(first).take_while(|old| old.from <= new.to.saturating_add(CONNECTION_GAP_MAX)).count();
+    // What is near one other is near no third with it: that one's distance to both is greater than the gap.
+    if let (1, Some(old)) = (near, sessions.get_mut(first)) {
+        old.merge(&new);
+        return;
+    }
     for old in sessions.drain(first..first + near) {
         new.merge(&old);
+    }
+    if sessions.is_empty() {
+        // Most ends have one session, and a vector would make room for four.
+        sessions.reserve_exact(1);
     }
     sessions.insert(first, new);
 }
@@ -245,8 +258,8 @@ impl Encode for Session {
         self.egress.encode(out);
         self.ingress.encode(out);
         self.paths.encode(out);
-        self.next_hops.encode(out);
-        self.services.encode(out);
+        self.next_hops.as_slice().encode(out);
+        self.services.as_slice().encode(out);
     }
 }
 
@@ -258,8 +271,8 @@ impl Decode for Session {
             egress: Way::decode(from)?,
             ingress: Way::decode(from)?,
             paths: u32::decode(from)?,
-            next_hops: Vec::decode(from)?,
-            services: Vec::decode(from)?,
+            next_hops: Vec::decode(from)?.into(),
+            services: Vec::decode(from)?.into(),
         })
     }
 }
@@ -294,7 +307,7 @@ mod tests {
     fn spilled_partials_come_back() {
         let mut part = session(10, 70);
         part.ingress = Way { flags: Some(19), last: Some((5, (1, 2))), ..Way::default() };
-        part.next_hops = vec![1, 7];
+        part.next_hops = Numbers::from_slice(&[1, 7]);
         let ends =
             Ends { eni: 3, protocol: 6, local: [10, 0, 0, 1].into(), local_port: 1, peer: "2a02::1".parse().unwrap(), peer_port: 443 };
         let key = PartialKey { ends, flow_log: 2, hour: -3_600 };

@@ -326,4 +326,7 @@ pub type Partials = Store<PartialKey, Vec<Session>>;
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 
 /// Bytes that a part takes in memory: one session with its key and vector, and the table's spare room.
-pub const PART_BYTES: usize = size_of::<PartialKey>() + size_of::<Vec<Session>>() + size_of::<Session>() * 3 / 2;
+pub const PART_BYTES: usize = (size_of::<PartialKey>() + size_of::<Vec<Session>>()) * 7 / 4 + size_of::<Session>() + ALLOCATION_BYTES;
+
+/// What the allocator needs beside what it gives.
+const ALLOCATION_BYTES: usize = 16;

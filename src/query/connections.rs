@@ -7,6 +7,7 @@ use crate::inventory::Inventory;
 use crate::pipeline::Input;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
+use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 /// Every column of `connections`.
@@ -58,34 +59,32 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
     ]
 });
 
-/// Returns a batch of connections: of [`COLUMNS`] those that are wanted, by their places.
+/// Returns the connections of a partition: of [`COLUMNS`] those that are wanted, by their places.
 ///
 /// # Errors
-/// Only if rows and schema disagree, which is a fault of this module.
-pub fn batch(
-    connections: &[Connection],
-    wanted: &[usize],
-    inventory: &Inventory,
-    inputs: &[Input],
-    summary: &Summary,
-) -> Result<RecordBatch> {
+/// If spilled parts cannot be read back.
+pub fn batch(partition: usize, wanted: &[usize], inventory: &Inventory, inputs: &[Input], summary: &Summary) -> Result<RecordBatch> {
     let mut rows = Rows::of(&COLUMNS, wanted.to_vec());
-    for connection in connections {
-        row(connection, inventory, inputs, summary, &mut rows);
-    }
+    summary.each_connection(partition, |connection| row(connection, inventory, inputs, summary, &mut rows))?;
     rows.finish()
 }
 
-fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary: &Summary, rows: &mut Rows) {
-    let Connection { ends, session, verdict, outcome, flags_conflict, paths } = connection;
+fn row(connection: &Connection<'_>, inventory: &Inventory, inputs: &[Input], summary: &Summary, rows: &mut Rows) {
+    let Connection { ends, session, verdict, outcome, flags_conflict } = connection;
     let eni = inventory.enis().get(ends.eni as usize);
     let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
-    // Numbers of names depend on which record came first, so the choice goes by name: a specific service before AMAZON.
-    let services = session.services.iter().map(|service| summary.names().get(*service));
-    let service = services.min_by_key(|name| (*name == "AMAZON", *name));
-    let peer = eni
-        .and_then(|eni| eni.cluster)
-        .map(|cluster| inventory.destination(cluster, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service));
+    // Asked for where a column of it is wanted.
+    let found = OnceCell::new();
+    let peer = || {
+        let find = || {
+            // Numbers of names depend on which record came first, so the choice goes by name: a specific service before AMAZON.
+            let services = session.services.iter().map(|service| summary.names().get(*service));
+            let service = services.min_by_key(|name| (*name == "AMAZON", *name));
+            Some(inventory.destination(eni?.cluster?, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service))
+        };
+        found.get_or_init(find).as_ref()
+    };
+    let paths = || summary.paths(ends, session).into_iter().collect::<Vec<_>>().join(",");
     let (egress, ingress) = (&session.egress, &session.ingress);
     let shown = if egress.records() > 0 { egress } else { ingress };
     let line = |at: Option<(i64, (u32, u64))>| {
@@ -107,9 +106,9 @@ fn row(connection: &Connection, inventory: &Inventory, inputs: &[Input], summary
         Value::Int32(Some(i32::from(ends.local_port))),
         Value::Made(&|| Some(ends.peer.to_string())),
         Value::Int32(Some(i32::from(ends.peer_port))),
-        Value::Text(peer.as_ref().map(|peer| peer.kind)),
-        Value::Made(&|| peer.as_ref().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty())),
-        Value::Made(&|| (!paths.is_empty()).then(|| paths.iter().cloned().collect::<Vec<_>>().join(","))),
+        Value::Made(&|| peer().map(|peer| peer.kind.to_owned())),
+        Value::Made(&|| peer().map(|peer| peer.names.join(",")).filter(|names| !names.is_empty())),
+        Value::Made(&|| Some(paths()).filter(|paths| !paths.is_empty())),
         Value::Text(verdict.initiator.map(|side| side.name())),
         Value::Text(Some(verdict.rule)),
         Value::Text(Some(verdict.confidence.name())),

@@ -98,10 +98,16 @@ impl<A: Decode, B: Decode> Decode for (A, B) {
     }
 }
 
-impl<T: Encode> Encode for Vec<T> {
+impl<T: Encode> Encode for [T] {
     fn encode(&self, out: &mut Vec<u8>) {
         (self.len() as u32).encode(out);
         self.iter().for_each(|value| value.encode(out));
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.as_slice().encode(out);
     }
 }
 
@@ -260,6 +266,11 @@ impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decod
             self.spill()?;
         }
         self.spill.as_mut().map_or(Ok(()), Spill::flush)
+    }
+
+    /// Hands over the values of a partition, if none was spilled; the collection has ended.
+    pub fn take(&mut self, partition: usize) -> Option<HashMap<K, V, RandomState>> {
+        self.memory.get_mut(partition).filter(|_| self.spill.is_none()).map(std::mem::take)
     }
 
     /// Returns the values of a partition, each key's parts merged; the collection has ended.

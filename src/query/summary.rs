@@ -1,6 +1,6 @@
 //! What a finished scan means: overlapping flow logs resolved, parts joined into connections, connections oriented.
 
-use super::biflow::{Ends, EniIndex, Session, Way, add_session, hours};
+use super::biflow::{Ends, EniIndex, PartialKey, Session, Way, add_session, hours};
 use super::collect::{Collector, Covered, Stranger};
 use super::names::Names;
 use super::spill::PARTITIONS;
@@ -10,6 +10,8 @@ use crate::inventory::{Eni, Inventory};
 use crate::time::{HOUR, TimeRange, UnixSeconds};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -25,20 +27,21 @@ const EXPECTED_SECONDS_MIN: i64 = 600;
 
 /// A connection of a control-plane interface with everything that is known of it.
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<'a> {
     /// Its ends.
-    pub ends: Ends,
+    pub ends: &'a Ends,
     /// Its sums.
-    pub session: Session,
+    pub session: &'a Session,
     /// Who opened it.
     pub verdict: Verdict,
     /// What became of it, if the interface opened it.
     pub outcome: Option<&'static str>,
     /// Whether the handshake contradicts itself.
     pub flags_conflict: bool,
-    /// Ways that the packets took; sorted.
-    pub paths: BTreeSet<String>,
 }
+
+/// The connections of each pair of ends, sorted by ends.
+type Joined = Vec<(Ends, Vec<Session>)>;
 
 /// Numbers about a scan that a report must state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +84,8 @@ type Contact = (EniIndex, IpAddr, u16, u8, i64);
 #[derive(Debug)]
 pub struct Summary {
     collector: Collector,
+    /// By partition, if all of them are in memory.
+    held: Vec<Joined>,
     inventory: Arc<Inventory>,
     /// By (interface, hour): the flow logs that count.
     counted: HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
@@ -108,8 +113,9 @@ impl Summary {
             ..Facts::default()
         };
         let (listeners, remote_ports, contacts) = (HashSet::default(), HashMap::default(), HashSet::default());
-        let mut summary = Summary { collector, inventory, counted, listeners, remote_ports, contacts, facts };
+        let mut summary = Summary { collector, held: Vec::new(), inventory, counted, listeners, remote_ports, contacts, facts };
         summary.count_duplicates()?;
+        summary.hold();
         summary.learn_listeners()?;
         Ok(summary)
     }
@@ -119,30 +125,36 @@ impl Summary {
         &self.collector.names
     }
 
-    /// Returns the connections of a partition, sorted by ends and start.
+    /// Hands on the connections of a partition, sorted by ends and start.
     ///
     /// # Errors
     /// If spilled parts cannot be read back.
-    pub fn connections(&self, partition: usize) -> Result<Vec<Connection>> {
-        let mut joined: Vec<(Ends, Vec<Session>)> = self.joined(partition)?.into_iter().collect();
-        joined.sort_unstable_by_key(|(ends, _)| *ends);
-        Ok(joined
-            .into_iter()
-            .flat_map(|(ends, sessions)| sessions.into_iter().map(move |session| (ends, session)))
-            .map(|(ends, session)| self.connection(ends, session))
-            .collect())
+    pub fn each_connection(&self, partition: usize, mut each: impl FnMut(&Connection<'_>)) -> Result<()> {
+        for (ends, sessions) in self.joined(partition)?.iter() {
+            sessions.iter().for_each(|session| each(&self.connection(ends, session)));
+        }
+        Ok(())
     }
 
-    fn joined(&self, partition: usize) -> Result<HashMap<Ends, Vec<Session>, RandomState>> {
-        let mut joined: HashMap<Ends, Vec<Session>, RandomState> = HashMap::default();
-        let counted = &self.counted;
-        self.collector.partials.read(partition, |key, sessions| {
-            if counted.get(&(key.ends.eni, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log)) {
-                let all = joined.entry(key.ends).or_default();
-                sessions.into_iter().for_each(|session| add_session(all, session));
-            }
-        })?;
-        Ok(joined)
+    /// Joins what is in memory once; what was spilled is joined each time that it is read.
+    fn hold(&mut self) {
+        let (partials, counted) = (&mut self.collector.partials, &self.counted);
+        let taken: Option<Vec<_>> = (0..PARTITIONS).map(|partition| partials.take(partition)).collect();
+        let joined = |parts: HashMap<PartialKey, Vec<Session>, RandomState>| {
+            let mut joining = Joining::new(counted);
+            parts.into_iter().for_each(|(key, sessions)| joining.add(&key, sessions));
+            joining.joined()
+        };
+        self.held = taken.map_or(Vec::new(), |taken| taken.into_par_iter().map(joined).collect());
+    }
+
+    fn joined(&self, partition: usize) -> Result<Cow<'_, Joined>> {
+        if let Some(held) = self.held.get(partition) {
+            return Ok(Cow::Borrowed(held));
+        }
+        let mut joining = Joining::new(&self.counted);
+        self.collector.partials.read(partition, |key, sessions| joining.add(key, sessions))?;
+        Ok(Cow::Owned(joining.joined()))
     }
 
     fn count_duplicates(&mut self) -> Result<()> {
@@ -185,14 +197,15 @@ impl Summary {
 
     /// Rules 1 and 2 show who listens; rule 7 needs how many remote ports an end has; rule `reply`, who was contacted.
     fn learn_listeners(&mut self) -> Result<()> {
+        let (mut listeners, mut remote_ports) = (std::mem::take(&mut self.listeners), std::mem::take(&mut self.remote_ports));
         let mut stopped: HashSet<(EniIndex, IpAddr, u16, u8), RandomState> = HashSet::default();
         for partition in 0..PARTITIONS {
-            for (ends, sessions) in self.joined(partition)? {
-                for session in &sessions {
-                    let flow = biflow(&ends, session);
+            for (ends, sessions) in self.joined(partition)?.iter() {
+                for session in sessions {
+                    let flow = biflow(ends, session);
                     let verdict = flow.orient();
                     if verdict.initiator == Some(Side::Local) && matches!(verdict.rule, "1" | "2") && session.ingress.records() > 0 {
-                        self.listeners.insert((ends.peer, ends.peer_port));
+                        listeners.insert((ends.peer, ends.peer_port));
                     }
                     if flow.is_stopped() && ends.local_port != API_SERVER_PORT {
                         stopped.insert((ends.eni, ends.peer, ends.peer_port, ends.protocol));
@@ -200,7 +213,7 @@ impl Summary {
                 }
                 if ends.protocol != TCP && has_ports(ends.protocol) {
                     let mut saw = |address, port, remote| {
-                        let ports = self.remote_ports.entry((address, port, ends.protocol)).or_default();
+                        let ports: &mut Vec<u16> = remote_ports.entry((address, port, ends.protocol)).or_default();
                         if ports.len() < LISTENER_REMOTE_PORTS_MIN as usize && !ports.contains(&remote) {
                             ports.push(remote);
                         }
@@ -210,28 +223,31 @@ impl Summary {
                 }
             }
         }
+        (self.listeners, self.remote_ports) = (listeners, remote_ports);
         if stopped.is_empty() { Ok(()) } else { self.learn_contacts(&stopped) }
     }
 
     /// Finds who was contacted, of those whose packets were stopped: few ends, however many connections there are.
     fn learn_contacts(&mut self, stopped: &HashSet<(EniIndex, IpAddr, u16, u8), RandomState>) -> Result<()> {
+        let mut contacts = std::mem::take(&mut self.contacts);
         for partition in 0..PARTITIONS {
-            for (ends, sessions) in self.joined(partition)? {
+            for (ends, sessions) in self.joined(partition)?.iter() {
                 if !stopped.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol)) {
                     continue;
                 }
                 let opened = |session: &&Session| {
-                    session.egress.accepted.records > 0 && biflow(&ends, session).orient().initiator == Some(Side::Local)
+                    session.egress.accepted.records > 0 && biflow(ends, session).orient().initiator == Some(Side::Local)
                 };
                 for session in sessions.iter().filter(opened) {
-                    self.contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
+                    contacts.extend(hours(session).map(|hour| (ends.eni, ends.peer, ends.peer_port, ends.protocol, hour)));
                 }
             }
         }
+        self.contacts = contacts;
         Ok(())
     }
 
-    fn connection(&self, ends: Ends, session: Session) -> Connection {
+    fn connection<'a>(&self, ends: &'a Ends, session: &'a Session) -> Connection<'a> {
         let cluster = self.eni(ends.eni).and_then(|eni| eni.cluster);
         let configured = cluster.is_some_and(|cluster| self.inventory.is_configured_listener(cluster, ends.peer, ends.peer_port));
         let serves = |address, port| {
@@ -241,17 +257,16 @@ impl Summary {
             peer_listens: configured || self.listeners.contains(&(ends.peer, ends.peer_port)),
             peer_serves: serves(ends.peer, ends.peer_port),
             local_serves: serves(ends.local, ends.local_port),
-            contacted: hours(&session).any(|hour| self.contacts.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol, hour))),
-            ..biflow(&ends, &session)
+            contacted: hours(session).any(|hour| self.contacts.contains(&(ends.eni, ends.peer, ends.peer_port, ends.protocol, hour))),
+            ..biflow(ends, session)
         };
         let verdict = biflow.orient();
         let outcome = (verdict.initiator == Some(Side::Local)).then(|| biflow.outcome());
-        let paths = self.paths(&ends, &session);
-        Connection { ends, session, verdict, outcome, flags_conflict: biflow.flags_conflict(), paths }
+        Connection { ends, session, verdict, outcome, flags_conflict: biflow.flags_conflict() }
     }
 
-    /// Ways of the packets: devices that logged them or are the next hop, else the names of the path codes.
-    fn paths(&self, ends: &Ends, session: &Session) -> BTreeSet<String> {
+    /// Returns the ways of a connection's packets, sorted: devices that logged them or are the next hop, else the names of the path codes.
+    pub fn paths(&self, ends: &Ends, session: &Session) -> BTreeSet<String> {
         let vpc = self.eni(ends.eni).and_then(|eni| eni.vpc_id.clone());
         let seen = self.collector.evidence.get(&(ends.local, ends.peer, ends.peer_port, ends.protocol));
         let in_time = |hour: UnixSeconds| hours(session).contains(&hour.div_euclid(HOUR));
@@ -306,6 +321,36 @@ impl Summary {
             _ => "GAP",
         };
         CoverageHour { eni, hour, state, covered }
+    }
+}
+
+/// Parts of connections being joined: those of the flow logs that count.
+struct Joining<'a> {
+    counted: &'a HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
+    joined: HashMap<Ends, Vec<Session>, RandomState>,
+}
+
+impl<'a> Joining<'a> {
+    fn new(counted: &'a HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>) -> Joining<'a> {
+        Joining { counted, joined: HashMap::default() }
+    }
+
+    fn add(&mut self, key: &PartialKey, sessions: Vec<Session>) {
+        if !self.counted.get(&(key.ends.eni, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log)) {
+            return;
+        }
+        let all = self.joined.entry(key.ends).or_default();
+        if all.is_empty() {
+            *all = sessions;
+        } else {
+            sessions.into_iter().for_each(|session| add_session(all, session));
+        }
+    }
+
+    fn joined(self) -> Joined {
+        let mut joined: Joined = self.joined.into_iter().collect();
+        joined.sort_unstable_by_key(|(ends, _)| *ends);
+        joined
     }
 }
 

@@ -56,7 +56,7 @@ impl SummedTable {
 
 impl Summed for Egress {
     fn batch(&self, partition: usize, wanted: &[usize], logs: &Logs) -> error::Result<RecordBatch> {
-        connections::batch(&self.summary.connections(partition)?, wanted, &logs.inventory, &self.inputs, &self.summary)
+        connections::batch(partition, wanted, &logs.inventory, &self.inputs, &self.summary)
     }
 }
 
@@ -125,12 +125,15 @@ impl PartitionStream for Share {
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (logs, columns, partitions) = (Arc::clone(&self.logs), Arc::clone(&self.columns), (self.first..PARTITIONS).step_by(self.step));
         let scan = (self.scan)(Arc::clone(&logs));
+        // What one stream has to itself is made on all threads, and handed on in order.
+        let at_once = (self.logs.threads / self.step).max(1);
         let batches = async move {
             let summed = scan.await?;
-            Ok::<_, error::Error>(stream::iter(partitions).then(move |partition| {
+            let batch = move |partition| {
                 let (logs, summed, columns) = (Arc::clone(&logs), Arc::clone(&summed), Arc::clone(&columns));
                 blocking(move || summed.batch(partition, &columns, &logs))
-            }))
+            };
+            Ok::<_, error::Error>(stream::iter(partitions).map(batch).buffered(at_once))
         };
         let batches = stream::once(batches).try_flatten().map_err(|error| DataFusionError::External(Box::new(error)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches.boxed()))
