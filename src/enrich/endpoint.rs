@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Endpoints<'a> {
     inventory: &'a Inventory,
-    columns: Columns,
+    columns: EndColumns,
     rows: Vec<Row<'a>>,
     verdicts: Vec<Option<orientation::Verdict>>,
     start: Int64Array,
@@ -24,7 +24,7 @@ pub struct Endpoints<'a> {
 
 /// The decoded columns that ends are read from; NULL throughout where a field was not decoded.
 #[derive(Debug)]
-struct Columns {
+pub struct EndColumns {
     interface: StringViewArray,
     vpc: StringViewArray,
     az: StringViewArray,
@@ -47,7 +47,7 @@ impl<'a> Endpoints<'a> {
     /// Reads the ends of a batch's records.
     pub fn new(inventory: &'a Inventory, batch: &RecordBatch, wanted: &[FlowColumn]) -> Endpoints<'a> {
         let asks = |of: &[Derived]| wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if of.contains(derived)));
-        let columns = Columns::new(batch);
+        let columns = EndColumns::new(batch);
         let start = numbers(batch, id::START);
         let anything =
             wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if derived.row().reads.contains(&id::INTERFACE_ID)));
@@ -178,31 +178,9 @@ impl<'a> Endpoints<'a> {
         self.inventory.vpc_link(own, other, self.start_of(at)).map(VpcLink::as_str)
     }
 
-    /// The four records that a NAT gateway's interface writes of a conversation (VPC user guide, "Traffic through a NAT
-    /// gateway"): towards the client the packet has another address than the interface, towards the remote it has not. A
-    /// format without the packet's addresses cannot tell; then the client is the end that lies in a VPC or is private, and the
-    /// class has a star.
     fn nat_class(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
         self.eni(row.eni).filter(|eni| eni.kind == InterfaceKind::NatGateway)?;
-        let egress = row.egress?;
-        let towards_client = match self.columns.packet_end(at, egress) {
-            Some(packet) => Some(packet) != self.columns.wire_end(at, egress),
-            None => {
-                let in_vpc = row.peer.as_ref().is_some_and(|peer| peer.vpc_id.is_some());
-                in_vpc || self.columns.end(at, Some(!egress)).and_then(parse_address).is_some_and(is_private)
-            }
-        };
-        let is_named = self.columns.packet_end(at, egress).is_some();
-        Some(match (egress, towards_client, is_named) {
-            (false, true, true) => "A",
-            (false, true, false) => "A*",
-            (true, false, true) => "B",
-            (true, false, false) => "B*",
-            (false, false, true) => "C",
-            (false, false, false) => "C*",
-            (true, true, true) => "D",
-            (true, true, false) => "D*",
-        })
+        Some(self.columns.nat_class(at, row.egress?, row.peer.as_ref().is_some_and(|peer| peer.vpc_id.is_some())))
     }
 
     fn verdict(&self, at: usize) -> Option<&orientation::Verdict> {
@@ -239,8 +217,7 @@ impl<'a> Endpoints<'a> {
     }
 
     fn service_ports(&self) -> ArrayRef {
-        let lower = |at| Some(i32::from(self.columns.port(at, Some(true))?.min(self.columns.port(at, Some(false))?)));
-        Arc::new(Int32Array::from_iter((0..self.start.len()).map(lower)))
+        Arc::new(Int32Array::from_iter((0..self.start.len()).map(|at| self.columns.service_port(at).map(i32::from))))
     }
 
     fn service(&self, is_source: impl Fn(bool) -> bool) -> ArrayRef {
@@ -250,8 +227,9 @@ impl<'a> Endpoints<'a> {
             match self.columns.service(at, is_source) {
                 Some(service) => builder.append_value(service),
                 None => {
-                    let ranges = self.columns.end(at, is_source).and_then(parse_address).map(|address| self.inventory.aws_ranges(address));
-                    builder.append_option(ranges.as_ref().and_then(|ranges| ranges.first()).map(|range| range.service.as_ref()));
+                    let range =
+                        self.columns.end(at, is_source).and_then(parse_address).and_then(|address| self.inventory.aws_range(address));
+                    builder.append_option(range.map(|range| &*range.service));
                 }
             }
         }
@@ -259,9 +237,10 @@ impl<'a> Endpoints<'a> {
     }
 }
 
-impl Columns {
-    fn new(batch: &RecordBatch) -> Columns {
-        Columns {
+impl EndColumns {
+    /// Takes the columns of a batch of records; what it lacks is NULL.
+    pub fn new(batch: &RecordBatch) -> EndColumns {
+        EndColumns {
             interface: texts(batch, id::INTERFACE_ID),
             vpc: texts(batch, id::VPC_ID),
             az: texts(batch, id::AZ_ID),
@@ -273,20 +252,23 @@ impl Columns {
         }
     }
 
-    fn interface(&self, at: usize) -> Option<&str> {
+    /// The recording interface.
+    pub fn interface(&self, at: usize) -> Option<&str> {
         value(&self.interface, at)
     }
 
-    fn vpc(&self, at: usize) -> Option<&str> {
+    /// Its VPC, as recorded.
+    pub fn vpc(&self, at: usize) -> Option<&str> {
         value(&self.vpc, at)
     }
 
-    fn az(&self, at: usize) -> Option<&str> {
+    /// Its AZ id, as recorded.
+    pub fn az(&self, at: usize) -> Option<&str> {
         value(&self.az, at)
     }
 
     /// Whether the packets left the interface: as logged, else as a path code says, else by the interface's addresses.
-    fn egress(&self, at: usize, eni: Option<&Eni>) -> Option<bool> {
+    pub fn egress(&self, at: usize, eni: Option<&Eni>) -> Option<bool> {
         match value(&self.direction, at) {
             Some("egress") => return Some(true),
             Some("ingress") => return Some(false),
@@ -303,7 +285,7 @@ impl Columns {
     }
 
     /// The address of the source's or the destination's end, as in the packet.
-    fn end(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
+    pub fn end(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
         let [source, destination, packet_source, packet_destination] = &self.addresses;
         if is_source? {
             value(packet_source, at).or_else(|| value(source, at))
@@ -324,13 +306,42 @@ impl Columns {
         value(if egress { source } else { destination }, at)
     }
 
-    fn port(&self, at: usize, is_source: Option<bool>) -> Option<u16> {
+    /// Which of the four records that a NAT gateway's interface writes of a conversation this is (VPC user guide, "Traffic
+    /// through a NAT gateway"): towards the client the packet has another address than the interface, towards the remote it has
+    /// not. A format without the packet's addresses cannot tell; then the client is the end that lies in a VPC (`peer_in_vpc`) or
+    /// is private, and the class has a star.
+    pub fn nat_class(&self, at: usize, egress: bool, peer_in_vpc: bool) -> &'static str {
+        let packet = self.packet_end(at, egress);
+        let towards_client = match packet {
+            Some(packet) => Some(packet) != self.wire_end(at, egress),
+            None => peer_in_vpc || self.end(at, Some(!egress)).and_then(parse_address).is_some_and(is_private),
+        };
+        match (egress, towards_client, packet.is_some()) {
+            (false, true, true) => "A",
+            (false, true, false) => "A*",
+            (true, false, true) => "B",
+            (true, false, false) => "B*",
+            (false, false, true) => "C",
+            (false, false, false) => "C*",
+            (true, true, true) => "D",
+            (true, true, false) => "D*",
+        }
+    }
+
+    /// The port of the source's or the destination's end.
+    pub fn port(&self, at: usize, is_source: Option<bool>) -> Option<u16> {
         let [source, destination] = &self.ports;
         let column = if is_source? { source } else { destination };
         column.is_valid(at).then(|| column.value(at)).and_then(|port| u16::try_from(port).ok())
     }
 
-    fn service(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
+    /// The lower of the two ports.
+    pub fn service_port(&self, at: usize) -> Option<u16> {
+        Some(self.port(at, Some(true))?.min(self.port(at, Some(false))?))
+    }
+
+    /// The AWS service of the source's or the destination's end, as recorded.
+    pub fn service(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
         let [source, destination] = &self.services;
         value(if is_source? { source } else { destination }, at)
     }

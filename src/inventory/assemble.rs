@@ -212,6 +212,7 @@ impl Builder {
         self.finish_enis();
         self.finish_kube();
         self.finish_indexes();
+        self.inventory.find_turns();
         self.finish_warnings();
         self.inventory
     }

@@ -100,6 +100,8 @@ pub struct Inventory {
     listed_ranges: ranges::ByNet<(Arc<str>, timeline::Claim)>,
     ranges: ranges::Ranges,
     book: peers::Book,
+    /// Instants at which anything changes that says who held an address, sorted.
+    turns: Vec<UnixSeconds>,
     enis_of: HashMap<Arc<str>, Vec<u32>>,
     flow_log_ids: HashMap<Arc<str>, u32>,
     routing: routes::Routing,
@@ -232,6 +234,11 @@ impl Inventory {
     /// Returns all AWS ranges around a public address: specific services first, then longer prefixes.
     pub fn aws_ranges(&self, addr: IpAddr) -> Vec<AwsRange> {
         self.ranges.candidates(addr)
+    }
+
+    /// Returns the first of [`Inventory::aws_ranges`].
+    pub fn aws_range(&self, addr: IpAddr) -> Option<&AwsRange> {
+        self.ranges.best(addr)
     }
 
     /// Returns the columns of a flow log's records, if `describe-flow-logs` was read and names fields.

@@ -185,6 +185,13 @@ impl Book {
         links.entry(b).or_default().push((a, claim));
     }
 
+    /// Returns every claim on an address, or on a link between VPCs, in no order.
+    pub(super) fn claims(&self) -> impl Iterator<Item = &Claim> {
+        let holdings = self.addresses.values().flatten().chain(self.prefixes.items());
+        let links = self.peered.values().chain(self.on_gateway.values()).flatten();
+        holdings.map(|holding| &holding.claim).chain(links.map(|(_, claim)| claim))
+    }
+
     fn holdings(&self, addr: IpAddr) -> impl Iterator<Item = &Holding> {
         let prefixes = self.prefixes.containing(addr).flat_map(|(_, holdings)| holdings);
         self.addresses.get(&addr).into_iter().flatten().chain(prefixes)
@@ -280,6 +287,23 @@ impl Inventory {
         around.sort_unstable();
         around.dedup();
         self.peer_among(&around, Basis::Unique, addr, t).unwrap_or(Peer::UNKNOWN)
+    }
+
+    /// Returns the number of the stretch of time that `t` lies in: at all instants of one, [`Inventory::peer`] and
+    /// [`Inventory::vpc_link`] give the same answers.
+    pub fn epoch(&self, t: UnixSeconds) -> u32 {
+        self.turns.partition_point(|turn| *turn <= t) as u32
+    }
+
+    /// Finds the instants between such stretches, once all claims are known. What is nearest to an instant outside of all claims
+    /// does not change before the next of their ends.
+    pub(super) fn find_turns(&mut self) {
+        let claims = self.book.claims().chain(self.subnets.iter().map(|held| &held.claim)).chain(self.kube.iter().map(|held| &held.claim));
+        let mut turns: Vec<UnixSeconds> =
+            claims.flat_map(|claim| [claim.valid, claim.seen]).flat_map(|period| [period.from, period.to]).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        self.turns = turns;
     }
 
     /// Returns how two VPCs were joined at `t`; a peering goes before a transit gateway, as its routes are more specific by rule.

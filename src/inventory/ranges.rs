@@ -36,6 +36,8 @@ impl AwsRange {
 #[derive(Debug)]
 pub(super) struct ByNet<T> {
     nets: HashMap<IpNet, Vec<T>>,
+    /// First bytes of IPv4 addresses that lie in any network, as bits: private ones lie in none of those published.
+    heads_v4: [u64; 4],
     /// Lengths in use, longest first.
     lengths_v4: Vec<u8>,
     lengths_v6: Vec<u8>,
@@ -43,7 +45,7 @@ pub(super) struct ByNet<T> {
 
 impl<T> Default for ByNet<T> {
     fn default() -> Self {
-        Self { nets: HashMap::new(), lengths_v4: Vec::new(), lengths_v6: Vec::new() }
+        Self { nets: HashMap::new(), heads_v4: [0; 4], lengths_v4: Vec::new(), lengths_v6: Vec::new() }
     }
 }
 
@@ -53,12 +55,29 @@ impl<T> ByNet<T> {
         if let Err(at) = lengths.binary_search_by(|length| net.prefix_len().cmp(length)) {
             lengths.insert(at, net.prefix_len());
         }
+        if let (IpAddr::V4(first), IpAddr::V4(last)) = (net.network(), net.broadcast()) {
+            for head in first.octets()[0]..=last.octets()[0] {
+                self.heads_v4[usize::from(head) / 64] |= 1 << (head % 64);
+            }
+        }
         self.nets.entry(net.trunc()).or_default().push(item);
+    }
+
+    /// Returns every item, in no order.
+    pub(super) fn items(&self) -> impl Iterator<Item = &T> {
+        self.nets.values().flatten()
     }
 
     /// Returns the networks that contain the address, longest first.
     pub(super) fn containing(&self, addr: IpAddr) -> impl Iterator<Item = (IpNet, &[T])> {
-        let lengths = if addr.is_ipv4() { &self.lengths_v4 } else { &self.lengths_v6 };
+        let lengths = match addr {
+            IpAddr::V4(v4) => {
+                let head = v4.octets()[0];
+                let is_in_any = self.heads_v4[usize::from(head) / 64] & 1 << (head % 64) != 0;
+                if is_in_any { &self.lengths_v4[..] } else { &[] }
+            }
+            IpAddr::V6(_) => &self.lengths_v6[..],
+        };
         lengths.iter().filter_map(move |length| {
             let net = IpNet::new(addr, *length).ok()?.trunc();
             self.nets.get(&net).map(|items| (net, items.as_slice()))
@@ -95,10 +114,19 @@ impl Ranges {
     /// Returns all candidates, the best first: specific services before the superset, then longer prefixes.
     pub(super) fn candidates(&self, addr: IpAddr) -> Vec<AwsRange> {
         let mut found: Vec<AwsRange> = self.by_net.containing(addr).flat_map(|(_, ranges)| ranges).cloned().collect();
-        // EC2 covers customers' own machines as well; a named service at the same length says more.
-        found.sort_by_key(|range| (&*range.service == SUPERSET, std::cmp::Reverse(range.prefix.prefix_len()), range.clone()));
+        found.sort_by(|a, b| rank(a).cmp(&rank(b)));
         found
     }
+
+    /// Returns the first of the candidates.
+    pub(super) fn best(&self, addr: IpAddr) -> Option<&AwsRange> {
+        self.by_net.containing(addr).flat_map(|(_, ranges)| ranges).min_by(|a, b| rank(a).cmp(&rank(b)))
+    }
+}
+
+/// EC2 covers customers' own machines as well; a named service at the same length says more.
+fn rank(range: &AwsRange) -> (bool, std::cmp::Reverse<u8>, &AwsRange) {
+    (&*range.service == SUPERSET, std::cmp::Reverse(range.prefix.prefix_len()), range)
 }
 
 /// Returns whether the address is private by itself: RFC 1918, CGNAT, ULA, link-local, loopback.
@@ -126,7 +154,12 @@ mod tests {
         let new =
             vec![range("3.5.136.0/22", "AMAZON"), range("3.5.136.0/22", "S3"), range("3.5.0.0/16", "EC2"), range("2a05:d014::/36", "EC2")];
         let ranges = Ranges::new(vec![(2, new), (1, old)]);
-        let names = |addr: &str| ranges.candidates(addr.parse().unwrap()).iter().map(|r| r.service.to_string()).collect::<Vec<_>>();
+        let names = |addr: &str| {
+            let (addr, of) = (addr.parse().unwrap(), |range: &AwsRange| range.service.to_string());
+            let names: Vec<_> = ranges.candidates(addr).iter().map(of).collect();
+            assert_eq!(ranges.best(addr).map(of), names.first().cloned(), "{addr}");
+            names
+        };
         assert_eq!(names("3.5.137.9"), ["S3", "EC2", "AMAZON"]);
         assert_eq!(names("2a05:d014::1"), ["EC2"]);
         assert!(names("8.8.8.8").is_empty());

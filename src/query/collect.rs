@@ -8,12 +8,13 @@ use super::names::Names;
 use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::spill::{PARTITIONS, Store};
 use crate::decode::columns::parse_address;
+use crate::enrich::endpoint::EndColumns;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
 use crate::flow::field::id;
-use crate::inventory::{InterfaceKind, Inventory};
+use crate::inventory::{Eni, InterfaceKind, Inventory};
 use crate::pipeline::Part;
-use crate::time::{UnixSeconds, hour_of};
+use crate::time::{UnixSeconds, earlier, hour_of};
 use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
@@ -28,6 +29,8 @@ pub const COLUMNS: &[FlowColumn] = &[
     FlowColumn::Aws(id::INTERFACE_ID),
     FlowColumn::Aws(id::SRCADDR),
     FlowColumn::Aws(id::DSTADDR),
+    FlowColumn::Aws(id::SRCPORT),
+    FlowColumn::Aws(id::DSTPORT),
     FlowColumn::Aws(id::PROTOCOL),
     FlowColumn::Aws(id::PACKETS),
     FlowColumn::Aws(id::BYTES),
@@ -37,15 +40,14 @@ pub const COLUMNS: &[FlowColumn] = &[
     FlowColumn::Aws(id::LOG_STATUS),
     FlowColumn::Aws(id::INSTANCE_ID),
     FlowColumn::Aws(id::TCP_FLAGS),
+    FlowColumn::Aws(id::PKT_SRCADDR),
+    FlowColumn::Aws(id::PKT_DSTADDR),
+    FlowColumn::Aws(id::PKT_SRC_AWS_SERVICE),
+    FlowColumn::Aws(id::PKT_DST_AWS_SERVICE),
+    FlowColumn::Aws(id::FLOW_DIRECTION),
     FlowColumn::Aws(id::TRAFFIC_PATH),
     FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID),
     FlowColumn::Derived(Derived::LogLine),
-    FlowColumn::Derived(Derived::Direction),
-    FlowColumn::Derived(Derived::LocalAddr),
-    FlowColumn::Derived(Derived::LocalPort),
-    FlowColumn::Derived(Derived::PeerAddr),
-    FlowColumn::Derived(Derived::PeerPort),
-    FlowColumn::Derived(Derived::PeerService),
 ];
 
 /// Interfaces outside the inventory that are remembered; their number is the users' interfaces, not their records.
@@ -161,7 +163,7 @@ impl Collector {
             return Ok(());
         };
         match inventory.enis().get(index as usize) {
-            Some(eni) if eni.kind == InterfaceKind::EksControlPlane => self.control_plane(index, rows, at, part, flow_log),
+            Some(eni) if eni.kind == InterfaceKind::EksControlPlane => self.control_plane(index, eni, rows, at, part, flow_log),
             Some(eni) if eni.kind.is_path_device() => {
                 self.device(index, eni, rows, at);
                 Ok(())
@@ -170,13 +172,13 @@ impl Collector {
         }
     }
 
-    fn control_plane(&mut self, eni: EniIndex, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
+    fn control_plane(&mut self, eni: EniIndex, interface: &Eni, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let bytes = int64(&rows.bytes, at).unwrap_or(0) as u64;
         let from = start.or(end).unwrap_or(0);
         let covered = self.coverage.entry((eni, hour_of(from))).or_default().entry(flow_log).or_default();
-        covered.start_min = covered.start_min.into_iter().chain(start).min();
-        covered.end_max = covered.end_max.into_iter().chain(end).max();
+        covered.start_min = earlier(covered.start_min, start);
+        covered.end_max = covered.end_max.max(end);
         covered.fields_max = covered.fields_max.max(part.fields);
         match rows.statuses.at(at) {
             Status::NoData => covered.nodata += 1,
@@ -184,9 +186,9 @@ impl Collector {
             Status::Ok => {
                 covered.ok += 1;
                 covered.bytes = covered.bytes.saturating_add(bytes);
-                match rows.ends(eni, at) {
+                match rows.ends(eni, Some(interface), at) {
                     Some((ends, egress)) => {
-                        let session = self.session(rows, at, egress, from, (part.object as u32, rows.line.value(at) as u64));
+                        let session = self.session(rows, at, (ends.peer, egress), from, (part.object as u32, rows.line.value(at) as u64));
                         let partition = PARTITION_HASH.hash_one(ends) as usize % PARTITIONS;
                         return self.partials.add(partition, PartialKey { ends, flow_log, hour: hour_of(from) }, |sessions| {
                             let before = sessions.len();
@@ -202,7 +204,7 @@ impl Collector {
         Ok(())
     }
 
-    fn session(&mut self, rows: &Rows, at: usize, egress: bool, from: UnixSeconds, line: LineRef) -> Session {
+    fn session(&mut self, rows: &Rows, at: usize, (peer, egress): (IpAddr, bool), from: UnixSeconds, line: LineRef) -> Session {
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let volume =
             Volume { records: 1, packets: int64(&rows.packets, at).unwrap_or(0) as u64, bytes: int64(&rows.bytes, at).unwrap_or(0) as u64 };
@@ -221,16 +223,18 @@ impl Collector {
         if egress && let Some(hop) = text(&rows.next_hop, at) {
             session.next_hops.push(self.names.intern(hop));
         }
-        if let Some(service) = text(&rows.service, at) {
+        if let Some(service) = rows.ends.service(at, Some(!egress)) {
             session.services.push(self.names.intern(service));
+        } else if let Some(range) = self.inventory.aws_range(peer) {
+            session.services.push(self.names.intern(&range.service));
         }
         *(if egress { &mut session.egress } else { &mut session.ingress }) = way;
         session
     }
 
     /// A NAT gateway, firewall endpoint or transit gateway that takes in a packet of a control-plane interface for somebody else.
-    fn device(&mut self, device: EniIndex, eni: &crate::inventory::Eni, rows: &Rows, at: usize) {
-        let Some((ends, false)) = rows.ends(device, at) else { return };
+    fn device(&mut self, device: EniIndex, eni: &Eni, rows: &Rows, at: usize) {
+        let Some((ends, false)) = rows.ends(device, Some(eni), at) else { return };
         if !self.control_plane_addresses.contains(&ends.peer) || eni.owns(ends.local) || rows.statuses.at(at) != Status::Ok {
             return;
         }
@@ -244,7 +248,7 @@ impl Collector {
         }
         let stranger = self.strangers.entry(interface.to_owned()).or_default();
         stranger.has_instance |= rows.instance.is_valid(at);
-        let Some((ends, egress)) = rows.ends(0, at) else { return };
+        let Some((ends, egress)) = rows.ends(0, None, at) else { return };
         if ends.local_port == 443 && ends.peer_port >= 1_024 && stranger.clients.len() < STRANGER_PEERS_MAX {
             stranger.clients.insert(ends.peer);
         } else if egress && ends.peer_port == 10_250 && stranger.kubelets.len() < STRANGER_PEERS_MAX {
@@ -267,12 +271,7 @@ struct Rows {
     path: Int32Array,
     next_hop: StringViewArray,
     line: Int64Array,
-    direction: StringViewArray,
-    local: StringViewArray,
-    local_port: Int32Array,
-    peer: StringViewArray,
-    peer_port: Int32Array,
-    service: StringViewArray,
+    ends: EndColumns,
     statuses: Statuses,
 }
 
@@ -295,25 +294,21 @@ impl Rows {
             path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
             next_hop: texts(FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID)),
             line: int64s(FlowColumn::Derived(Derived::LogLine)),
-            direction: texts(FlowColumn::Derived(Derived::Direction)),
-            local: texts(FlowColumn::Derived(Derived::LocalAddr)),
-            local_port: int32s(FlowColumn::Derived(Derived::LocalPort)),
-            peer: texts(FlowColumn::Derived(Derived::PeerAddr)),
-            peer_port: int32s(FlowColumn::Derived(Derived::PeerPort)),
-            service: texts(FlowColumn::Derived(Derived::PeerService)),
+            ends: EndColumns::new(batch),
             statuses: columns.statuses(),
         }
     }
 
-    fn ends(&self, eni: EniIndex, at: usize) -> Option<(Ends, bool)> {
-        let egress = text(&self.direction, at)? == "egress";
+    fn ends(&self, eni: EniIndex, interface: Option<&Eni>, at: usize) -> Option<(Ends, bool)> {
+        let egress = self.ends.egress(at, interface)?;
+        let (local, peer) = (Some(egress), Some(!egress));
         let ends = Ends {
             eni,
             protocol: int32(&self.protocol, at).unwrap_or(0) as u8,
-            local: parse_address(text(&self.local, at)?)?,
-            local_port: int32(&self.local_port, at).unwrap_or(0) as u16,
-            peer: parse_address(text(&self.peer, at)?)?,
-            peer_port: int32(&self.peer_port, at).unwrap_or(0) as u16,
+            local: parse_address(self.ends.end(at, local)?)?,
+            local_port: self.ends.port(at, local).unwrap_or(0),
+            peer: parse_address(self.ends.end(at, peer)?)?,
+            peer_port: self.ends.port(at, peer).unwrap_or(0),
         };
         Some((ends, egress))
     }

@@ -1,89 +1,67 @@
 //! One scan's batches → sums per hour, flow log, interface, ends and way: the operator behind `hourly`.
 //!
 //! It only adds, so batches come in any order. Texts are kept as numbers, and what goes together (an interface with its
-//! subnet, VPC and account; the other end with what the inventory says of it) as one number. What the sums mean is decided in
-//! [`super::hours`], once everything has been seen.
+//! subnet, VPC and account; the other end with what the inventory says of it) as one number ([`super::parties`]). What the sums
+//! mean is decided in [`super::hours`], once everything has been seen.
 
 use super::biflow::LineRef;
 use super::collect::Covered;
 use super::names::{NONE, Names};
 use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
+use super::parties::{Parties, PartyColumns};
 use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
-use crate::decode::columns::parse_address;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
-use crate::inventory::Inventory;
+use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::source::LogKey;
-use crate::time::{UnixSeconds, hour_of};
+use crate::time::{UnixSeconds, earlier, hour_of};
 use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
-use hashbrown::{HashMap, HashSet, HashTable};
+use hashbrown::{HashMap, HashSet};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What is known of the interface: columns of one [`Context`].
-pub const LOCAL: [FlowColumn; 7] = [
-    FlowColumn::Aws(id::INTERFACE_ID),
-    FlowColumn::Aws(id::ACCOUNT_ID),
-    FlowColumn::Aws(id::REGION),
-    FlowColumn::Aws(id::VPC_ID),
-    FlowColumn::Aws(id::SUBNET_ID),
-    FlowColumn::Derived(Derived::LocalAzId),
-    FlowColumn::Aws(id::SUBLOCATION_TYPE),
-];
-
-/// What is known of the other end.
-pub const PEER: [FlowColumn; 9] = [
-    FlowColumn::Derived(Derived::PeerEni),
-    FlowColumn::Derived(Derived::PeerAccountId),
-    FlowColumn::Derived(Derived::PeerRegion),
-    FlowColumn::Derived(Derived::PeerVpcId),
-    FlowColumn::Derived(Derived::PeerAzId),
-    FlowColumn::Derived(Derived::PeerKind),
-    FlowColumn::Derived(Derived::PeerName),
-    FlowColumn::Derived(Derived::PeerLink),
-    FlowColumn::Derived(Derived::PeerService),
-];
-
-/// What is known of the way between them.
-pub const WAY: [FlowColumn; 5] = [
-    FlowColumn::Derived(Derived::NatClass),
-    FlowColumn::Derived(Derived::LocalService),
-    FlowColumn::Aws(id::NEXT_HOP_INTERFACE_ID),
-    FlowColumn::Aws(id::NEXT_HOP_AZ_ID),
-    FlowColumn::Aws(id::NEXT_HOP_INTERFACE_TYPE),
-];
-
 /// Tags of the interface, its instance and their Auto Scaling group, as the record has them.
 pub const TAGS: [FieldId; 6] = [id::INTERFACE_TAG, id::INTERFACE_TAG_2, id::INSTANCE_TAG, id::INSTANCE_TAG_2, id::ASG_TAG, id::ASG_TAG_2];
 
-/// Columns of numbers, times, ends and status.
-const SUMMED: [FlowColumn; 16] = [
-    FlowColumn::Aws(id::SRCADDR),
-    FlowColumn::Aws(id::DSTADDR),
-    FlowColumn::Aws(id::PROTOCOL),
-    FlowColumn::Aws(id::PACKETS),
-    FlowColumn::Aws(id::BYTES),
-    FlowColumn::Aws(id::START),
-    FlowColumn::Aws(id::END),
-    FlowColumn::Aws(id::ACTION),
-    FlowColumn::Aws(id::LOG_STATUS),
-    FlowColumn::Aws(id::TRAFFIC_PATH),
-    FlowColumn::Derived(Derived::LogLine),
-    FlowColumn::Derived(Derived::Direction),
-    FlowColumn::Derived(Derived::LocalAddr),
-    FlowColumn::Derived(Derived::PeerAddr),
-    FlowColumn::Derived(Derived::ServicePort),
-    FlowColumn::Derived(Derived::InterfaceKind),
+/// Fields that the operator reads besides.
+const FIELDS: [FieldId; 27] = [
+    id::INTERFACE_ID,
+    id::ACCOUNT_ID,
+    id::REGION,
+    id::VPC_ID,
+    id::SUBNET_ID,
+    id::AZ_ID,
+    id::SUBLOCATION_TYPE,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::SRCPORT,
+    id::DSTPORT,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::PKT_SRC_AWS_SERVICE,
+    id::PKT_DST_AWS_SERVICE,
+    id::FLOW_DIRECTION,
+    id::TRAFFIC_PATH,
+    id::NEXT_HOP_INTERFACE_ID,
+    id::NEXT_HOP_AZ_ID,
+    id::NEXT_HOP_INTERFACE_TYPE,
+    id::PROTOCOL,
+    id::PACKETS,
+    id::BYTES,
+    id::START,
+    id::END,
+    id::ACTION,
+    id::LOG_STATUS,
 ];
 
 /// Returns the columns that the operator reads.
 pub fn columns() -> Vec<FlowColumn> {
-    LOCAL.iter().chain(&PEER).chain(&WAY).chain(&SUMMED).copied().chain(TAGS.map(FlowColumn::Aws)).collect()
+    FIELDS.iter().chain(&TAGS).copied().map(FlowColumn::Aws).chain([FlowColumn::Derived(Derived::LogLine)]).collect()
 }
 
 /// Which way a record's packets went.
@@ -154,53 +132,19 @@ impl Sums {
         self.records += other.records;
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.start_min = self.start_min.into_iter().chain(other.start_min).min();
-        self.end_max = self.end_max.into_iter().chain(other.end_max).max();
-        self.first = self.first.into_iter().chain(other.first).min();
-        self.last = self.last.into_iter().chain(other.last).max();
+        self.start_min = earlier(self.start_min, other.start_min);
+        self.end_max = self.end_max.max(other.end_max);
+        self.first = match (self.first, other.first) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
+        self.last = self.last.max(other.last);
         is_first
     }
 }
 
 /// Bytes that a key with its sums takes in memory, with the table's spare room.
 pub const ENTRY_BYTES: usize = (size_of::<Key>() + size_of::<Sums>()) * 7 / 4;
-
-/// Texts that go together, as one number.
-#[derive(Debug)]
-pub struct Contexts<const N: usize> {
-    /// Numbers by the hash of their texts.
-    index: HashTable<u32>,
-    all: Vec<([u32; N], u64)>,
-    state: RandomState,
-}
-
-impl<const N: usize> Contexts<N> {
-    fn new() -> Contexts<N> {
-        Contexts { index: HashTable::new(), all: Vec::new(), state: RandomState::default() }
-    }
-
-    /// The texts are hashed as one and compared with those that are known: most rows ask for a context that is.
-    fn of(&mut self, columns: &[StringViewArray; N], at: usize, names: &mut Names) -> u32 {
-        let texts: [Option<&str>; N] = std::array::from_fn(|column| text(&columns[column], at));
-        let hash = self.state.hash_one(texts);
-        let is_same = |known: &u32| {
-            let numbers = self.all.get(*known as usize).map(|(numbers, _)| numbers);
-            numbers.is_some_and(|numbers| numbers.iter().zip(&texts).all(|(number, text)| names.is(*number, *text)))
-        };
-        if let Some(known) = self.index.find(hash, is_same) {
-            return *known;
-        }
-        let number = self.all.len() as u32;
-        self.all.push((texts.map(|text| text.map_or(NONE, |text| names.intern(text))), hash));
-        self.index.insert_unique(hash, number, |known| self.all.get(*known as usize).map_or(0, |(_, hash)| *hash));
-        number
-    }
-
-    /// Returns the numbers of a context's texts.
-    pub fn get(&self, at: u32) -> [u32; N] {
-        self.all.get(at as usize).map_or([NONE; N], |(numbers, _)| *numbers)
-    }
-}
 
 /// That an interface wrote an address as its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,14 +173,8 @@ pub struct Hourly {
     inventory: Arc<Inventory>,
     /// Flow-log ids; the empty text stands for objects whose key names none.
     pub flow_logs: Names,
-    /// All other texts.
-    pub names: Names,
-    /// Interfaces.
-    pub locals: Contexts<7>,
-    /// Other ends.
-    pub peers: Contexts<9>,
-    /// Ways.
-    pub ways: Contexts<5>,
+    /// Who was met, and all other texts.
+    pub parties: Parties,
     /// The sums.
     pub sums: Store<Key, Sums>,
     /// By (interface, hour): what each flow log wrote.
@@ -271,12 +209,9 @@ impl Hourly {
     /// Makes an empty collection. Beyond `entries_max` entries in memory, sums go to files under `spill_folder`.
     pub fn new(inventory: Arc<Inventory>, entries_max: usize, spill_folder: PathBuf) -> Hourly {
         Hourly {
+            parties: Parties::new(Arc::clone(&inventory)),
             inventory,
             flow_logs: Names::default(),
-            names: Names::default(),
-            locals: Contexts::new(),
-            peers: Contexts::new(),
-            ways: Contexts::new(),
             sums: Store::new(entries_max, spill_folder),
             coverage: HashMap::default(),
             own: HashMap::default(),
@@ -317,21 +252,21 @@ impl Hourly {
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let from = start.or(end).unwrap_or(0);
         let status = rows.statuses.at(at);
-        let local = self.locals.of(&rows.local, at, &mut self.names);
+        let party = self.parties.of(&rows.parties, at);
         let key = Key {
             hour: hour_of(from),
             flow_log,
-            local,
-            peer: self.peers.of(&rows.peer, at, &mut self.names),
-            way: self.ways.of(&rows.way, at, &mut self.names),
-            local_addr: text(&rows.local_addr, at).and_then(parse_address),
-            peer_addr: text(&rows.peer_addr, at).and_then(parse_address),
+            local: party.local,
+            peer: party.peer,
+            way: party.way,
+            local_addr: party.local_addr,
+            peer_addr: party.peer_addr,
             protocol: int32(&rows.protocol, at).map(|protocol| protocol as u8),
-            service_port: int32(&rows.service_port, at).map(|port| port as u16),
+            service_port: rows.parties.ends.service_port(at),
             path: int32(&rows.path, at).and_then(|path| u8::try_from(path).ok()),
-            direction: match text(&rows.direction, at) {
-                Some("egress") => Direction::Egress,
-                Some(_) => Direction::Ingress,
+            direction: match party.egress {
+                Some(true) => Direction::Egress,
+                Some(false) => Direction::Ingress,
                 None => Direction::Unknown,
             },
             rejected: text(&rows.action, at) == Some("REJECT"),
@@ -348,7 +283,7 @@ impl Hourly {
             first: Some(line),
             last: Some(line),
         };
-        let [interface, _, _, vpc, ..] = self.locals.get(local);
+        let [interface, _, _, vpc, ..] = self.parties.locals.get(key.local);
         if interface == NONE {
             self.unattributed += u64::from(status == Status::Ok);
         } else {
@@ -356,14 +291,14 @@ impl Hourly {
                 self.undirected = (self.undirected.0 + 1, self.undirected.1.saturating_add(sums.bytes));
             }
             self.cover(interface, &key, &sums, part.fields);
-            if status == Status::Ok && !passes_for_others(text(&rows.kind, at)) {
+            if status == Status::Ok && !party.kind.is_some_and(passes_for_others) {
                 let vpc = if vpc == NONE { self.vpc_of(interface) } else { vpc };
                 self.learn(vpc, interface, &key, from, end.unwrap_or(from));
             }
         }
-        let is_of_client = matches!(text(&rows.way[0], at), Some("A" | "A*" | "D" | "D*"));
+        let is_of_client = matches!(party.nat_class, Some("A" | "A*" | "D" | "D*"));
         if is_of_client && status == Status::Ok && !key.rejected {
-            let [client, ..] = self.peers.get(key.peer);
+            let [client, ..] = self.parties.peers.get(key.peer);
             match key.peer_addr.filter(|_| client == NONE) {
                 Some(address) => drop(self.served.1.insert((key.hour, address))),
                 None => drop(self.served.0.insert((key.hour, client))),
@@ -382,8 +317,8 @@ impl Hourly {
             }
         };
         let Some((_, covered)) = of_hour.get_mut(at) else { return };
-        covered.start_min = covered.start_min.into_iter().chain(sums.start_min).min();
-        covered.end_max = covered.end_max.into_iter().chain(sums.end_max).max();
+        covered.start_min = earlier(covered.start_min, sums.start_min);
+        covered.end_max = covered.end_max.max(sums.end_max);
         covered.fields_max = covered.fields_max.max(fields);
         match key.status {
             Status::NoData => covered.nodata += 1,
@@ -403,7 +338,7 @@ impl Hourly {
             Some(own) => {
                 (own.from, own.to) = (own.from.min(from), own.to.max(to));
                 // Numbers of contexts depend on which record came first, so the choice goes by text; what says more is greater.
-                let texts = |local| self.locals.get(local).map(|name| (name != NONE).then(|| self.names.get(name)));
+                let texts = |local| self.parties.locals.get(local).map(|name| (name != NONE).then(|| self.parties.names.get(name)));
                 if own.local != key.local && texts(key.local) > texts(own.local) {
                     own.local = key.local;
                 }
@@ -417,15 +352,15 @@ impl Hourly {
         let id = key.flow_log_id.as_deref().unwrap_or_default();
         let keys = TAGS.map(|field| {
             let field = field.field().name;
-            self.names.intern(self.inventory.tag_key(id, field).unwrap_or(field))
+            self.parties.names.intern(self.inventory.tag_key(id, field).unwrap_or(field))
         });
-        let [interfaces, ..] = &rows.local;
+        let interfaces = &rows.interfaces;
         for at in 0..interfaces.len() {
             let (Some(interface), Some(from)) = (text(interfaces, at), int64(&rows.start, at).or(int64(&rows.end, at))) else { continue };
             let found = rows.tags.iter().zip(keys).filter_map(|(column, key)| Some((key, text(column, at)?)));
             for (key, value) in found {
-                let tag = (key, self.names.intern(value));
-                let held = self.tags.entry((self.names.intern(interface), hour_of(from))).or_default();
+                let tag = (key, self.parties.names.intern(value));
+                let held = self.tags.entry((self.parties.names.intern(interface), hour_of(from))).or_default();
                 if !held.contains(&tag) {
                     held.push(tag);
                 }
@@ -434,24 +369,24 @@ impl Hourly {
     }
 
     fn vpc_of(&mut self, interface: u32) -> u32 {
-        let eni = self.inventory.eni_index(self.names.get(interface)).and_then(|eni| self.inventory.enis().get(eni as usize));
+        let eni = self.inventory.eni_index(self.parties.names.get(interface)).and_then(|eni| self.inventory.enis().get(eni as usize));
         match eni.and_then(|eni| eni.vpc_id.clone()) {
-            Some(vpc) => self.names.intern(&vpc),
+            Some(vpc) => self.parties.names.intern(&vpc),
             None => NONE,
         }
     }
 }
 
 /// Packets of others pass through such an interface: the addresses in them are not its own.
-fn passes_for_others(kind: Option<&str>) -> bool {
-    matches!(kind, Some("nat-gateway" | "transit-gateway" | "firewall-endpoint" | "gateway-load-balancer-endpoint" | "gwlb"))
+fn passes_for_others(kind: InterfaceKind) -> bool {
+    use InterfaceKind::{FirewallEndpoint, GatewayLoadBalancerEndpoint, Gwlb, NatGateway, TransitGateway};
+    matches!(kind, NatGateway | TransitGateway | FirewallEndpoint | GatewayLoadBalancerEndpoint | Gwlb)
 }
 
 /// A part's columns.
 struct Rows {
-    local: [StringViewArray; 7],
-    peer: [StringViewArray; 9],
-    way: [StringViewArray; 5],
+    parties: PartyColumns,
+    interfaces: StringViewArray,
     tags: [StringViewArray; 6],
     protocol: Int32Array,
     packets: Int64Array,
@@ -461,11 +396,6 @@ struct Rows {
     action: StringViewArray,
     path: Int32Array,
     line: Int64Array,
-    direction: StringViewArray,
-    local_addr: StringViewArray,
-    peer_addr: StringViewArray,
-    service_port: Int32Array,
-    kind: StringViewArray,
     statuses: Statuses,
 }
 
@@ -476,9 +406,8 @@ impl Rows {
         let int32s = |column| columns.int32s(column);
         let int64s = |column| columns.int64s(column);
         Rows {
-            local: LOCAL.map(texts),
-            peer: PEER.map(texts),
-            way: WAY.map(texts),
+            parties: PartyColumns::new(batch),
+            interfaces: texts(FlowColumn::Aws(id::INTERFACE_ID)),
             tags: TAGS.map(|field| texts(FlowColumn::Aws(field))),
             protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
             packets: int64s(FlowColumn::Aws(id::PACKETS)),
@@ -488,11 +417,6 @@ impl Rows {
             action: texts(FlowColumn::Aws(id::ACTION)),
             path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
             line: int64s(FlowColumn::Derived(Derived::LogLine)),
-            direction: texts(FlowColumn::Derived(Derived::Direction)),
-            local_addr: texts(FlowColumn::Derived(Derived::LocalAddr)),
-            peer_addr: texts(FlowColumn::Derived(Derived::PeerAddr)),
-            service_port: int32s(FlowColumn::Derived(Derived::ServicePort)),
-            kind: texts(FlowColumn::Derived(Derived::InterfaceKind)),
             statuses: columns.statuses(),
         }
     }

@@ -133,11 +133,11 @@ type Counted = HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>;
 
 /// Bytes of sums that were set aside although the flow logs that count say nothing of that time.
 fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
-    let Hourly { sums, locals, coverage, .. } = hourly;
+    let Hourly { sums, parties, coverage, .. } = hourly;
     let mut bytes = 0;
     for partition in 0..PARTITIONS {
         sums.read(partition, |key, sums| {
-            let [interface, ..] = locals.get(key.local);
+            let [interface, ..] = parties.locals.get(key.local);
             let at = (interface, key.hour);
             let Some(chosen) = counted.get(&at).filter(|chosen| key.status == Status::Ok && !chosen.contains(&key.flow_log)) else {
                 return;
@@ -180,7 +180,7 @@ impl Hours {
         facts.unattributed_records = hourly.unattributed;
         let interfaces: BTreeSet<u32> = hourly.coverage.keys().map(|(interface, _)| *interface).collect();
         facts.interfaces = interfaces.len() as u64;
-        facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.names.get(**name)).is_none()).count() as u64;
+        facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.parties.names.get(**name)).is_none()).count() as u64;
         if facts.duplicate_records > 0 {
             facts.in_doubt_bytes = in_doubt_bytes(&hourly, &counted)?;
         }
@@ -210,7 +210,7 @@ impl Hours {
     }
 
     pub(super) fn name(&self, number: u32) -> Option<&str> {
-        (number != NONE).then(|| self.hourly.names.get(number))
+        (number != NONE).then(|| self.hourly.parties.names.get(number))
     }
 
     /// The AZ id, unless the end is in a Local Zone, a Wavelength Zone or on an Outpost, which have prices of their own. AZ ids have two
@@ -236,7 +236,7 @@ impl Hours {
 
     /// The tags that an interface's records carry, by key; of several values of a key within the hour, the last by text.
     fn tags(&self, interface: u32, hour: UnixSeconds) -> Option<String> {
-        let name = |number| self.hourly.names.get(number);
+        let name = |number| self.hourly.parties.names.get(number);
         let by_key: BTreeMap<&str, &str> = {
             let mut tags: Vec<(&str, &str)> = self.hourly.tags.get(&(interface, hour))?.iter().map(|(k, v)| (name(*k), name(*v))).collect();
             tags.sort_unstable();
@@ -255,12 +255,12 @@ impl Hours {
     }
 
     fn seen<'a>(&'a self, key: &'a Key, sums: &'a Sums) -> Seen<'a> {
-        let [interface, _, _, vpc, subnet, ..] = self.hourly.locals.get(key.local);
+        let [interface, _, _, vpc, subnet, ..] = self.hourly.parties.locals.get(key.local);
         let eni = self.eni(self.name(interface));
         let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
-        let own_vpc = vpc_id.and_then(|vpc| self.hourly.names.find(vpc)).unwrap_or(NONE);
+        let own_vpc = vpc_id.and_then(|vpc| self.hourly.parties.names.find(vpc)).unwrap_or(NONE);
         let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::default() };
-        let [class, _, _, _, hop_type] = self.hourly.ways.get(key.way);
+        let [class, _, _, _, hop_type] = self.hourly.parties.ways.get(key.way);
         let counts =
             interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
         let subnet = self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()));
@@ -272,11 +272,11 @@ impl Hours {
     fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], rows: &mut Rows) {
         let Seen { key, sums, eni, vpc_id, peer, .. } = seen;
         let (key, sums, eni, vpc_id) = (*key, *sums, *eni, *vpc_id);
-        let [interface, account, region, _, subnet, az, sublocation] = self.hourly.locals.get(key.local);
+        let [interface, account, region, _, subnet, az, sublocation] = self.hourly.parties.locals.get(key.local);
         let peer_eni = self.eni(peer.eni);
         let nat = self.nat(seen, conversations);
         let cluster = self.cluster(eni);
-        let [nat_class, local_service, hop, _, hop_type] = self.hourly.ways.get(key.way);
+        let [nat_class, local_service, hop, _, hop_type] = self.hourly.parties.ways.get(key.way);
         let hop_eni = self.eni(self.name(hop));
         let scope = self.hourly.scopes.get(&key.flow_log);
         let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
@@ -341,7 +341,7 @@ impl Hours {
             Value::Text(peer.name),
             Value::Text(peer_eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(self.cluster(peer_eni).map(|cluster| &*cluster.name)),
-            Value::Made(&|| self.tags(self.hourly.names.find(peer.eni?)?, key.hour)),
+            Value::Made(&|| self.tags(self.hourly.parties.names.find(peer.eni?)?, key.hour)),
             Value::Text(peer.link),
             Value::Text(peer.service),
             Value::Text(peer.basis),

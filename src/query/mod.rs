@@ -14,6 +14,7 @@ pub mod names;
 pub mod nat_roles;
 pub mod other_ends;
 pub mod part_columns;
+pub mod parties;
 pub mod rows;
 pub mod spill;
 pub mod summary;

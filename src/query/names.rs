@@ -26,14 +26,6 @@ impl Names {
         at
     }
 
-    /// Returns whether a number is that of a text, or [`NONE`] where there is no text.
-    pub fn is(&self, at: u32, text: Option<&str>) -> bool {
-        match text {
-            Some(text) => self.names.get(at as usize).is_some_and(|name| &**name == text),
-            None => at == NONE,
-        }
-    }
-
     /// Returns the number of a text that is known.
     pub fn find(&self, name: &str) -> Option<u32> {
         self.index.get(name).copied()

@@ -115,7 +115,7 @@ impl Hours {
     pub(super) fn nat<'a>(&'a self, seen: &Seen<'a>, conversations: &Conversations) -> Nat<'a> {
         let Some(pair) = seen.pair().filter(|_| seen.is_accepted()) else { return Nat::default() };
         if let Some("A" | "A*" | "D" | "D*") = seen.class {
-            let [interface, _, _, vpc, subnet, az, sublocation] = self.hourly.locals.get(seen.key.local);
+            let [interface, _, _, vpc, subnet, az, sublocation] = self.hourly.parties.locals.get(seen.key.local);
             let resource = seen.eni.and_then(|eni| eni.resource.as_deref());
             return Nat {
                 role: Some("gateway"),
@@ -136,7 +136,7 @@ impl Hours {
         let (id, gateway) = self.gateway_of(seen);
         let subnet = gateway.and_then(|gateway| gateway.subnet_id.as_deref());
         let is_regional = gateway.is_some_and(NatGateway::is_regional) || seen.hop_type == Some("regional_nat_gateway");
-        let [.., own_az, sublocation] = self.hourly.locals.get(seen.key.local);
+        let [.., own_az, sublocation] = self.hourly.parties.locals.get(seen.key.local);
         // Each AZ of a regional gateway handles the traffic from that AZ (EC2 API reference, "AvailabilityZoneAddress").
         let of_zone =
             || self.zone(own_az, sublocation).filter(|az| gateway.is_some_and(|gateway| gateway.zones.iter().any(|zone| &**zone == *az)));
@@ -155,7 +155,7 @@ impl Hours {
     /// The gateway of a client's own record: the next hop where it is one, else where the route leads, else the only one of its VPC,
     /// unless the route leads out of the VPC: then NAT is elsewhere, behind a transit gateway for instance.
     fn gateway_of<'a>(&'a self, seen: &Seen<'a>) -> (Option<&'a str>, Option<&'a NatGateway>) {
-        let [_, _, hop, ..] = self.hourly.ways.get(seen.key.way);
+        let [_, _, hop, ..] = self.hourly.parties.ways.get(seen.key.way);
         let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
         let is_here = seen.route.is_none_or(|route| route.target.starts_with("vpce-"));
         let only = || seen.vpc_id.filter(|_| is_here).and_then(|vpc| self.gateways.get(vpc)).copied().flatten();

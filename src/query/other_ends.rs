@@ -46,7 +46,7 @@ impl Hours {
     }
 
     pub(super) fn peer(&self, key: &Key, sums: &Sums, own_vpc: u32) -> Peer<'_> {
-        let [eni, account, region, vpc, az, kind, name, link, service] = self.hourly.peers.get(key.peer);
+        let [eni, account, region, vpc, az, kind, name, link, service] = self.hourly.parties.peers.get(key.peer);
         let mut peer = Peer {
             eni: self.name(eni),
             account: self.name(account),
@@ -66,7 +66,7 @@ impl Hours {
         // Whoever it was has written its own side, so this side must not stand for it.
         peer.logged |= !owners.is_empty();
         if let ([own], None) = (owners.as_slice(), peer.eni) {
-            let [interface, account, region, _, _, az, sublocation] = self.hourly.locals.get(own.local);
+            let [interface, account, region, _, _, az, sublocation] = self.hourly.parties.locals.get(own.local);
             let known = self.eni(self.name(interface));
             peer.eni = self.name(interface);
             peer.account = peer.account.or(self.account(account, known));
@@ -78,12 +78,12 @@ impl Hours {
             }
         }
         // What the end says of itself goes before the subnet's zone: an Outpost's subnet has that of its parent.
-        let sublocation_of = |own: &&Own| self.hourly.locals.get(own.local)[6];
+        let sublocation_of = |own: &&Own| self.hourly.parties.locals.get(own.local)[6];
         let is_beside_zones = owners.iter().any(|own| sublocation_of(own) != NONE) || (az != NONE && self.zone(az, NONE).is_none());
         if is_beside_zones {
             (peer.az, peer.basis) = (None, None);
         }
-        let [_, _, _, hop_az, hop_type] = self.hourly.ways.get(key.way);
+        let [_, _, _, hop_az, hop_type] = self.hourly.parties.ways.get(key.way);
         // Through a middlebox the hop is the middlebox (VPC user guide, "next-hop-*").
         let is_middlebox = self.name(hop_type).is_some_and(|kind| !matches!(kind, "interface" | "branch" | "trunk" | "efa" | "lambda"));
         if peer.az.is_none() && hop_az != NONE && !is_middlebox && !is_beside_zones {
