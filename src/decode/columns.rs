@@ -4,13 +4,14 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
+use super::text_column::TextColumn;
 use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::flow::{Column, Layout, RecordKind};
 use crate::time::UnixSeconds;
-use arrow::array::{ArrayRef, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewBuilder};
-use arrow::buffer::NullBuffer;
+use arrow::array::builder::NullBufferBuilder;
+use arrow::array::{ArrayRef, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -104,9 +105,9 @@ fn is_checked(field: FieldId) -> bool {
 
 #[derive(Debug)]
 enum Builder {
-    Int32(Vec<i32>, Vec<bool>),
-    Int64(Vec<i64>, Vec<bool>),
-    Text(Box<StringViewBuilder>),
+    Int32(Vec<i32>, NullBufferBuilder),
+    Int64(Vec<i64>, NullBufferBuilder),
+    Text(Box<TextColumn>),
 }
 
 /// What became of a record.
@@ -252,19 +253,19 @@ impl Columns {
             match builder {
                 Builder::Int32(values, valid) => {
                     values.push(number.and_then(|value| i32::try_from(value).ok()).unwrap_or_default());
-                    valid.push(number.is_some());
+                    valid.append(number.is_some());
                 }
                 Builder::Int64(values, valid) => {
                     values.push(number.unwrap_or_default());
-                    valid.push(number.is_some());
+                    valid.append(number.is_some());
                 }
                 Builder::Text(builder) => match at.map_or(Cell::Null, |at| cells.cell(at)) {
-                    Cell::Text("-") | Cell::Null => builder.append_null(),
+                    Cell::Text("-") | Cell::Null => builder.push_null(),
                     Cell::Text(text) => {
                         self.text_bytes += text.len();
-                        builder.append_value(text)
+                        builder.push(text)
                     }
-                    Cell::Number(value) => builder.append_value(value.to_string()),
+                    Cell::Number(value) => builder.push(&value.to_string()),
                 },
             }
         }
@@ -326,18 +327,17 @@ fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &im
 
 fn builder(kind: FieldType) -> Builder {
     match kind {
-        FieldType::Int32 => Builder::Int32(Vec::new(), Vec::new()),
-        FieldType::Int64 => Builder::Int64(Vec::new(), Vec::new()),
-        FieldType::Text => Builder::Text(Box::new(StringViewBuilder::new())),
+        FieldType::Int32 => Builder::Int32(Vec::new(), NullBufferBuilder::new(0)),
+        FieldType::Int64 => Builder::Int64(Vec::new(), NullBufferBuilder::new(0)),
+        FieldType::Text => Builder::Text(Box::default()),
     }
 }
 
 fn finish(builder: &mut Builder) -> ArrayRef {
-    let nulls = |valid: &mut Vec<bool>| Some(NullBuffer::from(std::mem::take(valid))).filter(|nulls| nulls.null_count() > 0);
     match builder {
-        Builder::Int32(values, valid) => Arc::new(Int32Array::new(std::mem::take(values).into(), nulls(valid))),
-        Builder::Int64(values, valid) => Arc::new(Int64Array::new(std::mem::take(values).into(), nulls(valid))),
-        Builder::Text(builder) => Arc::new(builder.finish()),
+        Builder::Int32(values, valid) => Arc::new(Int32Array::new(std::mem::take(values).into(), valid.finish())),
+        Builder::Int64(values, valid) => Arc::new(Int64Array::new(std::mem::take(values).into(), valid.finish())),
+        Builder::Text(builder) => builder.finish(),
     }
 }
 

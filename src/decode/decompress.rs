@@ -64,6 +64,11 @@ impl Buffers {
     }
 }
 
+/// Gives the free buffers back; those of a scan that goes on come back to it with their texts.
+pub fn free_buffers() {
+    Buffers::lock().free.clear();
+}
+
 impl Drop for WholeText {
     fn drop(&mut self) {
         let mut buffers = Buffers::lock();

@@ -19,6 +19,7 @@ pub mod reject;
 pub mod separators;
 pub mod shape;
 pub mod text;
+pub mod text_column;
 pub mod values;
 
 use crate::flow::field::FieldId;

@@ -30,6 +30,7 @@ use crate::source::ListCounts;
 use crate::time::TimeRange;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use biflow::{Ends, Session};
 use collect::Collector;
 use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::datasource::MemTable;
@@ -176,7 +177,12 @@ impl Logs {
         flow_logs.sort_unstable();
         flow_logs.dedup();
         Ok(Egress {
-            summary: Summary::new(collector, Arc::clone(&self.inventory))?,
+            // The buffers of decoding are free again by now.
+            summary: Summary::new(
+                collector,
+                Arc::clone(&self.inventory),
+                self.memory_limit * 2 / 3 / size_of::<(Ends, Vec<Session>, Session)>(),
+            )?,
             totals: intake.totals()?,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),

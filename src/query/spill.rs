@@ -113,7 +113,13 @@ impl<T: Encode> Encode for Vec<T> {
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
-        (0..u32::decode(from)?).map(|_| T::decode(from)).collect()
+        let count = u32::decode(from)?;
+        // As much as is needed: a vector that grows makes room for four.
+        let mut values = Vec::with_capacity(count as usize);
+        for _ in 0..count {
+            values.push(T::decode(from)?);
+        }
+        Some(values)
     }
 }
 
@@ -264,6 +270,7 @@ impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decod
     pub fn finish(&mut self) -> Result<()> {
         if self.spill.is_some() {
             self.spill()?;
+            self.memory.clear();
         }
         self.spill.as_mut().map_or(Ok(()), Spill::flush)
     }

@@ -10,11 +10,12 @@ use crate::inventory::{Eni, Inventory};
 use crate::time::{HOUR, TimeRange, UnixSeconds};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Clients on its port 443 and hosts on their port 10250 from which on an unknown interface is suspected to be a control plane's.
 const SUSPECT_CLIENTS_MIN: usize = 3;
@@ -98,11 +99,11 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Finishes a scan.
+    /// Finishes a scan. Up to `sessions_max` connections are kept in memory.
     ///
     /// # Errors
     /// If spilled parts cannot be written or read back.
-    pub fn new(mut collector: Collector, inventory: Arc<Inventory>) -> Result<Summary> {
+    pub fn new(mut collector: Collector, inventory: Arc<Inventory>, sessions_max: usize) -> Result<Summary> {
         collector.partials.finish()?;
         let counted = counted_flow_logs(&collector);
         let facts = Facts {
@@ -115,7 +116,7 @@ impl Summary {
         let (listeners, remote_ports, contacts) = (HashSet::default(), HashMap::default(), HashSet::default());
         let mut summary = Summary { collector, held: Vec::new(), inventory, counted, listeners, remote_ports, contacts, facts };
         summary.count_duplicates()?;
-        summary.hold();
+        summary.hold(sessions_max)?;
         summary.learn_listeners()?;
         Ok(summary)
     }
@@ -136,16 +137,25 @@ impl Summary {
         Ok(())
     }
 
-    /// Joins what is in memory once; what was spilled is joined each time that it is read.
-    fn hold(&mut self) {
-        let (partials, counted) = (&mut self.collector.partials, &self.counted);
-        let taken: Option<Vec<_>> = (0..PARTITIONS).map(|partition| partials.take(partition)).collect();
-        let joined = |parts: HashMap<PartialKey, Vec<Session>, RandomState>| {
+    /// Joins the parts once, if what they come to has room in memory; else they are joined each time that they are read.
+    fn hold(&mut self, sessions_max: usize) -> Result<()> {
+        let (partials, counted, held) = (&mut self.collector.partials, &self.counted, AtomicUsize::new(0));
+        let taken: Vec<_> = (0..PARTITIONS).map(|partition| partials.take(partition)).collect();
+        let partials = &self.collector.partials;
+        let join = |(partition, parts): (usize, Option<HashMap<PartialKey, Vec<Session>, RandomState>>)| {
             let mut joining = Joining::new(counted);
-            parts.into_iter().for_each(|(key, sessions)| joining.add(&key, sessions));
-            joining.joined()
+            match parts {
+                Some(parts) => parts.into_iter().for_each(|(key, sessions)| joining.add(&key, sessions)),
+                None if held.load(Ordering::Relaxed) > sessions_max => return Ok(None),
+                None => partials.read(partition, |key, sessions| joining.add(key, sessions))?,
+            }
+            let joined = joining.joined();
+            held.fetch_add(joined.iter().map(|(_, sessions)| sessions.len()).sum(), Ordering::Relaxed);
+            Ok(Some(joined))
         };
-        self.held = taken.map_or(Vec::new(), |taken| taken.into_par_iter().map(joined).collect());
+        let joined: Option<Vec<Joined>> = taken.into_par_iter().enumerate().map(join).collect::<Result<_>>()?;
+        self.held = joined.unwrap_or_default();
+        Ok(())
     }
 
     fn joined(&self, partition: usize) -> Result<Cow<'_, Joined>> {
