@@ -70,8 +70,8 @@ struct Slots {
     end: Option<usize>,
     /// Cells that are all missing in a NODATA record when the format has no `log-status`.
     traffic: Vec<usize>,
-    /// Fields to check, with their positions.
-    checked: Vec<(usize, FieldId)>,
+    /// Fields to check, with their positions and what numbers in them are below as a rule.
+    checked: Vec<(usize, FieldId, i64)>,
     /// Position of each wanted column, in the order of [`Wanted::fields`].
     wanted: Vec<Option<usize>>,
     unknown: Vec<(usize, Arc<str>)>,
@@ -92,7 +92,7 @@ impl Slots {
             start: position(id::START),
             end: position(id::END),
             traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].into_iter().filter_map(position).collect(),
-            checked: known.filter(|(_, field)| read(field) && is_checked(*field)).collect(),
+            checked: known.filter(|(_, field)| read(field) && is_checked(*field)).map(|(at, field)| (at, field, below(field))).collect(),
             wanted: wanted.fields.iter().map(|field| position(*field)).collect(),
             unknown: layout.unknown().map(|(at, name)| (at, Arc::clone(name))).collect(),
         }
@@ -225,19 +225,19 @@ impl Columns {
 
     fn time(&self, cells: &impl Cells, at: Option<usize>, field: FieldId) -> Result<Option<UnixSeconds>, Fault> {
         match at {
-            Some(at) => number(cells.cell(at), field),
+            Some(at) => number(cells.cell(at), field, INSTANT_MAX),
             None => Ok(None),
         }
     }
 
     /// Checks every column that is read, and keeps the numbers.
     fn check(&mut self, cells: &impl Cells) -> Result<(), Fault> {
-        for (at, field) in &self.slots.checked {
+        for (at, field, below) in &self.slots.checked {
             let cell = cells.cell(*at);
             match field.field().kind {
                 FieldType::Text => check_text(cell, *field)?,
                 FieldType::Int32 | FieldType::Int64 => {
-                    let value = number(cell, *field)?;
+                    let value = number(cell, *field, *below)?;
                     if let Some(kept) = self.numbers.get_mut(field.index()) {
                         *kept = value;
                     }
@@ -341,11 +341,37 @@ fn finish(builder: &mut Builder) -> ArrayRef {
     }
 }
 
-/// Reads a number of a field and checks its range.
+/// Returns what numbers of a field are below as a rule: nothing else need be asked of such a one.
+fn below(field: FieldId) -> i64 {
+    match field {
+        id::SRCPORT | id::DSTPORT => 65_536,
+        id::PROTOCOL | id::TCP_FLAGS => 256,
+        id::START | id::END => INSTANT_MAX,
+        _ if field.field().kind == FieldType::Int32 => i64::from(i32::MAX),
+        _ => VOLUME_MAX,
+    }
+}
+
+/// Reads a number of a field and checks its range; `below` is [`below`] of the field.
 #[inline]
-fn number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
-    let value = match cell {
+fn number(cell: Cell<'_>, field: FieldId, below: i64) -> Result<Option<i64>, Fault> {
+    match cell {
         Cell::Null | Cell::Text("-") => return Ok(None),
+        Cell::Text(text) => {
+            if let Some(value) = parse_number(text.as_bytes()).filter(|value| *value < below) {
+                return Ok(Some(value));
+            }
+        }
+        Cell::Number(_) => {}
+    }
+    unusual_number(cell, field)
+}
+
+/// Reads a number that is not like most: of a typed file, at the end of its range, in other units, or none.
+#[inline(never)]
+fn unusual_number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
+    let value = match cell {
+        Cell::Null => return Ok(None),
         Cell::Number(value) => Some(value),
         Cell::Text(text) => parse_number(text.as_bytes()),
     };
@@ -461,6 +487,26 @@ fn shown(cell: Cell<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn number(cell: Cell<'_>, field: FieldId) -> Result<Option<i64>, Fault> {
+        super::number(cell, field, below(field))
+    }
+
+    #[test]
+    fn eight_digits_are_read_at_once_and_nothing_else_is_taken_for_one() {
+        for len in 1..=18 {
+            let digits: Vec<u8> = (0..len).map(|at| b'0' + (at * 7 % 10) as u8).collect();
+            let value = std::str::from_utf8(&digits).unwrap().parse().unwrap();
+            assert_eq!(parse_number(&digits), Some(value));
+            for at in 0..len {
+                for byte in (0..=255).filter(|byte: &u8| !byte.is_ascii_digit()) {
+                    let mut other = digits.clone();
+                    other[at] = byte;
+                    assert_eq!(parse_number(&other), None, "{byte:#04x} at {at} of {len}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn addresses_agree_with_the_standard_library() {

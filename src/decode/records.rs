@@ -129,7 +129,7 @@ impl Records {
             _ => return false,
         };
         // With a log-status that is one, it is no line of names: those are not upper-case.
-        if values.len() != columns || raw.len() > LINE_LEN_MAX || !self.columns.has_status(values) || has_timestamp(raw) {
+        if values.count() != columns || raw.len() > LINE_LEN_MAX || !self.columns.has_status(values) || has_timestamp(raw) {
             return false;
         }
         self.count(raw, |records| records.columns.push(values, records.tally.lines, &mut records.tally));

@@ -48,7 +48,7 @@ pub struct Plain<'a> {
 impl Plain<'_> {
     /// Returns the number of values.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 }
@@ -247,8 +247,8 @@ mod tests {
                 Cell::Text(text) => text.to_owned(),
                 other => panic!("{other:?}"),
             };
-            assert!(matches!(plain.cell(plain.len()), Cell::Null), "there is no value behind the last");
-            (0..plain.len()).map(value).collect()
+            assert!(matches!(plain.cell(plain.count()), Cell::Null), "there is no value behind the last");
+            (0..plain.count()).map(value).collect()
         };
         marks.lines(window).map(|line| (line.raw.to_vec(), line.plain.map(values))).collect()
     }
@@ -282,7 +282,7 @@ mod tests {
                 window[at] = byte;
                 check(&window);
             }
-            check(&vec![byte; 3 * BLOCK + 1]);
+            check(&[byte; 3 * BLOCK + 1]);
         }
         check(b"");
     }
