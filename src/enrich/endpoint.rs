@@ -10,6 +10,10 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder,
 };
 use arrow::datatypes::Int32Type;
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The ends of a batch's records, as far as the wanted columns need them.
@@ -40,7 +44,7 @@ pub struct EndColumns {
 struct Row<'a> {
     eni: Option<u32>,
     egress: Option<bool>,
-    peer: Option<Peer<'a>>,
+    peer: Option<Rc<Peer<'a>>>,
 }
 
 impl<'a> Endpoints<'a> {
@@ -77,6 +81,8 @@ impl<'a> Endpoints<'a> {
     fn read_rows(&self, count: usize, with_peer: bool) -> Vec<Row<'a>> {
         // Records of one interface tend to stand together.
         let mut last: Option<(&str, Option<u32>)> = None;
+        // Records of a batch lie close in time, and name the same ends again and again.
+        let mut peers: HashMap<(Option<&str>, IpAddr, u32), Rc<Peer<'a>>, RandomState> = HashMap::default();
         (0..count)
             .map(|at| {
                 let eni = self.columns.interface(at).and_then(|name| match last {
@@ -90,11 +96,18 @@ impl<'a> Endpoints<'a> {
                 let egress = self.columns.egress(at, self.eni(eni));
                 let mut row = Row { eni, egress, peer: None };
                 if with_peer && let Some(address) = self.columns.end(at, egress.map(|egress| !egress)).and_then(parse_address) {
-                    row.peer = Some(self.inventory.peer(eni, self.columns.vpc(at), address, self.start_of(at)));
+                    let (vpc, start) = (self.own_vpc(at, eni), self.start_of(at));
+                    let find = || Rc::new(self.inventory.peer(eni, vpc, address, start));
+                    row.peer = Some(Rc::clone(peers.entry((vpc, address, self.inventory.epoch(start))).or_insert_with(find)));
                 }
                 row
             })
             .collect()
+    }
+
+    /// The VPC in whose terms the other end's address is meant.
+    fn own_vpc(&self, at: usize, eni: Option<u32>) -> Option<&str> {
+        self.eni(eni).and_then(|eni| eni.vpc_id.as_deref()).or_else(|| self.columns.vpc(at))
     }
 
     /// Instant as of which the inventory is asked: the record's start.
@@ -148,7 +161,7 @@ impl<'a> Endpoints<'a> {
     }
 
     fn text<'s>(&'s self, derived: Derived, at: usize, row: &'s Row<'a>) -> Option<&'s str> {
-        let peer = row.peer.as_ref();
+        let peer = row.peer.as_deref();
         match derived {
             Derived::Direction => row.egress.map(|egress| if egress { "egress" } else { "ingress" }),
             Derived::LocalAddr => self.columns.end(at, row.egress),
@@ -173,7 +186,7 @@ impl<'a> Endpoints<'a> {
 
     /// How the VPCs of both ends are joined.
     fn link(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
-        let own = self.eni(row.eni).and_then(|eni| eni.vpc_id.as_deref()).or_else(|| self.columns.vpc(at))?;
+        let own = self.own_vpc(at, row.eni)?;
         let other = row.peer.as_ref()?.vpc_id?;
         self.inventory.vpc_link(own, other, self.start_of(at)).map(VpcLink::as_str)
     }
@@ -517,6 +530,31 @@ mod tests {
         ];
         assert_eq!(column(Derived::PeerName, &back), ["shop", "prod"]);
         assert_eq!(column(Derived::PeerRegion, &back), ["eu-central-1", "eu-central-1"]);
+    }
+
+    #[test]
+    fn what_the_inventory_says_changes_only_from_one_epoch_to_the_next() {
+        let inventory = inventory();
+        let from = inventory.eni_index("eni-a");
+        let addresses =
+            ["10.2.0.1", "10.1.0.5", "10.1.0.9", "10.1.0.77", "198.51.100.9", "9.9.9.9"].map(|text| parse_address(text).unwrap());
+        let said = |t| {
+            let peers = addresses.map(|address| format!("{:?}", inventory.peer(from, None, address, t)));
+            (peers, inventory.vpc_link("vpc-1", "vpc-2", t))
+        };
+        let (mut last, mut changes, mut epochs) = (None, 0, 0);
+        // From 2025-12-31 to 2026-02-10, by ten minutes: before, between and after the snapshots.
+        for t in (1_767_139_200..1_770_681_600).step_by(600) {
+            let now = (inventory.epoch(t), said(t));
+            if let Some((epoch, before)) = &last {
+                assert!(*epoch <= now.0);
+                assert!(*epoch != now.0 || *before == now.1, "{t}: {before:?} {:?}", now.1);
+                changes += u32::from(*before != now.1);
+                epochs += u32::from(*epoch != now.0);
+            }
+            last = Some(now);
+        }
+        assert!(changes > 1 && changes <= epochs && epochs < 20, "{changes} changes over {epochs} epochs");
     }
 
     #[test]
