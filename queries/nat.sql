@@ -5,13 +5,13 @@
 -- caveat:   $by is client, destination, service, pair, gateway, cluster, namespace or tag; list prices: flowproof report nat
 WITH transfers AS (
   SELECT nat_gateway_id, region, client_addr, client_interface_id, client_az_id, nat_az_id, client_kind, client_cluster, client_name, client_tags, client_vpc_id,
-    processing_meter, inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, basis, bytes
+    processing_meter, inspected, remote_addr, remote_scope, remote_service, remote_region, remote_meter, protocol, service_port, up, basis, bytes
   FROM nat_transfers
-  WHERE NOT ($by IN ('destination', 'service') AND remote_addr IS NULL)
+  WHERE NOT ($by IN ('destination', 'service') AND remote_scope IS NULL)
   UNION ALL
   SELECT nat_gateway_id, region, NULL AS client_addr, NULL AS client_interface_id, NULL AS client_az_id, NULL AS nat_az_id,
     NULL AS client_kind, NULL AS client_cluster, NULL AS client_name, NULL AS client_tags, NULL AS client_vpc_id,
-    'nat-bytes' AS processing_meter, false AS inspected, remote_addr, remote_service, remote_region, remote_meter, protocol, service_port, up, 'nat-eni' AS basis, bytes
+    'nat-bytes' AS processing_meter, false AS inspected, remote_addr, remote_scope, remote_service, remote_region, remote_meter, protocol, service_port, up, 'nat-eni' AS basis, bytes
   FROM nat_marginals
   WHERE $by IN ('destination', 'service')
 ),
@@ -43,7 +43,7 @@ SELECT
   basis,
   processing_meter,
   inspected,
-  remote_addr IS NULL                                AS is_remote_unknown,
+  remote_scope IS NULL                               AS is_remote_unknown,
   coalesce(sum(bytes) FILTER (WHERE up), 0)          AS bytes_up,
   coalesce(sum(bytes) FILTER (WHERE NOT up), 0)      AS bytes_down
 FROM grouped

@@ -47,6 +47,8 @@ impl Default for Setting {
 pub(crate) struct Run {
     logs: Arc<Logs>,
     engine: Engine,
+    /// That of reports.
+    of_sums: Engine,
     spill_dir: tempfile::TempDir,
     runtime: Runtime,
 }
@@ -91,8 +93,8 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
         summary: OnceCell::new(),
         hours: OnceCell::new(),
     });
-    let engine = Engine::new(&logs).unwrap();
-    Run { logs, engine, spill_dir, runtime: runtime() }
+    let (engine, of_sums) = (Engine::new(&logs).unwrap(), Engine::of_sums(&logs).unwrap());
+    Run { logs, engine, of_sums, spill_dir, runtime: runtime() }
 }
 
 /// Reads every file below a folder as inventory.
@@ -142,27 +144,27 @@ fn json(report: &Report) -> String {
 impl Run {
     /// Returns `report cross-az -o json`, byte for byte.
     pub(crate) fn cross_az_text(&self, charges: &Charges) -> String {
-        let report = cross_az::report(&self.logs, &self.engine, &By::Default, cross_az::Charge::Split, charges);
+        let report = cross_az::report(&self.logs, &self.of_sums, &By::Default, cross_az::Charge::Split, charges);
         json(&self.runtime.block_on(report).unwrap())
     }
 
     /// Returns `report nat -o json`, byte for byte.
     pub(crate) fn nat_text(&self, charges: &Charges) -> String {
-        json(&self.runtime.block_on(nat::report(&self.logs, &self.engine, &By::Default, charges)).unwrap())
+        json(&self.runtime.block_on(nat::report(&self.logs, &self.of_sums, &By::Default, charges)).unwrap())
     }
 
     /// Returns `report cost -o json`, byte for byte.
     pub(crate) fn cost_text(&self, by: &By, charges: &Charges) -> String {
         let costs = async {
-            let places = cost::places(&self.engine).await?;
-            cost::Costs::of(&self.logs, &self.engine, by, charges, &places).await
+            let places = cost::places(&self.of_sums).await?;
+            cost::Costs::of(&self.logs, &self.of_sums, by, charges, &places).await
         };
         json(&cost::report(self.runtime.block_on(costs).unwrap(), &self.logs.inventory, by, charges, None).unwrap())
     }
 
     /// Returns `report egress -o json`, byte for byte.
     pub(crate) fn report_text(&self) -> String {
-        json(&self.runtime.block_on(egress::report(&self.logs, &self.engine)).unwrap())
+        json(&self.runtime.block_on(egress::report(&self.logs, &self.of_sums)).unwrap())
     }
 
     /// Returns `report egress -o json`.
@@ -172,7 +174,16 @@ impl Run {
 
     /// Returns the rows of a statement, each an object.
     pub(crate) fn sql(&self, sql: &str) -> Vec<Value> {
-        let collected = self.runtime.block_on(self.engine.collect(sql, &[]));
+        self.sql_in(&self.engine, sql)
+    }
+
+    /// Returns the rows of a statement, as reports ask it.
+    pub(crate) fn rows_in_reports(&self, sql: &str) -> Vec<Value> {
+        self.sql_in(&self.of_sums, sql)
+    }
+
+    fn sql_in(&self, engine: &Engine, sql: &str) -> Vec<Value> {
+        let collected = self.runtime.block_on(engine.collect(sql, &[]));
         let (_, batches) = collected.unwrap_or_else(|error| panic!("{sql}: {error}"));
         value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
     }
@@ -203,10 +214,19 @@ impl Run {
         self.query(library::find(name).unwrap().sql, name, params)
     }
 
+    /// Returns the rows of a shipped query, as reports ask it.
+    pub(crate) fn shipped_in_reports(&self, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
+        self.query_in(&self.of_sums, library::find(name).unwrap().sql, name, params)
+    }
+
     fn query(&self, sql: &str, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
+        self.query_in(&self.engine, sql, name, params)
+    }
+
+    fn query_in(&self, engine: &Engine, sql: &str, name: &str, params: &[(&str, &str)]) -> Vec<Value> {
         let given: Vec<(String, String)> = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let bound = library::find(name).unwrap().bind(&given, 0).unwrap();
-        let (_, batches) = self.runtime.block_on(self.engine.collect(sql, &bound)).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let (_, batches) = self.runtime.block_on(engine.collect(sql, &bound)).unwrap_or_else(|error| panic!("{sql}: {error}"));
         value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
     }
 

@@ -124,4 +124,4 @@ SELECT
   bytes
 FROM hourly
 WHERE counted AND log_status = 'OK' AND action = 'ACCEPT' AND direction = 'egress' AND nat_class IS NULL
-  AND traffic_path IN (2, 8) AND peer_service IS NULL AND NOT is_private(peer_addr) AND peer_vpc_id IS NULL
+  AND traffic_path IN (2, 8) AND peer_service IS NULL AND peer_scope = 'public' AND peer_vpc_id IS NULL

@@ -15,8 +15,8 @@ WITH recorded AS (
     -- codes 2, 3, 5, 6, 7 and 8 leave the region's VPCs: internet, VPN, other regions, Outposts, gateway endpoints
     AND coalesce(traffic_path NOT IN (2, 3, 5, 6, 7, 8), true)
     AND coalesce(peer_region = region, true)
-    AND (peer_az_id IS NOT NULL OR peer_vpc_id IS NOT NULL OR is_private(peer_addr))
-    AND coalesce(NOT cidr_contains('169.254.0.0/16', peer_addr), true)
+    AND (peer_az_id IS NOT NULL OR peer_vpc_id IS NOT NULL OR peer_scope <> 'public')
+    AND coalesce(peer_scope <> 'link-local', true)
 ),
 once AS (
   SELECT

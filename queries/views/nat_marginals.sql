@@ -11,12 +11,13 @@ SELECT
   protocol,
   service_port,
   nat_class = 'B*'                 AS up,
-  aws_region(peer_addr)            AS remote_region,
+  peer_scope                       AS remote_scope,
+  peer_range_region                AS remote_region,
   CASE
-    WHEN is_private(peer_addr) THEN NULL
-    WHEN peer_service = 'EC2' AND aws_region(peer_addr) = region THEN 'public-ip-bytes'
-    WHEN aws_region(peer_addr) IN ('GLOBAL', region) OR (peer_service IS NOT NULL AND aws_region(peer_addr) IS NULL) THEN NULL
-    WHEN aws_region(peer_addr) IS NOT NULL THEN 'inter-region-bytes'
+    WHEN peer_scope <> 'public' THEN NULL
+    WHEN peer_service = 'EC2' AND peer_range_region = region THEN 'public-ip-bytes'
+    WHEN peer_range_region IN ('GLOBAL', region) OR (peer_service IS NOT NULL AND peer_range_region IS NULL) THEN NULL
+    WHEN peer_range_region IS NOT NULL THEN 'inter-region-bytes'
     ELSE 'internet-egress-bytes'
   END                              AS remote_meter,
   bytes

@@ -32,7 +32,9 @@ transfers AS (
     CASE WHEN at_gateway THEN peer_cluster ELSE cluster END                   AS client_cluster,
     CASE WHEN at_gateway THEN peer_logged ELSE true END                       AS client_logged,
     CASE WHEN at_gateway THEN remote_addr ELSE peer_addr END                  AS remote_addr,
-    CASE WHEN NOT at_gateway THEN peer_service WHEN remote_addr IS NOT NULL THEN local_service END AS remote_service,
+    CASE WHEN at_gateway THEN remote_scope ELSE peer_scope END                AS remote_scope,
+    CASE WHEN at_gateway THEN remote_range_region ELSE peer_range_region END  AS remote_region,
+    CASE WHEN NOT at_gateway THEN peer_service WHEN remote_scope IS NOT NULL THEN local_service END AS remote_service,
     protocol,
     service_port,
     at_gateway = (direction = 'ingress')                                      AS up,
@@ -47,12 +49,11 @@ transfers AS (
 SELECT
   *,
   CASE WHEN inspected THEN 'firewall-bytes' WHEN nat_is_regional THEN 'regional-nat-bytes' ELSE 'nat-bytes' END AS processing_meter,
-  aws_region(remote_addr) AS remote_region,
   CASE
-    WHEN remote_addr IS NULL OR is_private(remote_addr) THEN NULL
-    WHEN remote_service = 'EC2' AND aws_region(remote_addr) = region THEN 'public-ip-bytes'
-    WHEN aws_region(remote_addr) IN ('GLOBAL', region) OR (remote_service IS NOT NULL AND aws_region(remote_addr) IS NULL) THEN NULL
-    WHEN aws_region(remote_addr) IS NOT NULL THEN 'inter-region-bytes'
+    WHEN remote_scope IS NULL OR remote_scope <> 'public' THEN NULL
+    WHEN remote_service = 'EC2' AND remote_region = region THEN 'public-ip-bytes'
+    WHEN remote_region IN ('GLOBAL', region) OR (remote_service IS NOT NULL AND remote_region IS NULL) THEN NULL
+    WHEN remote_region IS NOT NULL THEN 'inter-region-bytes'
     ELSE 'internet-egress-bytes'
   END AS remote_meter
 FROM transfers

@@ -241,7 +241,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
     let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
-    let engine = Engine::new(&logs)?;
+    let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
 
@@ -268,7 +268,7 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
     let logs = args.logs.open(context).await?;
     let progress = output::progress(context, &logs);
-    let engine = Engine::new(&logs)?;
+    let engine = Engine::of_sums(&logs)?;
     let report = command.report(&logs, &engine, context).await?;
     drop(progress);
     for (path, format) in formats {

@@ -2,6 +2,7 @@
 
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::summary::{Connection, Summary};
+use crate::decode::BATCH_ROWS;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
@@ -59,14 +60,28 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
     ]
 });
 
-/// Returns the connections of a partition: of [`COLUMNS`] those that are wanted, by their places.
+/// Hands on the connections of a partition until `take` wants no more: of [`COLUMNS`] those that are wanted, by their places.
 ///
 /// # Errors
 /// If spilled parts cannot be read back.
-pub fn batch(partition: usize, wanted: &[usize], inventory: &Inventory, inputs: &[Input], summary: &Summary) -> Result<RecordBatch> {
-    let mut rows = Rows::of(&COLUMNS, wanted.to_vec());
-    summary.each_connection(partition, |connection| row(connection, inventory, inputs, summary, &mut rows))?;
-    rows.finish()
+pub fn batches(
+    partition: usize,
+    wanted: &[usize],
+    (inventory, inputs, summary): (&Inventory, &[Input], &Summary),
+    take: &mut dyn FnMut(RecordBatch) -> bool,
+) -> Result<()> {
+    let start = || Rows::of(&COLUMNS, wanted.to_vec());
+    let mut rows = start();
+    for (ends, sessions) in summary.joined(partition)?.iter() {
+        for session in sessions {
+            row(&summary.connection(ends, session), inventory, inputs, summary, &mut rows);
+            if rows.count() >= BATCH_ROWS && !take(std::mem::replace(&mut rows, start()).finish()?) {
+                return Ok(());
+            }
+        }
+    }
+    take(rows.finish()?);
+    Ok(())
 }
 
 fn row(connection: &Connection<'_>, inventory: &Inventory, inputs: &[Input], summary: &Summary, rows: &mut Rows) {
@@ -94,7 +109,7 @@ fn row(connection: &Connection<'_>, inventory: &Inventory, inputs: &[Input], sum
     let started = |at: Option<(i64, _)>| at.map(|(start, _)| start);
     let dated = |t: i64| (shown.start_min.is_some() || shown.end_max.is_some()).then_some(t);
     #[rustfmt::skip]
-    rows.push([
+    rows.push(&[
         Value::Text(cluster.map(|cluster| &*cluster.name)),
         Value::Text(cluster.map(|cluster| &*cluster.arn)),
         Value::Text(cluster.and_then(|cluster| cluster.account_id.as_deref())),

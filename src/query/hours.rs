@@ -9,6 +9,7 @@ use super::part_columns::Status;
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::spill::PARTITIONS;
 use super::summary::counted;
+use crate::decode::BATCH_ROWS;
 use crate::error::Result;
 use crate::inventory::ranges::is_private;
 use crate::inventory::{Cluster, Eni, InterfaceKind, Inventory};
@@ -19,7 +20,9 @@ use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 /// Every column of `hourly`.
@@ -45,6 +48,8 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("direction", Utf8, "`ingress` or `egress` at the interface"),
         ("local_addr", Utf8, "Address of the interface's end, as in the packet"),
         ("peer_addr", Utf8, "Address of the other end"),
+        ("peer_scope", Utf8, "`public`, `private`, or `link-local` (169.254.0.0/16)"),
+        ("peer_range_region", Utf8, "Region of the published AWS range that holds it, or `GLOBAL`"),
         ("protocol", Int32, "IANA protocol number"),
         ("service_port", Int32, "The lower of the two ports"),
         ("action", Utf8, "`ACCEPT` or `REJECT`"),
@@ -53,6 +58,8 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("nat_class", Utf8, "At a NAT gateway, which of a conversation's four records: `A` to `D`"),
         ("local_service", Utf8, "AWS service of the interface's end in the packet (at a NAT gateway: beyond it)"),
         ("remote_addr", Utf8, "At a NAT gateway, towards the client: the address beyond it, where the format has packet addresses"),
+        ("remote_scope", Utf8, "As `peer_scope`, of that address"),
+        ("remote_range_region", Utf8, "As `peer_range_region`, of that address"),
         ("nat_role", Utf8, "`gateway`: record of class A or D; `client`: a client's own record of traffic through NAT, where no gateway's interface logged it in that hour"),
         ("nat_gateway_id", Utf8, "For both: the gateway"),
         ("nat_interface_id", Utf8, "… its interface"),
@@ -122,10 +129,31 @@ pub struct Hours {
     pub(super) hourly: Hourly,
     pub(super) inventory: Arc<Inventory>,
     counted: Counted,
+    /// By context of an interface: what the inventory says of it.
+    locals: Vec<Local>,
+    /// By number of a text: the interface of that id.
+    enis: Vec<Option<u32>>,
+    /// By number of a text: whether it has the two parts of an availability zone's id.
+    zones: Vec<bool>,
     /// By VPC: position of its NAT gateway among the inventory's, if it has one alone.
     pub(super) gateways: HashMap<Arc<str>, Option<usize>, RandomState>,
     /// What a report must state.
     pub facts: Facts,
+}
+
+/// An interface, once for all its sums.
+#[derive(Debug, Clone, Copy)]
+struct Local {
+    eni: Option<u32>,
+    /// Number of its VPC's id, recorded or of the inventory, or [`NONE`].
+    vpc: u32,
+}
+
+/// What was looked up for rows of a partition.
+#[derive(Default)]
+struct Lookups {
+    /// Pods by context of the interface, address, and stretch of time in which the inventory's answers are the same.
+    pods: HashMap<(u32, IpAddr, u32), Option<String>, RandomState>,
 }
 
 /// By (interface, hour): the flow logs that count.
@@ -136,7 +164,7 @@ fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
     let Hourly { sums, parties, coverage, .. } = hourly;
     let mut bytes = 0;
     for partition in 0..PARTITIONS {
-        sums.read(partition, |key, sums| {
+        sums.each(partition, |key, sums| {
             let [interface, ..] = parties.locals.get(key.local);
             let at = (interface, key.hour);
             let Some(chosen) = counted.get(&at).filter(|chosen| key.status == Status::Ok && !chosen.contains(&key.flow_log)) else {
@@ -156,12 +184,14 @@ fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
 }
 
 impl Hours {
-    /// Finishes a scan.
+    /// Finishes a scan. Up to `sums_max` sums are kept in memory.
     ///
     /// # Errors
     /// If spilled sums cannot be written.
-    pub fn new(mut hourly: Hourly, inventory: Arc<Inventory>) -> Result<Hours> {
-        hourly.sums.finish()?;
+    pub fn new(mut hourly: Hourly, inventory: Arc<Inventory>, sums_max: usize) -> Result<Hours> {
+        hourly.sums.settle(sums_max, |held, part| {
+            held.merge(&part);
+        })?;
         let of = |flow_logs: &Vec<(u32, Covered)>| match flow_logs.as_slice() {
             [(only, _)] => vec![*only],
             _ => counted(flow_logs.clone(), &hourly.flow_logs),
@@ -191,22 +221,71 @@ impl Hours {
             let entry = gateways.entry(Arc::clone(vpc)).or_insert(Some(at));
             *entry = entry.filter(|known| is_same(*known));
         }
-        Ok(Hours { hourly, inventory, counted, gateways, facts })
+        let parties = &mut hourly.parties;
+        let mut locals = Vec::with_capacity(parties.locals.count());
+        for context in 0..parties.locals.count() as u32 {
+            let [interface, _, _, vpc, ..] = parties.locals.get(context);
+            let eni = Some(interface)
+                .filter(|interface| *interface != NONE)
+                .and_then(|interface| inventory.eni_index(parties.names.get(interface)));
+            let held = eni.and_then(|eni| inventory.enis().get(eni as usize)).and_then(|eni| eni.vpc_id.as_deref());
+            let vpc = if vpc == NONE { held.map_or(NONE, |vpc| parties.names.intern(vpc)) } else { vpc };
+            locals.push(Local { eni, vpc });
+        }
+        let enis = parties.names.iter().map(|name| inventory.eni_index(name)).collect();
+        let zones = parties.names.iter().map(|name| name.split('-').count() == 2).collect();
+        Ok(Hours { hourly, inventory, counted, locals, enis, zones, gateways, facts })
     }
 
-    /// Returns the rows of a partition, in no order; of [`COLUMNS`], those that are wanted, by their places.
+    /// Hands on the rows of a partition, in no order, until `take` wants no more; of [`COLUMNS`], those that are wanted, by their
+    /// places. `folded`: rows alike in those are one.
     ///
     /// # Errors
     /// If spilled sums cannot be read back.
-    pub fn batch(&self, partition: usize, wanted: &[usize], inputs: &[Input]) -> Result<RecordBatch> {
-        let merged = self.hourly.sums.merged(partition, |held, part| {
-            held.merge(&part);
+    pub fn batches(
+        &self,
+        partition: usize,
+        (wanted, folded): (&[usize], bool),
+        inputs: &[Input],
+        take: &mut dyn FnMut(RecordBatch) -> bool,
+    ) -> Result<()> {
+        let mut conversations = Conversations::default();
+        let mut lookups = Lookups::default();
+        self.hourly.sums.each(partition, |key, sums| {
+            if self.may_tell_of_others(key) {
+                conversations.take(&self.seen(key, sums));
+            }
         })?;
-        let seen: Vec<Seen<'_>> = merged.iter().map(|(key, sums)| self.seen(key, sums)).collect();
-        let conversations = Conversations::of(&seen);
-        let mut rows = Rows::of(&COLUMNS, wanted.to_vec());
-        seen.iter().for_each(|seen| self.row(seen, &conversations, inputs, &mut rows));
-        rows.finish()
+        let start = || if folded { Rows::folding(&COLUMNS, wanted.to_vec()) } else { Rows::of(&COLUMNS, wanted.to_vec()) };
+        let (mut rows, mut goes_on) = (start(), Ok(true));
+        self.hourly.sums.each(partition, |key, sums| {
+            if !matches!(goes_on, Ok(true)) {
+                return;
+            }
+            self.row(&self.seen(key, sums), &conversations, inputs, &mut lookups, &mut rows);
+            if rows.count() >= BATCH_ROWS {
+                goes_on = std::mem::replace(&mut rows, start()).finish().map(&mut *take);
+            }
+        })?;
+        if goes_on? { rows.finish().map(take).map(drop) } else { Ok(()) }
+    }
+
+    /// Whether a sum can be what [`Conversations`] look for.
+    fn may_tell_of_others(&self, key: &Key) -> bool {
+        let may_be_outward = || key.path.is_none_or(|path| path == 1) && key.peer_addr.is_some_and(|peer| !is_private(peer));
+        let is_firewall = || self.local(key).1.is_some_and(|eni| eni.kind == InterfaceKind::FirewallEndpoint);
+        key.status == Status::Ok
+            && match key.direction {
+                Direction::Egress => may_be_outward(),
+                Direction::Ingress => is_firewall(),
+                Direction::Unknown => false,
+            }
+    }
+
+    /// The interface of a sum: number of its VPC's id, and itself.
+    fn local(&self, key: &Key) -> (u32, Option<&Eni>) {
+        let local = self.locals.get(key.local as usize);
+        (local.map_or(NONE, |local| local.vpc), local.and_then(|local| self.inventory.enis().get(local.eni? as usize)))
     }
 
     pub(super) fn name(&self, number: u32) -> Option<&str> {
@@ -216,11 +295,12 @@ impl Hours {
     /// The AZ id, unless the end is in a Local Zone, a Wavelength Zone or on an Outpost, which have prices of their own. AZ ids have two
     /// parts (`use1-az4`), those of other zones more (`use1-bos1-az1`): EC2 user guide, "Local Zones".
     pub(super) fn zone(&self, az: u32, sublocation: u32) -> Option<&str> {
-        self.name(az).filter(|id| sublocation == NONE && id.split('-').count() == 2)
+        self.name(az).filter(|_| sublocation == NONE && self.zones.get(az as usize) == Some(&true))
     }
 
-    pub(super) fn eni(&self, interface: Option<&str>) -> Option<&Eni> {
-        self.inventory.enis().get(self.inventory.eni_index(interface?)? as usize)
+    /// The interface of an id, by the id's number.
+    pub(super) fn eni(&self, interface: u32) -> Option<&Eni> {
+        self.inventory.enis().get((*self.enis.get(interface as usize)?)? as usize)
     }
 
     fn cluster(&self, eni: Option<&Eni>) -> Option<&Cluster> {
@@ -255,32 +335,31 @@ impl Hours {
     }
 
     fn seen<'a>(&'a self, key: &'a Key, sums: &'a Sums) -> Seen<'a> {
-        let [interface, _, _, vpc, subnet, ..] = self.hourly.parties.locals.get(key.local);
-        let eni = self.eni(self.name(interface));
-        let vpc_id = self.name(vpc).or_else(|| eni.and_then(|eni| eni.vpc_id.as_deref()));
-        let own_vpc = vpc_id.and_then(|vpc| self.hourly.parties.names.find(vpc)).unwrap_or(NONE);
-        let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::default() };
+        let [interface, _, _, _, subnet, ..] = self.hourly.parties.locals.get(key.local);
+        let (own_vpc, eni) = self.local(key);
+        let vpc_id = self.name(own_vpc);
+        let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::NOBODY };
         let [class, _, _, _, hop_type] = self.hourly.parties.ways.get(key.way);
         let counts =
             interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
         let subnet = self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()));
-        let outside = key.peer_addr.filter(|peer| key.status == Status::Ok && !is_private(*peer));
-        let route = subnet.zip(outside).and_then(|(subnet, peer)| self.inventory.next_hop(subnet, vpc_id, peer, key.hour));
-        Seen { key, sums, interface, eni, vpc_id, peer, class: self.name(class), hop_type: self.name(hop_type), route, counts }
+        let (class, hop_type, inventory) = (self.name(class), self.name(hop_type), &*self.inventory);
+        Seen { inventory, key, sums, interface, eni, vpc_id, subnet, peer, class, hop_type, counts }
     }
 
-    fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], rows: &mut Rows) {
+    fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], lookups: &mut Lookups, rows: &mut Rows) {
         let Seen { key, sums, eni, vpc_id, peer, .. } = seen;
         let (key, sums, eni, vpc_id) = (*key, *sums, *eni, *vpc_id);
         let [interface, account, region, _, subnet, az, sublocation] = self.hourly.parties.locals.get(key.local);
-        let peer_eni = self.eni(peer.eni);
+        let peer_eni = self.eni(peer.interface);
         let nat = self.nat(seen, conversations);
         let cluster = self.cluster(eni);
         let [nat_class, local_service, hop, _, hop_type] = self.hourly.parties.ways.get(key.way);
-        let hop_eni = self.eni(self.name(hop));
-        let scope = self.hourly.scopes.get(&key.flow_log);
+        let hop_eni = self.eni(hop);
+        let of_key = self.hourly.scopes.get(&key.flow_log);
         let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
-        let is_towards_client = matches!(seen.class, Some("A" | "D"));
+        let remote = key.local_addr.filter(|_| matches!(seen.class, Some("A" | "D")));
+        let range_region = |address: Option<IpAddr>| self.inventory.aws_range(address?).map(|range| &*range.region);
         let line = |at: Option<(i64, (u32, u64))>| {
             let (_, (object, line)) = at?;
             inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
@@ -290,15 +369,20 @@ impl Hours {
             Direction::Egress => Some("egress"),
             Direction::Unknown => None,
         };
-        let name = || self.pod(eni, vpc_id, key, sums).or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)).map(str::to_owned));
+        let lookups = RefCell::new(lookups);
+        let name = || {
+            let asked = (key.local, key.local_addr?, self.inventory.epoch(sums.start_min.unwrap_or(key.hour)));
+            lookups.borrow_mut().pods.entry(asked).or_insert_with(|| self.pod(eni, vpc_id, key, sums)).clone()
+        };
+        let name = || name().or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)).map(str::to_owned));
         let is_traffic = key.status == Status::Ok;
         #[rustfmt::skip]
-        rows.push([
+        rows.push(&[
             Value::Time(Some(key.hour)),
             Value::Text(flow_log),
             Value::Bool(seen.counts),
-            Value::Text(self.account(account, eni).or_else(|| scope.and_then(|(account, _)| account.as_deref()))),
-            Value::Text(self.name(region).or_else(|| eni.and_then(|eni| eni.region.as_deref())).or_else(|| scope.and_then(|(_, region)| region.as_deref()))),
+            Value::Text(self.account(account, eni).or_else(|| of_key.and_then(|(account, _)| account.as_deref()))),
+            Value::Text(self.name(region).or_else(|| eni.and_then(|eni| eni.region.as_deref())).or_else(|| of_key.and_then(|(_, region)| region.as_deref()))),
             Value::Text(vpc_id),
             Value::Text(self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()))),
             Value::Text(self.name(interface)),
@@ -312,6 +396,8 @@ impl Hours {
             Value::Text(direction),
             Value::Made(&|| key.local_addr.map(|address| address.to_string())),
             Value::Made(&|| key.peer_addr.map(|address| address.to_string())),
+            Value::Text(key.peer_addr.map(scope)),
+            Value::Found(&|| range_region(key.peer_addr)),
             Value::Int32(key.protocol.map(i32::from)),
             Value::Int32(key.service_port.map(i32::from)),
             Value::Text(is_traffic.then_some(if key.rejected { "REJECT" } else { "ACCEPT" })),
@@ -319,7 +405,9 @@ impl Hours {
             Value::Int32(key.path.map(i32::from)),
             Value::Text(self.name(nat_class)),
             Value::Text(self.name(local_service)),
-            Value::Made(&|| key.local_addr.filter(|_| is_towards_client).map(|address| address.to_string())),
+            Value::Made(&|| remote.map(|address| address.to_string())),
+            Value::Text(remote.map(scope)),
+            Value::Found(&|| range_region(remote)),
             Value::Text(nat.role),
             Value::Text(nat.gateway),
             Value::Text(nat.interface),
@@ -341,7 +429,7 @@ impl Hours {
             Value::Text(peer.name),
             Value::Text(peer_eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(self.cluster(peer_eni).map(|cluster| &*cluster.name)),
-            Value::Made(&|| self.tags(self.hourly.parties.names.find(peer.eni?)?, key.hour)),
+            Value::Made(&|| self.tags(peer.interface, key.hour)),
             Value::Text(peer.link),
             Value::Text(peer.service),
             Value::Text(peer.basis),
@@ -354,5 +442,14 @@ impl Hours {
             Value::Made(&|| line(sums.first)),
             Value::Made(&|| line(sums.last)),
         ]);
+    }
+}
+
+/// What an address is by itself: link-local is IPv4's 169.254.0.0/16 (RFC 3927), where instances reach services of their host.
+fn scope(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(v4) if v4.is_link_local() => "link-local",
+        _ if is_private(address) => "private",
+        _ => "public",
     }
 }

@@ -39,7 +39,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{FutureExt, Stream, TryStreamExt};
-use hourly::Hourly;
+use hourly::{Hourly, Key, Sums};
 use hours::Hours;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -225,7 +225,8 @@ impl Logs {
                 hourly.add(&part, &input.object.key)?;
             }
         }
-        Ok(Scanned { hours: Hours::new(hourly, Arc::clone(&self.inventory))?, totals: intake.totals()? })
+        let sums_max = self.memory_limit * 2 / 3 / size_of::<(Key, Sums)>();
+        Ok(Scanned { hours: Hours::new(hourly, Arc::clone(&self.inventory), sums_max)?, totals: intake.totals()? })
     }
 }
 
@@ -252,13 +253,27 @@ impl Engine {
     /// # Errors
     /// If the spill folder cannot be used, or a table cannot be registered.
     pub fn new(logs: &Arc<Logs>) -> Result<Engine> {
+        Engine::over(logs, false)
+    }
+
+    /// Makes an engine for statements that only sum the counts of `hourly`, as those of reports do: the table hands on fewer rows.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn of_sums(logs: &Arc<Logs>) -> Result<Engine> {
+        Engine::over(logs, true)
+    }
+
+    fn over(logs: &Arc<Logs>, folded: bool) -> Result<Engine> {
         /// Consumers named when memory runs out.
         const CONSUMERS_NAMED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4);
         /// Rows that operators gather before they hand on: with texts as long as a line may be, twice as many filled memory.
         const QUERY_BATCH_ROWS: usize = crate::decode::BATCH_ROWS / 2;
         /// Part of a partition's memory that a sort sets aside for merging what it spilled: one in so many.
         const SORT_RESERVATION_SHARE: usize = 8;
-        let pool = TrackConsumersPool::new(FairSpillPool::new(logs.memory_limit), CONSUMERS_NAMED);
+        // A quarter of the memory is that of the sums of a scan.
+        let memory = logs.memory_limit / 4 * 3;
+        let pool = TrackConsumersPool::new(FairSpillPool::new(memory), CONSUMERS_NAMED);
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![logs.spill_dir.clone()]));
         let runtime =
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
@@ -270,14 +285,14 @@ impl Engine {
         config.options_mut().sql_parser.dialect = datafusion::config::Dialect::PostgreSQL;
         // DataFusion sets 10 MiB aside for each sorting partition, which a small limit cannot give: every ORDER BY would fail.
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
-        *reserved = (*reserved).min(logs.memory_limit / (SORT_RESERVATION_SHARE * logs.threads.max(1)));
+        *reserved = (*reserved).min(memory / (SORT_RESERVATION_SHARE * logs.threads.max(1)));
         let context = SessionContext::new_with_config_rt(config, runtime);
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
         register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
         register("tgw_flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::TransitGateway)))?;
         register("connections", Arc::new(SummedTable::connections(logs)))?;
-        register("hourly", Arc::new(SummedTable::hourly(logs)))?;
+        register("hourly", Arc::new(SummedTable::hourly(logs, folded)))?;
         register("coverage", log_tables::coverage(logs)?)?;
         register("objects", log_tables::objects(logs)?)?;
         register("layouts", log_tables::layouts(logs)?)?;

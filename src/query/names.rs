@@ -31,6 +31,11 @@ impl Names {
         self.index.get(name).copied()
     }
 
+    /// Returns the texts in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
+    }
+
     /// Returns the text of a number.
     pub fn get(&self, at: u32) -> &str {
         self.names.get(at as usize).map_or("", |name| name)

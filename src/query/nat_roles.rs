@@ -7,7 +7,7 @@ use super::part_columns::Status;
 use crate::inventory::model::NatGateway;
 use crate::inventory::ranges::is_private;
 use crate::inventory::routes::NextHop;
-use crate::inventory::{Eni, InterfaceKind};
+use crate::inventory::{Eni, InterfaceKind, Inventory};
 use crate::time::UnixSeconds;
 use foldhash::fast::RandomState;
 use hashbrown::HashSet;
@@ -15,23 +15,29 @@ use std::net::IpAddr;
 
 /// A sum, with who stands at both ends.
 pub(super) struct Seen<'a> {
+    pub(super) inventory: &'a Inventory,
     pub(super) key: &'a Key,
     pub(super) sums: &'a Sums,
     pub(super) interface: u32,
     pub(super) eni: Option<&'a Eni>,
     pub(super) vpc_id: Option<&'a str>,
+    pub(super) subnet: Option<&'a str>,
     pub(super) peer: Peer<'a>,
     pub(super) class: Option<&'a str>,
     pub(super) hop_type: Option<&'a str>,
-    /// Where the route leads, of what goes to a public address.
-    pub(super) route: Option<NextHop<'a>>,
     pub(super) counts: bool,
 }
 
 /// Hour, interface, own and other address, protocol, port.
 type Flow = (UnixSeconds, u32, IpAddr, IpAddr, Option<u8>, Option<u16>);
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
+    /// Where the route leads, of what goes to a public address.
+    fn route(&self) -> Option<NextHop<'a>> {
+        let outside = self.key.peer_addr.filter(|peer| self.key.status == Status::Ok && !is_private(*peer))?;
+        self.inventory.next_hop(self.subnet?, self.vpc_id, outside, self.key.hour)
+    }
+
     fn pair(&self) -> Option<(IpAddr, IpAddr)> {
         self.key.local_addr.zip(self.key.peer_addr)
     }
@@ -63,7 +69,7 @@ impl Seen<'_> {
     /// guide, "Gateway endpoints").
     fn is_routed_to_nat(&self) -> bool {
         let is_of_endpoint = |hop: &NextHop<'_>| hop.has_gateway_endpoint && matches!(self.peer.service, Some("S3" | "DYNAMODB"));
-        self.route.is_some_and(|hop| hop.target.starts_with("nat-") && !is_of_endpoint(&hop))
+        self.route().is_some_and(|hop| hop.target.starts_with("nat-") && !is_of_endpoint(&hop))
     }
 
     fn is_answer(&self) -> bool {
@@ -81,19 +87,16 @@ pub(super) struct Conversations {
 }
 
 impl Conversations {
-    pub(super) fn of(all: &[Seen<'_>]) -> Conversations {
-        let mut conversations = Conversations::default();
-        for seen in all.iter().filter(|seen| seen.is_accepted()) {
-            let Some((own, other)) = seen.pair() else { continue };
-            if seen.is_outward() {
-                conversations.outward.insert(seen.flow((own, other)));
-            }
-            let is_firewall = seen.eni.is_some_and(|eni| eni.kind == InterfaceKind::FirewallEndpoint);
-            if is_firewall && seen.key.direction == Direction::Ingress {
-                conversations.inspected.insert((seen.key.hour, other, own));
-            }
+    /// Takes a sum in.
+    pub(super) fn take(&mut self, seen: &Seen<'_>) {
+        let Some((own, other)) = seen.pair().filter(|_| seen.is_accepted()) else { return };
+        if seen.is_outward() {
+            self.outward.insert(seen.flow((own, other)));
         }
-        conversations
+        let is_firewall = seen.eni.is_some_and(|eni| eni.kind == InterfaceKind::FirewallEndpoint);
+        if is_firewall && seen.key.direction == Direction::Ingress {
+            self.inspected.insert((seen.key.hour, other, own));
+        }
     }
 }
 
@@ -156,10 +159,11 @@ impl Hours {
     /// unless the route leads out of the VPC: then NAT is elsewhere, behind a transit gateway for instance.
     fn gateway_of<'a>(&'a self, seen: &Seen<'a>) -> (Option<&'a str>, Option<&'a NatGateway>) {
         let [_, _, hop, ..] = self.hourly.parties.ways.get(seen.key.way);
-        let hop = self.eni(self.name(hop)).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
-        let is_here = seen.route.is_none_or(|route| route.target.starts_with("vpce-"));
+        let hop = self.eni(hop).filter(|eni| eni.kind == InterfaceKind::NatGateway).and_then(|eni| eni.resource.as_deref());
+        let route = seen.route();
+        let is_here = route.is_none_or(|route| route.target.starts_with("vpce-"));
         let only = || seen.vpc_id.filter(|_| is_here).and_then(|vpc| self.gateways.get(vpc)).copied().flatten();
-        let hop = hop.or_else(|| seen.route.map(|route| route.target).filter(|target| target.starts_with("nat-")));
+        let hop = hop.or_else(|| route.map(|route| route.target).filter(|target| target.starts_with("nat-")));
         let gateway = match hop {
             Some(id) => self.inventory.nat_gateway(id),
             None => only().and_then(|at| self.inventory.nat_gateways().get(at)).map(|held| &held.item),

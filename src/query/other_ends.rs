@@ -7,8 +7,10 @@ use crate::time::UnixSeconds;
 use std::net::IpAddr;
 
 /// Who the other end is, after all.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Peer<'a> {
+    /// Number of the interface's id, or [`NONE`].
+    pub(super) interface: u32,
     pub(super) eni: Option<&'a str>,
     pub(super) account: Option<&'a str>,
     pub(super) region: Option<&'a str>,
@@ -21,6 +23,24 @@ pub(super) struct Peer<'a> {
     pub(super) service: Option<&'a str>,
     pub(super) basis: Option<&'static str>,
     pub(super) logged: bool,
+}
+
+impl Peer<'_> {
+    pub(super) const NOBODY: Peer<'static> = Peer {
+        interface: NONE,
+        eni: None,
+        account: None,
+        region: None,
+        vpc: None,
+        subnet: None,
+        az: None,
+        kind: None,
+        name: None,
+        link: None,
+        service: None,
+        basis: None,
+        logged: false,
+    };
 }
 
 impl Hours {
@@ -48,6 +68,7 @@ impl Hours {
     pub(super) fn peer(&self, key: &Key, sums: &Sums, own_vpc: u32) -> Peer<'_> {
         let [eni, account, region, vpc, az, kind, name, link, service] = self.hourly.parties.peers.get(key.peer);
         let mut peer = Peer {
+            interface: eni,
             eni: self.name(eni),
             account: self.name(account),
             region: self.name(region),
@@ -59,7 +80,7 @@ impl Hours {
             service: self.name(service),
             basis: self.zone(az, NONE).map(|_| "inventory"),
             logged: eni != NONE && self.is_logged(eni, key.hour),
-            ..Peer::default()
+            ..Peer::NOBODY
         };
         let (vpc, is_certain) = if vpc == NONE { (own_vpc, false) } else { (vpc, true) };
         let owners = self.owners(vpc, is_certain, key.peer_addr, sums);
@@ -67,8 +88,8 @@ impl Hours {
         peer.logged |= !owners.is_empty();
         if let ([own], None) = (owners.as_slice(), peer.eni) {
             let [interface, account, region, _, _, az, sublocation] = self.hourly.parties.locals.get(own.local);
-            let known = self.eni(self.name(interface));
-            peer.eni = self.name(interface);
+            let known = self.eni(interface);
+            (peer.interface, peer.eni) = (interface, self.name(interface));
             peer.account = peer.account.or(self.account(account, known));
             peer.region = peer.region.or(self.name(region)).or(known.and_then(|eni| eni.region.as_deref()));
             peer.vpc = peer.vpc.or(self.name(own.vpc));
@@ -93,7 +114,7 @@ impl Hours {
             let link = self.name(own_vpc).zip(peer.vpc).and_then(|(own, other)| self.inventory.vpc_link(own, other, key.hour));
             peer.link = link.map(crate::inventory::VpcLink::as_str);
         }
-        peer.subnet = self.eni(peer.eni).and_then(|eni| eni.subnet_id.as_deref());
+        peer.subnet = self.eni(peer.interface).and_then(|eni| eni.subnet_id.as_deref());
         peer
     }
 }

@@ -87,6 +87,11 @@ impl<const N: usize> Contexts<N> {
         number
     }
 
+    /// Returns how many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     /// Returns the numbers of a context's texts.
     pub fn get(&self, at: u32) -> [u32; N] {
         self.all.get(at as usize).map_or([NONE; N], |known| known.numbers)
@@ -118,9 +123,11 @@ pub struct Parties {
 struct Known {
     local: u32,
     eni: Option<u32>,
+    /// Number of the id of its VPC, of the inventory, else recorded, or [`NONE`].
+    vpc: u32,
 }
 
-/// What decides who the other end is: the interface, the other end's address, its recorded service, the stretch of time.
+/// What decides who the other end is: the interface's VPC, the other end's address, its recorded service, the stretch of time.
 type Asked = (u32, IpAddr, u32, u32);
 
 /// A record's ends.
@@ -184,7 +191,7 @@ impl Parties {
     pub fn of(&mut self, columns: &PartyColumns, at: usize) -> Party {
         let ends = &columns.ends;
         let recorded: [Option<&str>; 7] = std::array::from_fn(|column| text(&columns.recorded[column], at));
-        let Known { local, eni } = self.interface(&recorded);
+        let Known { local, eni, vpc: own_vpc } = self.interface(&recorded);
         let interface = eni.and_then(|eni| self.inventory.enis().get(eni as usize));
         let egress = ends.egress(at, interface);
         let address = |is_source| ends.end(at, is_source).and_then(parse_address);
@@ -192,7 +199,7 @@ impl Parties {
         let kind = interface.map(|eni| eni.kind);
         // Periods are half-open, so the last instant of one that has no end is the one before.
         let start = int64(&columns.start, at).unwrap_or(i64::MAX - 1);
-        let peer = self.other_end((local, eni, recorded[3]), peer_addr, ends.service(at, egress.map(|egress| !egress)), start);
+        let peer = self.other_end((eni, own_vpc), peer_addr, ends.service(at, egress.map(|egress| !egress)), start);
         let [_, _, _, vpc, ..] = self.peers.get(peer);
         let is_nat = kind == Some(InterfaceKind::NatGateway);
         let nat_class = egress.filter(|_| is_nat).map(|egress| ends.nat_class(at, egress, vpc != NONE));
@@ -222,14 +229,16 @@ impl Parties {
         let mut texts = *recorded;
         let held: Option<&Eni> = eni.and_then(|eni| self.inventory.enis().get(eni as usize));
         texts[5] = recorded[5].or_else(|| held.and_then(|eni| eni.az_id.as_deref()));
-        let known = Known { local: self.locals.of(&texts, &mut self.names), eni };
+        let vpc = held.and_then(|eni| eni.vpc_id.as_deref()).or(recorded[3]);
+        let vpc = vpc.map_or(NONE, |vpc| self.names.intern(vpc));
+        let known = Known { local: self.locals.of(&texts, &mut self.names), eni, vpc };
         self.known.push(known);
         known
     }
 
     fn other_end(
         &mut self,
-        (local, eni, vpc): (u32, Option<u32>, Option<&str>),
+        (eni, own_vpc): (Option<u32>, u32),
         address: Option<IpAddr>,
         recorded: Option<&str>,
         start: UnixSeconds,
@@ -238,12 +247,12 @@ impl Parties {
             return self.peers.of(&[None, None, None, None, None, None, None, None, recorded], &mut self.names);
         };
         let service = recorded.map_or(NONE, |service| self.names.intern(service));
-        let asked = (local, address, service, self.inventory.epoch(start));
+        let asked = (own_vpc, address, service, self.inventory.epoch(start));
         if let Some(known) = self.remembered.get(&asked) {
             return *known;
         }
-        let found = self.inventory.peer(eni, vpc, address, start);
-        let own = eni.and_then(|eni| self.inventory.enis().get(eni as usize)).and_then(|eni| eni.vpc_id.as_deref()).or(vpc);
+        let own = (own_vpc != NONE).then(|| self.names.get(own_vpc));
+        let found = self.inventory.peer(eni, own, address, start);
         let link = own.zip(found.vpc_id).and_then(|(own, other)| self.inventory.vpc_link(own, other, start));
         let texts = [
             found.eni.map(|eni| &*eni.id),

@@ -6,7 +6,10 @@ use arrow::array::{
     TimestampSecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use foldhash::fast::RandomState;
+use hashbrown::{HashMap, HashTable};
 use rust_decimal::Decimal;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// One column: name, type, meaning.
@@ -44,6 +47,8 @@ pub enum Value<'a> {
     Time(Option<i64>),
     /// An amount, or NULL.
     Decimal(Option<Decimal>),
+    /// A text, or NULL, that is looked up only where its column is wanted.
+    Found(&'a dyn Fn() -> Option<&'a str>),
     /// A text, or NULL, that is made only where its column is wanted.
     Made(&'a dyn Fn() -> Option<String>),
 }
@@ -57,6 +62,21 @@ pub struct Rows {
     /// Which columns make up the batch, in its order.
     wanted: Vec<usize>,
     len: usize,
+    folded: Option<Folded>,
+}
+
+/// Which rows there are, so that one that is like another but for its counts is added to it.
+#[derive(Debug, Default)]
+struct Folded {
+    /// Rows by the hash of their words.
+    index: HashTable<u32>,
+    /// What stands in the columns of a row, as words; each row has as many.
+    words: Vec<u64>,
+    /// Numbers of texts that are made for a row.
+    made: HashMap<String, u64, RandomState>,
+    state: RandomState,
+    /// Those of the row that is being added.
+    new: Vec<u64>,
 }
 
 /// One builder, by type.
@@ -90,27 +110,55 @@ impl Rows {
         };
         let builders = columns.iter().enumerate().map(|(at, column)| wanted.contains(&at).then(|| builder(column))).collect();
         let batch: Vec<ColumnDoc> = wanted.iter().filter_map(|at| columns.get(*at).cloned()).collect();
-        Rows { schema: schema(&batch), builders, wanted, len: 0 }
+        Rows { schema: schema(&batch), builders, wanted, len: 0, folded: None }
+    }
+
+    /// Starts a batch in which rows that are alike in all that is wanted but counts are one: their counts are added up.
+    pub fn folding(columns: &[ColumnDoc], wanted: Vec<usize>) -> Rows {
+        Rows { folded: Some(Folded::default()), ..Rows::of(columns, wanted) }
+    }
+
+    /// Returns the number of rows.
+    pub fn count(&self) -> usize {
+        self.len
     }
 
     /// Adds a row, its values in the order of the columns.
-    pub fn push<'a>(&mut self, values: impl IntoIterator<Item = Value<'a>>) {
+    pub fn push(&mut self, values: &[Value<'_>]) {
+        if let Some(folded) = &mut self.folded {
+            let wanted = self.builders.iter().zip(values).filter(|(builder, _)| builder.is_some()).map(|(_, value)| value);
+            if let Some(row) = folded.row(wanted, self.len as u32) {
+                return self.add(row as usize, values);
+            }
+        }
         self.len += 1;
         for (builder, value) in self.builders.iter_mut().zip(values) {
             let Some(builder) = builder else { continue };
             match (builder, value) {
-                (Builder::Text(builder), Value::Text(value)) => builder.append_option(value),
+                (Builder::Text(builder), Value::Text(value)) => builder.append_option(*value),
+                (Builder::Text(builder), Value::Found(value)) => builder.append_option(value()),
                 (Builder::Text(builder), Value::Made(value)) => builder.append_option(value()),
-                (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(value),
-                (Builder::Int64(builder), Value::Count(value)) => builder.append_value(i64::try_from(value).unwrap_or(i64::MAX)),
-                (Builder::Int64(builder), Value::Int64(value)) => builder.append_option(value),
-                (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(value),
-                (Builder::Time(builder), Value::Time(value)) => builder.append_option(value),
+                (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(*value),
+                (Builder::Int64(builder), Value::Count(value)) => builder.append_value(count(*value)),
+                (Builder::Int64(builder), Value::Int64(value)) => builder.append_option(*value),
+                (Builder::Bool(builder), Value::Bool(value)) => builder.append_value(*value),
+                (Builder::Time(builder), Value::Time(value)) => builder.append_option(*value),
                 (Builder::Decimal(builder, scale), Value::Decimal(value)) => {
                     builder.append_option(value.and_then(|value| units(value, *scale)))
                 }
                 // Types and values stand in the same order; a slip shows as a length mismatch at the end.
                 _ => {}
+            }
+        }
+    }
+
+    /// Adds the counts of a row to one that is there.
+    fn add(&mut self, row: usize, values: &[Value<'_>]) {
+        for (builder, value) in self.builders.iter_mut().zip(values) {
+            if let (Some(Builder::Int64(builder)), Value::Count(value)) = (builder, value)
+                && let Some(sum) = builder.values_slice_mut().get_mut(row)
+            {
+                *sum = sum.saturating_add(count(*value));
             }
         }
     }
@@ -136,6 +184,55 @@ impl Rows {
     }
 }
 
+fn count(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+impl Folded {
+    /// Returns the row that is like the new one, or takes the new one as `next`.
+    fn row<'v, 'w: 'v>(&mut self, values: impl Iterator<Item = &'v Value<'w>>, next: u32) -> Option<u32> {
+        self.new.clear();
+        values.for_each(|value| value.words(&mut self.new, &mut self.made));
+        let (hash, stride) = (self.state.hash_one(&*self.new), self.new.len());
+        let place = |row: &u32| *row as usize * stride..(*row as usize + 1) * stride;
+        let is_same = |row: &u32| self.words.get(place(row)) == Some(&*self.new);
+        if let Some(row) = self.index.find(hash, is_same) {
+            return Some(*row);
+        }
+        self.words.extend_from_slice(&self.new);
+        let (words, state) = (&self.words, &self.state);
+        self.index.insert_unique(hash, next, |row| words.get(place(row)).map_or(0, |words| state.hash_one(words)));
+        None
+    }
+}
+
+impl Value<'_> {
+    /// Appends what tells the value from others of its column; nothing for a count. Texts are told by where they stand: of two
+    /// that are equal in two places nothing is lost but a fold.
+    fn words(&self, words: &mut Vec<u64>, made: &mut HashMap<String, u64, RandomState>) {
+        const NULL: u64 = 1 << 32;
+        let place = |text: &Option<&str>| text.map_or([0, NULL], |text| [text.as_ptr() as u64, text.len() as u64]);
+        match self {
+            Value::Count(_) => {}
+            Value::Text(text) => words.extend(place(text)),
+            Value::Found(find) => words.extend(place(&find())),
+            Value::Made(make) => words.push(make().map_or(NULL, |text| {
+                let next = made.len() as u64;
+                *made.entry(text).or_insert(next)
+            })),
+            Value::Int32(value) => words.push(value.map_or(NULL, |value| u64::from(value.cast_unsigned()))),
+            Value::Bool(value) => words.push(u64::from(*value)),
+            Value::Int64(value) | Value::Time(value) => words.extend([u64::from(value.is_some()), value.unwrap_or(0).cast_unsigned()]),
+            Value::Decimal(value) => match value.map(|value| value.normalize().mantissa().cast_unsigned()) {
+                Some(mantissa) => {
+                    words.extend([mantissa as u64, (mantissa >> 64) as u64, value.map_or(0, |value| u64::from(value.normalize().scale()))])
+                }
+                None => words.extend([0, 0, NULL]),
+            },
+        }
+    }
+}
+
 /// Returns a decimal in units of the column's last place. `Decimal` itself ends at 28 digits, where its own rescaling leaves the
 /// scale as it is; the column has 38. NULL beyond those.
 fn units(mut value: Decimal, scale: u32) -> Option<i128> {
@@ -146,6 +243,55 @@ fn units(mut value: Decimal, scale: u32) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_alike_are_one_and_their_counts_are_added_up() {
+        let columns: [ColumnDoc; 6] = [
+            ("text", DataType::Utf8, ""),
+            ("number", DataType::Int32, ""),
+            ("time", utc(), ""),
+            ("made", DataType::Utf8, ""),
+            ("bytes", DataType::Int64, ""),
+            ("yes", DataType::Boolean, ""),
+        ];
+        let text = "aab";
+        let (first, second) = (&text[..1], &text[1..2]);
+        let make = |made: Option<&'static str>| move || made.map(str::to_owned);
+        let sums = |wanted: &[usize], folding: bool| {
+            let mut rows = if folding { Rows::folding(&columns, wanted.to_vec()) } else { Rows::of(&columns, wanted.to_vec()) };
+            let mut push =
+                |text: Option<&str>, number: Option<i32>, time: Option<i64>, made: Option<&'static str>, bytes: u64, yes: bool| {
+                    rows.push(&[
+                        Value::Text(text),
+                        Value::Int32(number),
+                        Value::Time(time),
+                        Value::Made(&make(made)),
+                        Value::Count(bytes),
+                        Value::Bool(yes),
+                    ]);
+                };
+            push(Some(first), Some(-1), Some(5), Some("x"), 1, true);
+            push(Some(first), Some(-1), Some(5), Some("x"), 2, true);
+            push(Some(first), None, Some(5), Some("x"), 4, true);
+            push(Some(first), Some(-1), None, Some("x"), 8, true);
+            push(None, Some(-1), Some(0), Some("x"), 16, true);
+            push(Some(first), Some(-1), Some(5), None, 32, true);
+            push(Some(first), Some(-1), Some(5), Some("x"), u64::MAX, false);
+            push(Some(second), Some(-1), Some(5), Some("x"), 64, true);
+            push(Some(first), None, Some(5), Some("x"), 128, true);
+            let count = rows.count();
+            let batch = rows.finish().unwrap();
+            assert_eq!((batch.num_rows(), batch.num_columns()), (count, wanted.len()));
+            let at = wanted.iter().position(|at| *at == 4).unwrap();
+            let bytes: &arrow::array::Int64Array = arrow::array::AsArray::as_primitive(batch.column(at));
+            bytes.values().to_vec()
+        };
+        assert_eq!(sums(&[0, 1, 2, 3, 4, 5], false).len(), 9);
+        assert_eq!(sums(&[0, 1, 2, 3, 4, 5], true), [3, 132, 8, 16, 32, i64::MAX, 64], "a text in another place is another");
+        assert_eq!(sums(&[4, 5], true), [255, i64::MAX]);
+        assert_eq!(sums(&[2, 4], true), [i64::MAX, 8, 16]);
+        assert_eq!(sums(&[4], true), [i64::MAX]);
+    }
 
     #[test]
     fn decimals_keep_their_value_in_a_column_with_more_places() {

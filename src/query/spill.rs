@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use std::borrow::Cow;
+use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
 use std::fs::File;
 use std::hash::Hash;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -196,6 +196,23 @@ impl Spill {
         Ok(self.files.iter_mut().try_for_each(BufWriter::flush)?)
     }
 
+    /// Puts other entries in the place of a partition's.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn replace<T: Encode>(&self, partition: usize, entries: impl Iterator<Item = T>) -> Result<()> {
+        let new = self.folder.join(format!("{partition}.new"));
+        let (mut file, mut bytes) = (BufWriter::new(File::create(&new)?), Vec::new());
+        for entry in entries {
+            bytes.clear();
+            entry.encode(&mut bytes);
+            file.write_all(&(bytes.len() as u32).to_le_bytes())?;
+            file.write_all(&bytes)?;
+        }
+        file.flush()?;
+        Ok(std::fs::rename(new, self.folder.join(partition.to_string()))?)
+    }
+
     /// Hands every entry of a partition to `each`, as of the last flush.
     ///
     /// # Errors
@@ -218,21 +235,26 @@ impl Spill {
     }
 }
 
-/// Values by key and partition, in memory up to a bound, then in files; parts of one key are merged by whoever reads them.
+/// Values by key and partition, in memory up to a bound, then in files; parts of one key are merged by whoever reads them, or once
+/// by [`Store::settle`].
 #[derive(Debug)]
 pub struct Store<K, V> {
     memory: Vec<HashMap<K, V, RandomState>>,
+    /// By partition, once the parts of each key are merged: the values, or nothing where they are in its file.
+    settled: Vec<Option<Vec<(K, V)>>>,
+    /// Parts in files.
+    spilled: usize,
     held: usize,
     held_max: usize,
     spill: Option<Spill>,
     spill_folder: PathBuf,
 }
 
-impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decode> Store<K, V> {
+impl<K: Clone + Hash + Eq + Encode + Decode + Send + Sync, V: Clone + Default + Encode + Decode + Send + Sync> Store<K, V> {
     /// Makes an empty store that holds so many values in memory.
     pub fn new(held_max: usize, spill_folder: PathBuf) -> Store<K, V> {
         let memory = std::iter::repeat_with(HashMap::default).take(PARTITIONS).collect();
-        Store { memory, held: 0, held_max, spill: None, spill_folder }
+        Store { memory, settled: Vec::new(), spilled: 0, held: 0, held_max, spill: None, spill_folder }
     }
 
     /// Updates the value of a key; `update` returns by how much it has grown, or shrunk. The partition is a function of the key.
@@ -257,6 +279,7 @@ impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decod
                 key.encode(&mut entry);
                 value.encode(&mut entry);
                 spill.append(partition, &entry)?;
+                self.spilled += 1;
             }
         }
         self.held = 0;
@@ -280,17 +303,40 @@ impl<K: Clone + Hash + Eq + Encode + Decode, V: Clone + Default + Encode + Decod
         self.memory.get_mut(partition).filter(|_| self.spill.is_none()).map(std::mem::take)
     }
 
-    /// Returns the values of a partition, each key's parts merged; the collection has ended.
+    /// Ends the collection, and merges the parts of each key, so that whoever reads values reads each once: from memory, if there
+    /// are no more than `values_max` parts, else from files.
+    ///
+    /// # Errors
+    /// If the disk is full or gone.
+    pub fn settle(&mut self, values_max: usize, merge: impl Fn(&mut V, V) + Sync) -> Result<()> {
+        self.finish()?;
+        let taken: Vec<_> = (0..PARTITIONS).map(|partition| self.take(partition)).collect();
+        let (spill, is_held) = (&self.spill, self.spilled <= values_max);
+        let settle = |(partition, values): (usize, Option<HashMap<K, V, RandomState>>)| -> Result<Option<Vec<(K, V)>>> {
+            let (None, Some(spill)) = (&values, spill) else { return Ok(values.map(|values| values.into_iter().collect())) };
+            let mut merged: HashMap<K, V, RandomState> = HashMap::default();
+            self.read(partition, |key, part| merge(merged.entry(key.clone()).or_default(), part))?;
+            if is_held {
+                return Ok(Some(merged.into_iter().collect()));
+            }
+            spill.replace(partition, merged.drain()).map(|()| None)
+        };
+        let settled = taken.into_par_iter().enumerate().map(settle).collect::<Result<_>>()?;
+        self.settled = settled;
+        Ok(())
+    }
+
+    /// Hands every value of a partition to `each`; the store is settled.
     ///
     /// # Errors
     /// If a spill file cannot be read back.
-    pub fn merged(&self, partition: usize, mut merge: impl FnMut(&mut V, V)) -> Result<Cow<'_, HashMap<K, V, RandomState>>> {
-        if let (None, Some(memory)) = (&self.spill, self.memory.get(partition)) {
-            return Ok(Cow::Borrowed(memory));
+    pub fn each(&self, partition: usize, mut each: impl FnMut(&K, &V)) -> Result<()> {
+        match self.settled.get(partition) {
+            Some(Some(values)) => values.iter().for_each(|(key, value)| each(key, value)),
+            Some(None) => self.read(partition, |key, value| each(key, &value))?,
+            None => return Err(Error::failed("a store was read before it was settled")),
         }
-        let mut merged: HashMap<K, V, RandomState> = HashMap::default();
-        self.read(partition, |key, part| merge(merged.entry(key.clone()).or_default(), part))?;
-        Ok(Cow::Owned(merged))
+        Ok(())
     }
 
     /// Hands every part of a partition to `each`; the collection has ended.

@@ -42,7 +42,7 @@ pub struct Connection<'a> {
 }
 
 /// The connections of each pair of ends, sorted by ends.
-type Joined = Vec<(Ends, Vec<Session>)>;
+pub type Joined = Vec<(Ends, Vec<Session>)>;
 
 /// Numbers about a scan that a report must state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,17 +126,6 @@ impl Summary {
         &self.collector.names
     }
 
-    /// Hands on the connections of a partition, sorted by ends and start.
-    ///
-    /// # Errors
-    /// If spilled parts cannot be read back.
-    pub fn each_connection(&self, partition: usize, mut each: impl FnMut(&Connection<'_>)) -> Result<()> {
-        for (ends, sessions) in self.joined(partition)?.iter() {
-            sessions.iter().for_each(|session| each(&self.connection(ends, session)));
-        }
-        Ok(())
-    }
-
     /// Joins the parts once, if what they come to has room in memory; else they are joined each time that they are read.
     fn hold(&mut self, sessions_max: usize) -> Result<()> {
         let (partials, counted, held) = (&mut self.collector.partials, &self.counted, AtomicUsize::new(0));
@@ -158,7 +147,11 @@ impl Summary {
         Ok(())
     }
 
-    fn joined(&self, partition: usize) -> Result<Cow<'_, Joined>> {
+    /// Returns the sessions of a partition, sorted by ends and start.
+    ///
+    /// # Errors
+    /// If spilled parts cannot be read back.
+    pub fn joined(&self, partition: usize) -> Result<Cow<'_, Joined>> {
         if let Some(held) = self.held.get(partition) {
             return Ok(Cow::Borrowed(held));
         }
@@ -257,7 +250,8 @@ impl Summary {
         Ok(())
     }
 
-    fn connection<'a>(&self, ends: &'a Ends, session: &'a Session) -> Connection<'a> {
+    /// Returns what is known of a connection.
+    pub fn connection<'a>(&self, ends: &'a Ends, session: &'a Session) -> Connection<'a> {
         let cluster = self.eni(ends.eni).and_then(|eni| eni.cluster);
         let configured = cluster.is_some_and(|cluster| self.inventory.is_configured_listener(cluster, ends.peer, ends.peer_port));
         let serves = |address, port| {

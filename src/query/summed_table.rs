@@ -16,17 +16,25 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use std::fmt;
 use std::sync::Arc;
+use tokio::sync::mpsc;
 
 /// What a scan came to.
 pub trait Summed: fmt::Debug + Send + Sync {
-    /// Returns the rows of a partition: of the table's columns those that are wanted, by their places.
+    /// Hands on the rows of a partition until `take` wants no more: of the table's columns those that are wanted, by their places.
+    /// `folded`: rows that are alike in all of those but counts may be one, with their counts added up.
     ///
     /// # Errors
     /// If spilled parts cannot be read back.
-    fn batch(&self, partition: usize, wanted: &[usize], logs: &Logs) -> error::Result<RecordBatch>;
+    fn batches(
+        &self,
+        partition: usize,
+        wanted: (&[usize], bool),
+        logs: &Logs,
+        take: &mut dyn FnMut(RecordBatch) -> bool,
+    ) -> error::Result<()>;
 }
 
 /// Scans some logs, or returns what a scan came to before.
@@ -38,31 +46,45 @@ pub struct SummedTable {
     schema: SchemaRef,
     scan: Scan,
     streams: usize,
+    folded: bool,
 }
 
 impl SummedTable {
     /// Returns `connections`, in the order of their ends.
     pub fn connections(logs: &Arc<Logs>) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.egress().await? as Arc<dyn Summed>) }.boxed();
-        SummedTable { logs: Arc::clone(logs), schema: schema(&connections::COLUMNS), scan, streams: 1 }
+        SummedTable { logs: Arc::clone(logs), schema: schema(&connections::COLUMNS), scan, streams: 1, folded: false }
     }
 
-    /// Returns `hourly`, in no order.
-    pub fn hourly(logs: &Arc<Logs>) -> SummedTable {
+    /// Returns `hourly`, in no order. `folded` is for statements that only sum its counts: rows in which a statement sees no other
+    /// difference are one.
+    pub fn hourly(logs: &Arc<Logs>, folded: bool) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.hourly().await? as Arc<dyn Summed>) }.boxed();
-        SummedTable { logs: Arc::clone(logs), schema: schema(&hours::COLUMNS), scan, streams: logs.threads.clamp(1, PARTITIONS) }
+        SummedTable { logs: Arc::clone(logs), schema: schema(&hours::COLUMNS), scan, streams: logs.threads.clamp(1, PARTITIONS), folded }
     }
 }
 
 impl Summed for Egress {
-    fn batch(&self, partition: usize, wanted: &[usize], logs: &Logs) -> error::Result<RecordBatch> {
-        connections::batch(partition, wanted, &logs.inventory, &self.inputs, &self.summary)
+    fn batches(
+        &self,
+        partition: usize,
+        (wanted, _): (&[usize], bool),
+        logs: &Logs,
+        take: &mut dyn FnMut(RecordBatch) -> bool,
+    ) -> error::Result<()> {
+        connections::batches(partition, wanted, (&logs.inventory, &self.inputs, &self.summary), take)
     }
 }
 
 impl Summed for Scanned {
-    fn batch(&self, partition: usize, wanted: &[usize], logs: &Logs) -> error::Result<RecordBatch> {
-        self.hours.batch(partition, wanted, &logs.inputs)
+    fn batches(
+        &self,
+        partition: usize,
+        wanted: (&[usize], bool),
+        logs: &Logs,
+        take: &mut dyn FnMut(RecordBatch) -> bool,
+    ) -> error::Result<()> {
+        self.hours.batches(partition, wanted, &logs.inputs, take)
     }
 }
 
@@ -94,7 +116,7 @@ impl TableProvider for SummedTable {
         let schema = Arc::new(self.schema.project(&columns)?);
         let stream = |first| -> Arc<dyn PartitionStream> {
             let (logs, schema, columns) = (Arc::clone(&self.logs), Arc::clone(&schema), Arc::clone(&columns));
-            Arc::new(Share { logs, schema, scan: self.scan, columns, first, step: self.streams })
+            Arc::new(Share { logs, schema, scan: self.scan, columns, folded: self.folded, first, step: self.streams })
         };
         let exec = StreamingTableExec::try_new(Arc::clone(&schema), (0..self.streams).map(stream).collect(), None, [], false, limit)?;
         Ok(Arc::new(exec))
@@ -107,6 +129,7 @@ struct Share {
     schema: SchemaRef,
     scan: Scan,
     columns: Arc<[usize]>,
+    folded: bool,
     first: usize,
     step: usize,
 }
@@ -124,18 +147,36 @@ impl PartitionStream for Share {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (logs, columns, partitions) = (Arc::clone(&self.logs), Arc::clone(&self.columns), (self.first..PARTITIONS).step_by(self.step));
-        let scan = (self.scan)(Arc::clone(&logs));
+        let (scan, folded) = ((self.scan)(Arc::clone(&logs)), self.folded);
         // What one stream has to itself is made on all threads, and handed on in order.
         let at_once = (self.logs.threads / self.step).max(1);
         let batches = async move {
             let summed = scan.await?;
-            let batch = move |partition| {
+            let started = move |partition| {
                 let (logs, summed, columns) = (Arc::clone(&logs), Arc::clone(&summed), Arc::clone(&columns));
-                blocking(move || summed.batch(partition, &columns, &logs))
+                std::future::ready(made(move |take| summed.batches(partition, (&columns, folded), &logs, take)))
             };
-            Ok::<_, error::Error>(stream::iter(partitions).map(batch).buffered(at_once))
+            Ok::<_, error::Error>(stream::iter(partitions).map(started).buffered(at_once).flatten())
         };
         let batches = stream::once(batches).try_flatten().map_err(|error| DataFusionError::External(Box::new(error)));
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches.boxed()))
     }
+}
+
+/// Starts to make batches where it holds up nobody, a few ahead of whoever takes them.
+fn made(
+    make: impl FnOnce(&mut dyn FnMut(RecordBatch) -> bool) -> error::Result<()> + Send + 'static,
+) -> impl Stream<Item = error::Result<RecordBatch>> {
+    const AHEAD: usize = 2;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let job = tokio::spawn(blocking(move || make(&mut |batch| sender.blocking_send(batch).is_ok())));
+    stream::unfold(Some((receiver, job)), |making| async move {
+        let (mut receiver, job) = making?;
+        if let Some(batch) = receiver.recv().await {
+            return Some((Ok(batch), Some((receiver, job))));
+        }
+        // The end of the batches may be a fault.
+        let outcome = job.await.unwrap_or_else(|error| Err(error::Error::failed("a worker stopped").caused_by(error)));
+        outcome.err().map(|error| (Err(error), None))
+    })
 }

@@ -370,7 +370,7 @@ fn push(key: &Key, account_name: Option<&str>, line: &Line, is_now: bool, before
             Value::Bool(before.is_none()),
         ]
     });
-    rows.push(values.into_iter().chain(compared));
+    rows.push(&values.into_iter().chain(compared).collect::<Vec<_>>());
 }
 
 /// The page for a terminal.

@@ -292,7 +292,7 @@ fn push(line: &Line, by: &By, rows: &mut Rows) {
     let costs = [Value::Decimal(line.cost), Value::Decimal(line.cost_min)];
     if *by == By::Default {
         rows.push(
-            [
+            &[
                 Value::Text(line.key.0.as_deref()),
                 Value::Text(line.key.1.as_deref()),
                 Value::Text(Some(&line.category)),
@@ -303,11 +303,12 @@ fn push(line: &Line, by: &By, rows: &mut Rows) {
                 Value::Int32(i32::try_from(line.ends.1).ok()),
             ]
             .into_iter()
-            .chain(costs),
+            .chain(costs)
+            .collect::<Vec<_>>(),
         );
     } else {
         rows.push(
-            [
+            &[
                 Value::Text(line.key.0.as_deref()),
                 Value::Text(Some(&line.category)),
                 Value::Count(line.bytes),
@@ -315,7 +316,8 @@ fn push(line: &Line, by: &By, rows: &mut Rows) {
                 Value::Count(line.metered),
             ]
             .into_iter()
-            .chain(costs),
+            .chain(costs)
+            .collect::<Vec<_>>(),
         );
     }
 }

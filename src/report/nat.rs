@@ -381,7 +381,7 @@ fn push(key: &Key, line: &Line, by: &By, rows: &mut Rows) {
     };
     let joined = |set: &BTreeSet<String>| (!set.is_empty()).then(|| set.iter().cloned().collect::<Vec<_>>().join(","));
     let (client_az, nat_az, basis) = (joined(&line.client_az), joined(&line.nat_az), joined(&line.basis));
-    rows.push(keys.into_iter().map(|key| Value::Text(key.as_deref())).chain([
+    let values = keys.into_iter().map(|key| Value::Text(key.as_deref())).chain([
         Value::Text(client_az.as_deref()),
         Value::Text(nat_az.as_deref()),
         Value::Count(line.up),
@@ -394,7 +394,8 @@ fn push(key: &Key, line: &Line, by: &By, rows: &mut Rows) {
         Value::Decimal(line.cost_min()),
         Value::Decimal(line.hours),
         Value::Text(basis.as_deref()),
-    ]));
+    ]);
+    rows.push(&values.collect::<Vec<_>>());
 }
 
 /// The page for a terminal.

@@ -351,7 +351,7 @@ fn columns() -> Vec<ColumnDoc> {
 }
 
 fn push(row: &TieOut, rows: &mut Rows) {
-    rows.push([
+    rows.push(&[
         Value::Text(Some(&row.account_id)),
         Value::Text(Some(&row.region)),
         Value::Text(Some(&row.usage_type)),
