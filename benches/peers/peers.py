@@ -36,12 +36,49 @@ FROM flows JOIN planes c ON "interface-id" = c.interface_id
 WHERE "log-status" = 'OK' AND "flow-direction" = 'egress' AND {srcport} <> 443
 GROUP BY 1, 2, 3, 4
 """
+# Bytes that left an interface for an address in another AZ; whose AZ an address is in is given to the peers as a table.
+AZS = """
+SELECT l.az_id AS src_az_id, r.az_id AS dst_az_id, sum({bytes}) AS bytes
+FROM flows JOIN interfaces l ON "interface-id" = l.interface_id JOIN addresses r ON "pkt-dstaddr" = r.address
+WHERE "log-status" = 'OK' AND action = 'ACCEPT' AND "flow-direction" = 'egress' AND l.az_id <> r.az_id
+GROUP BY 1, 2
+"""
+# Bytes that passed the interfaces of NAT gateways, each way.
+NAT = """
+SELECT "interface-id" AS interface_id, "flow-direction" AS direction, sum({bytes}) AS bytes
+FROM flows JOIN gateways g ON "interface-id" = g.interface_id
+WHERE "log-status" = 'OK' AND action = 'ACCEPT'
+GROUP BY 1, 2
+"""
+OWN = {
+    "count": "SELECT count(*) AS records, sum(bytes) AS bytes FROM flows",
+    "egress-sql": """
+SELECT cluster_arn, pkt_dstaddr AS dst_addr, dstport AS dst_port, protocol,
+  count(*) FILTER (WHERE action = 'ACCEPT') AS records_accepted, count(*) FILTER (WHERE action = 'REJECT') AS records_rejected,
+  coalesce(sum(packets) FILTER (WHERE action = 'ACCEPT'), 0) AS packets_accepted, coalesce(sum(packets) FILTER (WHERE action = 'REJECT'), 0) AS packets_rejected,
+  coalesce(sum(bytes) FILTER (WHERE action = 'ACCEPT'), 0) AS bytes_accepted, coalesce(sum(bytes) FILTER (WHERE action = 'REJECT'), 0) AS bytes_rejected
+FROM flows WHERE interface_kind = 'eks-control-plane' AND log_status = 'OK' AND flow_direction = 'egress' AND srcport <> 443 GROUP BY 1, 2, 3, 4""",
+    "azs": """
+SELECT local_az_id AS src_az_id, peer_az_id AS dst_az_id, sum(bytes) AS bytes FROM flows
+WHERE log_status = 'OK' AND action = 'ACCEPT' AND flow_direction = 'egress' AND peer_eni IS NOT NULL AND local_az_id <> peer_az_id GROUP BY 1, 2""",
+    "nat": """
+SELECT interface_id, flow_direction AS direction, sum(bytes) AS bytes FROM flows
+WHERE interface_kind = 'nat-gateway' AND log_status = 'OK' AND action = 'ACCEPT' GROUP BY 1, 2""",
+}
+# What the peers are given of the inventory: asked of flowproof.
+TABLES = {
+    "planes": "SELECT interface_id, cluster_arn FROM enis WHERE kind = 'eks-control-plane'",
+    "interfaces": "SELECT interface_id, az_id FROM enis WHERE az_id IS NOT NULL",
+    "gateways": "SELECT interface_id FROM enis WHERE kind = 'nat-gateway'",
+    "addresses": "SELECT DISTINCT peer_addr AS address, peer_az_id AS az_id FROM flows WHERE flow_direction = 'egress' AND peer_eni IS NOT NULL",
+}
+SQL = {"count": None, "egress": EGRESS, "egress-sql": EGRESS, "azs": AZS, "nat": NAT}
 NAMES = ["dstport", "protocol", "packets", "bytes", "srcport"]
 COUNT = 'SELECT count(*) AS records, sum({bytes}) AS bytes FROM flows'
 
 
-def planes(folder):
-    return json.loads((folder / "planes.json").read_text())
+def table(folder, name):
+    return json.loads((folder / f"{name}.json").read_text())
 
 
 def duckdb_(folder, question, threads):
@@ -50,8 +87,9 @@ def duckdb_(folder, question, threads):
     kinds = ", ".join(f"'{name}': '{'BIGINT' if name in INTEGERS else 'VARCHAR'}'" for name in COLUMNS)
     con.sql(f"CREATE VIEW flows AS SELECT * FROM read_csv('{folder}/logs/**/*.gz', delim=' ', header=true, nullstr='-', quote='', auto_detect=false, "
             f"columns={{{kinds}}})")
-    con.sql(f"CREATE TABLE planes AS SELECT * FROM read_json('{folder}/planes.json')")
-    sql = (EGRESS if question == "egress" else COUNT).format(**{name: f'"{name}"' for name in NAMES})
+    for name in TABLES:
+        con.sql(f"CREATE TABLE {name} AS SELECT * FROM read_json('{folder}/{name}.json')")
+    sql = (SQL[question] or COUNT).format(**{name: f'"{name}"' for name in NAMES})
     rows = con.sql(sql)
     names = rows.columns
     return [dict(zip(names, row)) for row in rows.fetchall()]
@@ -64,8 +102,9 @@ def datafusion_(folder, question, threads):
     # Its CSV reader knows no mark for NULL within data, so numbers come as text.
     schema = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
     context.register_csv("flows", f"{folder}/logs", schema=schema, has_header=True, delimiter=" ", file_extension=".gz", file_compression_type="gzip")
-    context.register_record_batches("planes", [pa.Table.from_pylist(planes(folder)).to_batches()])
-    sql = (EGRESS if question == "egress" else COUNT).format(**{name: f"CAST(nullif(\"{name}\", '-') AS BIGINT)" for name in NAMES})
+    for name in TABLES:
+        context.register_record_batches(name, [pa.Table.from_pylist(table(folder, name)).to_batches()])
+    sql = (SQL[question] or COUNT).format(**{name: f"CAST(nullif(\"{name}\", '-') AS BIGINT)" for name in NAMES})
     return context.sql(sql).to_arrow_table().to_pylist()
 
 
@@ -76,9 +115,20 @@ def polars_(folder, question, threads):
     if question == "count":
         rows = flows.select(pl.len().alias("records"), pl.col("bytes").sum()).collect(engine="streaming")
         return rows.to_dicts()
+    if question == "azs":
+        kept = flows.filter((pl.col("log-status") == "OK") & (pl.col("action") == "ACCEPT") & (pl.col("flow-direction") == "egress"))
+        joined = kept.join(pl.LazyFrame(table(folder, "interfaces")), left_on="interface-id", right_on="interface_id")
+        joined = joined.join(pl.LazyFrame(table(folder, "addresses")), left_on="pkt-dstaddr", right_on="address", suffix="_dst")
+        rows = joined.filter(pl.col("az_id") != pl.col("az_id_dst")).group_by(src_az_id="az_id", dst_az_id="az_id_dst").agg(pl.col("bytes").sum())
+        return rows.collect(engine="streaming").to_dicts()
+    if question == "nat":
+        kept = flows.filter((pl.col("log-status") == "OK") & (pl.col("action") == "ACCEPT"))
+        joined = kept.join(pl.LazyFrame(table(folder, "gateways")), left_on="interface-id", right_on="interface_id")
+        rows = joined.group_by(interface_id="interface-id", direction="flow-direction").agg(pl.col("bytes").sum())
+        return rows.collect(engine="streaming").to_dicts()
     accepted, rejected = pl.col("action") == "ACCEPT", pl.col("action") == "REJECT"
     kept = flows.filter((pl.col("log-status") == "OK") & (pl.col("flow-direction") == "egress") & (pl.col("srcport") != 443))
-    joined = kept.join(pl.LazyFrame(planes(folder)), left_on="interface-id", right_on="interface_id")
+    joined = kept.join(pl.LazyFrame(table(folder, "planes")), left_on="interface-id", right_on="interface_id")
     rows = joined.group_by("cluster_arn", pl.col("pkt-dstaddr").alias("dst_addr"), pl.col("dstport").alias("dst_port"), "protocol").agg(
         accepted.sum().alias("records_accepted"), rejected.sum().alias("records_rejected"),
         *(pl.col(what).filter(which).sum().alias(f"{what}_{name}") for what in ("packets", "bytes") for which, name in ((accepted, "accepted"), (rejected, "rejected"))))
@@ -96,13 +146,13 @@ ENGINES = {"duckdb": duckdb_, "polars": polars_, "datafusion": datafusion_, "not
 def flowproof(binary, folder, question, threads):
     if question == "egress":
         return [binary, "report", "egress", f"{folder}/logs", "--inventory", f"{folder}/inventory", "--threads", str(threads), "-o", "json"]
-    return [binary, "sql", f"{folder}/logs", "--threads", str(threads), "-o", "json", "-c", "SELECT count(*) AS records, sum(bytes) AS bytes FROM flows"]
+    return [binary, "sql", f"{folder}/logs", "--inventory", f"{folder}/inventory", "--threads", str(threads), "-o", "json", "-c", OWN[question]]
 
 
 def answer(question, text):
     found = json.loads(text)
     rows = found["rows"] if isinstance(found, dict) else found
-    names = KEYS + SUMS if question == "egress" else ["records", "bytes"]
+    names = KEYS + SUMS if question.startswith("egress") else ["records", "bytes"] if question == "count" else list((rows or [{}])[0])
     return sorted(tuple(row[name] for name in names) for row in rows or [])
 
 
@@ -122,15 +172,15 @@ def main():
     parser.add_argument("--flowproof", default="target/release/flowproof")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--questions", default="count,egress")
+    parser.add_argument("--questions", default="count,egress,egress-sql,azs,nat")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.engine:
         print(json.dumps(ENGINES[args.engine](args.folder, args.questions, args.threads)))
         return
-    sql = "SELECT interface_id, cluster_arn FROM enis WHERE kind = 'eks-control-plane'"
-    found, _ = run([args.flowproof, "sql", "--inventory", f"{args.folder}/inventory", "-o", "json", "-c", sql], os.environ)
-    (args.folder / "planes.json").write_bytes(found)
+    for name, sql in TABLES.items():
+        found, _ = run([args.flowproof, "sql", f"{args.folder}/logs", "--inventory", f"{args.folder}/inventory", "-o", "json", "-c", sql], os.environ)
+        (args.folder / f"{name}.json").write_bytes(found)
     environment = os.environ | {"POLARS_MAX_THREADS": str(args.threads)}
     for question in args.questions.split(","):
         commands = {"flowproof": flowproof(args.flowproof, args.folder, question, args.threads)}
