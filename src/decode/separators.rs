@@ -1,7 +1,7 @@
 //! One pass over a window of text → where every value and every line ends, and which lines are plain.
 //!
 //! 64 bytes become masks of 64 bits, a bit for each byte; by AVX2 where the processor has it, else by words of eight bytes. A
-//! plain line is printable ASCII with single spaces between its values and none around them: what AWS delivers. Its values
+//! plain line is bytes 0x21 to 0x7f with single spaces between its values and none around them: what AWS delivers. Its values
 //! need no further look; all other lines go through [`super::records`] byte by byte.
 
 use super::columns::{Cell, Cells};
@@ -37,7 +37,7 @@ pub struct Line<'a> {
 /// The values of a plain line.
 #[derive(Debug, Clone, Copy)]
 pub struct Plain<'a> {
-    /// The line with its end. Every other byte is printable ASCII, which [`Marks::lines`] vouches for.
+    /// The line with its end. Every other byte is one from 0x20 to 0x7f, which [`Marks::lines`] vouches for.
     line: &'a [u8],
     /// Where the line starts in the window.
     start: u32,
@@ -58,11 +58,11 @@ impl Cells for Plain<'_> {
     #[expect(unsafe_code, reason = "to look at all text once more for UTF-8 would cost as much as to find the values")]
     fn cell(&self, at: usize) -> Cell<'_> {
         let place = |end: &u32| (*end - self.start) as usize;
+        let Some(to) = self.ends.get(at).map(place) else { return Cell::Null };
         let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| place(end) + 1);
-        let to = self.ends.get(at).map_or(0, place);
         match self.line.get(from..to) {
-            // SAFETY: only `Marks::lines` makes values of this type, of lines in which `find` saw no byte outside 0x20..0x80
-            // but the line's end, and a value ends before that. ASCII is UTF-8.
+            // SAFETY: only `Marks::found` makes values of this type, of lines of the window in which `Marks::lines` has just looked
+            // at every byte and seen none outside 0x20..0x80 but the line's end, and a value ends before that. ASCII is UTF-8.
             Some(value) => Cell::Text(unsafe { std::str::from_utf8_unchecked(value) }),
             None => Cell::Null,
         }
@@ -70,8 +70,13 @@ impl Cells for Plain<'_> {
 }
 
 impl Marks {
-    /// Looks through a window, which starts with a line; what was found before is forgotten.
-    pub fn find(&mut self, window: &[u8]) {
+    /// Looks through a window, which starts with a line, and returns the lines that end in it.
+    pub fn lines<'a>(&'a mut self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+        self.find(window);
+        self.found(window)
+    }
+
+    fn find(&mut self, window: &[u8]) {
         // Places are numbers of 32 bits.
         let window = window.get(..u32::MAX as usize).unwrap_or(window);
         #[cfg(target_arch = "x86_64")]
@@ -89,8 +94,8 @@ impl Marks {
         self.find_with(window, portable);
     }
 
-    /// Returns the lines that end in the window that was looked through.
-    pub fn lines<'a>(&'a self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+    /// The lines of the window that was looked through, and of no other.
+    fn found<'a>(&'a self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
         let (mut start, mut first) = (0, 0);
         self.lines.iter().map_while(move |ended| {
             let ends = self.ends.get(first..ended.values as usize)?;
@@ -247,10 +252,10 @@ mod tests {
                 Cell::Text(text) => text.to_owned(),
                 other => panic!("{other:?}"),
             };
-            assert!(matches!(plain.cell(plain.count()), Cell::Null), "there is no value behind the last");
+            assert!((0..3).all(|more| matches!(plain.cell(plain.count() + more), Cell::Null)), "there is no value behind the last");
             (0..plain.count()).map(value).collect()
         };
-        marks.lines(window).map(|line| (line.raw.to_vec(), line.plain.map(values))).collect()
+        marks.found(window).map(|line| (line.raw.to_vec(), line.plain.map(values))).collect()
     }
 
     /// What the words above say, a byte at a time.

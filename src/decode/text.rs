@@ -133,7 +133,6 @@ impl TextDecoder {
 
     /// Takes the lines that end in a window, up to a document; returns how much of the window they are.
     fn window(&mut self, window: &[u8]) -> usize {
-        self.marks.find(window);
         let mut taken = 0;
         for line in self.marks.lines(window) {
             if starts_document(line.raw) {

@@ -114,8 +114,8 @@ impl<T: Encode> Encode for Vec<T> {
 impl<T: Decode> Decode for Vec<T> {
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
         let count = u32::decode(from)?;
-        // As much as is needed: a vector that grows makes room for four.
-        let mut values = Vec::with_capacity(count as usize);
+        // As much as is needed, since a vector that grows makes room for four; but not on the word of a damaged file alone.
+        let mut values = Vec::with_capacity(count.min(1 << 10) as usize);
         for _ in 0..count {
             values.push(T::decode(from)?);
         }
