@@ -5,6 +5,7 @@
 
 pub mod aws;
 mod body;
+mod digest;
 pub mod key;
 mod listing;
 mod local;
@@ -16,6 +17,7 @@ mod spool;
 mod walk;
 
 pub use aws::S3Options;
+pub use digest::{Digested, Digests, Sha256Digest};
 pub use key::{LogKey, Prune};
 pub use listing::{EXAMPLES_MAX, ListCounts, Listing, Pruned, PrunedBy};
 pub use spool::STDIN;

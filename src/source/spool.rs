@@ -1,5 +1,5 @@
 //! Standard input as an object: spooled to a temporary file that no name leads to, so that it can be read more than once and by
-//! ranges, and is gone with the run.
+//! ranges, and is gone with the run. Bodies of other sources can be spooled likewise.
 
 use super::key::{Prune, Recognised};
 use super::listing::{Judge, Listing};
@@ -35,6 +35,22 @@ impl Spooled {
     pub(super) fn read(mut input: impl Read, folder: &Path) -> Result<Spooled> {
         let mut file = temporary(folder)?;
         let size = copy(&mut input, &mut file, folder)?;
+        Ok(Spooled { file: Arc::new(Mutex::new(file)), size })
+    }
+
+    /// Receives a body to its end.
+    ///
+    /// # Errors
+    /// Those of the body; if the folder does not take it.
+    pub(super) async fn receive(mut body: Bytestream, folder: &Path) -> Result<Spooled> {
+        let (mut file, mut size) = (temporary(folder)?, 0);
+        while let Some(chunk) = body.next().await {
+            let (chunk, folder) = (chunk?, folder.to_owned());
+            let length = chunk.len() as u64;
+            let written = move || file.write_all(&chunk).map_err(|fault| unwritable(&folder, size, fault)).map(|()| file);
+            file = on_disk(written).await?;
+            size += length;
+        }
         Ok(Spooled { file: Arc::new(Mutex::new(file)), size })
     }
 
