@@ -60,5 +60,6 @@ pub mod enrich;
 pub mod pipeline;
 pub mod query;
 pub mod report;
+pub mod evidence;
 pub mod config;
 pub mod cli;

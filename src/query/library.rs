@@ -50,6 +50,7 @@ pub const VIEWS: &[(&str, &str)] = &[
     ("nat_marginals", include_str!("../../queries/views/nat_marginals.sql")),
     ("movements", include_str!("../../queries/views/movements.sql")),
     ("meters", include_str!("../../queries/views/meters.sql")),
+    ("connections_by_day", include_str!("../../queries/views/connections_by_day.sql")),
 ];
 
 /// Returns every shipped query, by name.

@@ -15,6 +15,7 @@ pub mod nat_roles;
 pub mod other_ends;
 pub mod part_columns;
 pub mod parties;
+pub mod recording;
 pub mod rows;
 pub mod spill;
 pub mod summary;
@@ -41,6 +42,7 @@ use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{FutureExt, Stream, TryStreamExt};
 use hourly::{Hourly, Key, Sums};
 use hours::Hours;
+use recording::{Recorded, Recording};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -96,6 +98,8 @@ pub struct Egress {
     pub inputs: Arc<[Input]>,
     /// Objects left out because their flow logs cannot cover a control plane or its path: (objects, stored bytes, flow logs).
     pub skipped: (u64, u64, Vec<String>),
+    /// The raw records of control planes, if they were asked for.
+    pub recorded: Option<Recorded>,
 }
 
 /// The finished scan of all traffic.
@@ -134,10 +138,22 @@ impl Logs {
     /// # Errors
     /// If a source denies everything, spilled parts cannot be written, or accounting does not add up.
     pub async fn egress(&self) -> Result<Arc<Egress>> {
-        self.summary.get_or_try_init(|| async { Ok(Arc::new(self.scan_egress().await?)) }).await.cloned()
+        self.summary.get_or_try_init(|| async { Ok(Arc::new(self.scan_egress(None).await?)) }).await.cloned()
     }
 
-    async fn scan_egress(&self) -> Result<Egress> {
+    /// Makes that scan, and keeps the raw records of control planes besides; to be asked before anything else reads `connections`.
+    ///
+    /// # Errors
+    /// As [`Logs::egress`]; if the records cannot be kept in the spill folder.
+    pub async fn egress_recorded(&self) -> Result<Arc<Egress>> {
+        let scan = || async {
+            let recording = Recording::new(&self.inventory, &self.spill_dir)?;
+            Ok(Arc::new(self.scan_egress(Some(recording)).await?))
+        };
+        self.summary.get_or_try_init(scan).await.cloned()
+    }
+
+    async fn scan_egress(&self, mut recording: Option<Recording>) -> Result<Egress> {
         let on_path = |eni: &Eni| eni.kind == InterfaceKind::EksControlPlane || eni.kind.is_path_device();
         let skip = |input: &Input| {
             let id = input.object.key.flow_log_id.as_deref();
@@ -146,7 +162,7 @@ impl Logs {
         let (skipped, inputs): (Vec<Input>, Vec<Input>) = self.inputs.iter().cloned().partition(skip);
         let inputs: Arc<[Input]> = inputs.into();
         let dropped = self.inventory.enis().iter().filter(|eni| !on_path(eni)).map(|eni| eni.id.to_string()).collect();
-        let columns = collect::COLUMNS.to_vec();
+        let columns = if recording.is_some() { recording::columns() } else { collect::COLUMNS.to_vec() };
         let wanted = Wanted {
             kind: RecordKind::Vpc,
             fields: fields_read(&columns),
@@ -171,6 +187,7 @@ impl Logs {
             let part = part?;
             let flow_log = inputs.get(part.object).and_then(|input| input.object.key.flow_log_id.as_deref());
             collector.add(&part, flow_log)?;
+            recording.iter_mut().try_for_each(|recording| recording.add(&part))?;
         }
         let mut flow_logs: Vec<String> =
             skipped.iter().filter_map(|input| input.object.key.flow_log_id.as_deref().map(str::to_owned)).collect();
@@ -186,6 +203,7 @@ impl Logs {
             totals: intake.totals()?,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
+            recorded: recording.map(Recording::finish).transpose()?,
         })
     }
 }
@@ -308,6 +326,16 @@ impl Engine {
             context.register_table(*name, planned.map_err(failed)?.into_view()).map_err(failed)?;
         }
         Ok(Engine { context })
+    }
+
+    /// Adds a table of this batch, or replaces the one of that name.
+    ///
+    /// # Errors
+    /// If the engine refuses the name.
+    pub fn add_table(&self, name: &str, rows: RecordBatch) -> Result<()> {
+        let table = MemTable::try_new(rows.schema(), vec![vec![rows]]).map_err(failed)?;
+        self.context.deregister_table(name).map_err(failed)?;
+        self.context.register_table(name, Arc::new(table)).map(|_| ()).map_err(failed)
     }
 
     /// Runs one statement; `params` are bound to `$name`.

@@ -1,0 +1,472 @@
+//! What the statements read besides connections and coverage: facts from inventory, ledger, inputs and policy, as SQL tables.
+//!
+//! Facts only; what they mean is said by the SQL of each statement, which a bundle holds beside them.
+
+use super::inputs::{InputFile, hex};
+use super::judge::Day;
+use crate::error::Result;
+use crate::inventory::custody::Protection;
+use crate::inventory::model::CUSTOMER_ROUTED;
+use crate::inventory::{Cluster, Inventory};
+use crate::policy::Finding;
+use crate::query::coverage::State;
+use crate::query::deliveries::Judgement;
+use crate::query::flow_log_use::Weakness;
+use crate::query::ledger::{Ledger, cluster_of};
+use crate::query::{Engine, Logs};
+use crate::time::{DAY, TimeRange, UnixSeconds, rfc3339};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow::datatypes::{Field, Schema};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What is known of a run before the statements are tested.
+#[derive(Debug)]
+pub struct Facts {
+    /// Every day of every cluster in scope, by ARN and day.
+    pub days: Vec<Day>,
+    /// Tables by name.
+    pub tables: Vec<(&'static str, RecordBatch)>,
+}
+
+/// A column of a table of facts.
+enum Column {
+    Texts(Vec<Option<String>>),
+    Bools(Vec<bool>),
+}
+
+/// Returns a UTC day as `2026-10-01`.
+pub fn day_name(t: UnixSeconds) -> String {
+    rfc3339(t).chars().take(10).collect()
+}
+
+fn day_of(t: UnixSeconds) -> UnixSeconds {
+    t.div_euclid(DAY) * DAY
+}
+
+/// What facts are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Logs with their inventory.
+    pub logs: &'a Logs,
+    /// What was logged, and what stands behind that.
+    pub ledger: &'a Ledger,
+    /// The inputs with their digests.
+    pub inputs: &'a [InputFile],
+    /// Findings about the policy; `None` without one.
+    pub findings: Option<&'a [Finding]>,
+}
+
+impl Facts {
+    /// Gathers the facts.
+    ///
+    /// # Errors
+    /// None in practice: the tables are its own.
+    pub fn of(known: Known<'_>) -> Result<Facts> {
+        let Known { logs, ledger, inputs, findings } = known;
+        let inventory = &*logs.inventory;
+        let scope: Vec<ClusterDay<'_>> = scope(inventory, ledger);
+        let missing = missing_periods(ledger);
+        let tables = vec![
+            ("evidence_days", days_table(&scope)?),
+            ("evidence_modes", modes(&scope)?),
+            ("evidence_mode_changes", mode_changes(&scope)?),
+            ("evidence_interfaces", interfaces(inventory, ledger)?),
+            ("evidence_strangers", strangers(ledger)?),
+            ("evidence_flow_logs", flow_logs(inventory, ledger, &scope)?),
+            ("evidence_objects", objects(inputs)?),
+            ("evidence_deliveries", deliveries(&missing)?),
+            ("evidence_custody", custody(ledger)?),
+            ("evidence_vpc_cidrs", vpc_cidrs(inventory)?),
+            ("evidence_subnets", subnets(inventory)?),
+            ("evidence_given", given(inventory)?),
+            ("evidence_targets", targets(inventory)?),
+            ("evidence_kubernetes", kubernetes(inventory)?),
+            ("evidence_scps", scps(inventory)?),
+            ("evidence_policy", policy(findings)?),
+        ];
+        let days = scope.iter().map(|day| day_facts(day, known, &missing)).collect();
+        Ok(Facts { days, tables })
+    }
+
+    /// Hands the tables to an engine.
+    ///
+    /// # Errors
+    /// If the engine refuses one.
+    pub fn add_to(&self, engine: &Engine) -> Result<()> {
+        self.tables.iter().try_for_each(|(name, rows)| engine.add_table(name, rows.clone()))
+    }
+}
+
+/// A cluster on a day, within the period.
+struct ClusterDay<'a> {
+    cluster: &'a Cluster,
+    day: UnixSeconds,
+    /// First and last second of it that lie in the period and in the cluster's life.
+    span: (UnixSeconds, UnixSeconds),
+}
+
+fn scope<'a>(inventory: &'a Inventory, ledger: &Ledger) -> Vec<ClusterDay<'a>> {
+    let TimeRange { from, to } = ledger.period;
+    let of_day = |of: &crate::query::ledger::ClusterDay| {
+        // Several lives may share an ARN; that of the day is the one that overlaps it.
+        let lives = |cluster: &&Cluster| cluster.arn == of.cluster_arn && cluster.valid.from < of.day + DAY && of.day < cluster.valid.to;
+        let cluster = inventory.clusters().iter().find(lives)?;
+        let first = of.day.max(from.unwrap_or(of.day)).max(cluster.valid.from);
+        let last = (of.day + DAY).min(to.unwrap_or(of.day + DAY)).min(cluster.valid.to) - 1;
+        Some(ClusterDay { cluster, day: of.day, span: (first, last.max(first)) })
+    };
+    ledger.days.iter().filter_map(of_day).collect()
+}
+
+fn day_facts(of: &ClusterDay<'_>, known: Known<'_>, missing: &[MissingPeriod]) -> Day {
+    let Known { logs, ledger, inputs, .. } = known;
+    let inventory = &*logs.inventory;
+    let arn = &*of.cluster.arn;
+    let counted = ledger.days.iter().find(|day| &*day.cluster_arn == arn && day.day == of.day);
+    let hours = |state: State| counted.map_or(0, |day| day.count(state));
+    let mut day = Day {
+        cluster_arn: arn.to_owned(),
+        day: day_name(of.day),
+        hours_expected: counted.map_or(0, |day| day.expected()),
+        hours_covered: hours(State::Ok) + hours(State::NoData),
+        not_routed: not_routed(of),
+        ..Day::default()
+    };
+    for (flow_log, weakness) in ledger.weaknesses_on(inventory, arn, of.day) {
+        let says = |what: &str| format!("{}: {what}", if flow_log.is_empty() { "a flow log" } else { flow_log });
+        match weakness {
+            Weakness::AcceptOnly => day.rejected_missing = Some(says("records accepted traffic only")),
+            Weakness::RejectOnly => day.accepted_missing = Some(says("records rejected traffic only")),
+            Weakness::UnknownConfiguration => {
+                let reason = says("whether it records all traffic is not known (describe-flow-logs)");
+                day.accepted_missing.get_or_insert_with(|| reason.clone());
+                day.rejected_missing.get_or_insert(reason);
+            }
+            Weakness::MissingFields(fields) => day.fields_missing.extend(fields.iter().map(|field| (*field).to_owned())),
+            Weakness::EniLevel | Weakness::Recreated => {}
+        }
+    }
+    let is_here = |account: Option<&str>, region: Option<&str>| {
+        let agrees = |a: Option<&str>, b: Option<&str>| a.zip(b).is_none_or(|(a, b)| a == b);
+        agrees(account, of.cluster.account_id.as_deref()) && agrees(region, of.cluster.region.as_deref())
+    };
+    day.open = missing
+        .iter()
+        .filter(|gap| gap.day == of.day && gap.hides && is_here(gap.account.as_deref(), gap.region.as_deref()))
+        .map(|gap| format!("{}: {}", gap.subject, gap.reason))
+        .collect();
+    let broken = inputs.iter().filter(|input| {
+        let key = &input.input.object.key;
+        input.read.as_ref().is_some_and(|read| read.fault.is_some())
+            && day_of_object(input).is_none_or(|day| day == of.day)
+            && is_here(key.account.as_deref(), key.region.as_deref())
+    });
+    day.open.extend(broken.map(|input| format!("{}: not read whole", input.input.object.uri)));
+    day
+}
+
+/// What keeps a day from being `CUSTOMER_ROUTED` throughout.
+fn not_routed(of: &ClusterDay<'_>) -> Option<String> {
+    instants(of).into_iter().find_map(|t| {
+        let (mode, is_assumed) = of.cluster.mode_evidence(t);
+        match mode.as_deref() {
+            Some(CUSTOMER_ROUTED) if !is_assumed => None,
+            Some(CUSTOMER_ROUTED) => Some("that the cluster was CUSTOMER_ROUTED is assumed, not seen".to_owned()),
+            Some(mode) => Some(format!("the cluster was {mode}: egress to destinations outside the VPC may not pass through it")),
+            None => Some("the cluster's egress mode is not known".to_owned()),
+        }
+    })
+}
+
+/// The instants of a day at which the mode must be looked at: its ends, and whenever something about the mode was seen.
+fn instants(of: &ClusterDay<'_>) -> BTreeSet<UnixSeconds> {
+    let (first, last) = of.span;
+    let seen = of.cluster.mode_seen.iter().map(|(t, _)| *t);
+    let changes = of.cluster.mode_changes.iter().map(|(t, ..)| *t);
+    let within = seen.chain(changes).filter(|t| (first..=last).contains(t));
+    [first, last].into_iter().chain(within).collect()
+}
+
+fn table(columns: Vec<(&'static str, Column)>) -> Result<RecordBatch> {
+    let array = |column: Column| -> ArrayRef {
+        match column {
+            Column::Texts(texts) => Arc::new(StringArray::from(texts)),
+            Column::Bools(bools) => Arc::new(BooleanArray::from(bools)),
+        }
+    };
+    let arrays: Vec<(&str, ArrayRef)> = columns.into_iter().map(|(name, column)| (name, array(column))).collect();
+    let fields: Vec<Field> = arrays.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.into_iter().map(|(_, array)| array).collect())?)
+}
+
+/// Makes a table of texts from rows.
+fn texts<const N: usize>(names: [&'static str; N], rows: Vec<[Option<String>; N]>) -> Result<RecordBatch> {
+    let column = |at: usize| Column::Texts(rows.iter().map(|row| row.get(at).cloned().flatten()).collect());
+    table(names.into_iter().enumerate().map(|(at, name)| (name, column(at))).collect())
+}
+
+fn some(text: impl Into<String>) -> Option<String> {
+    Some(text.into())
+}
+
+fn days_table(scope: &[ClusterDay<'_>]) -> Result<RecordBatch> {
+    let row = |of: &ClusterDay<'_>| {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        [some(&*of.cluster.arn), Some(day_name(of.day)), text(&of.cluster.account_id), text(&of.cluster.region)]
+    };
+    texts(["cluster_arn", "day", "account_id", "region"], scope.iter().map(row).collect())
+}
+
+fn modes(scope: &[ClusterDay<'_>]) -> Result<RecordBatch> {
+    let (mut rows, mut assumed) = (Vec::new(), Vec::new());
+    for of in scope {
+        for t in instants(of) {
+            let (mode, is_assumed) = of.cluster.mode_evidence(t);
+            rows.push([some(&*of.cluster.arn), Some(day_name(of.day)), Some(rfc3339(t)), mode.as_deref().map(str::to_owned)]);
+            assumed.push(is_assumed);
+        }
+    }
+    let column = |at: usize| Column::Texts(rows.iter().map(|row| row.get(at).cloned().flatten()).collect());
+    table(vec![
+        ("cluster_arn", column(0)),
+        ("day", column(1)),
+        ("at", column(2)),
+        ("mode", column(3)),
+        ("is_assumed", Column::Bools(assumed)),
+    ])
+}
+
+fn mode_changes(scope: &[ClusterDay<'_>]) -> Result<RecordBatch> {
+    let mut rows = Vec::new();
+    for of in scope {
+        let (first, last) = of.span;
+        for (at, mode, status) in of.cluster.mode_changes.iter().filter(|(at, ..)| (first..=last).contains(at)) {
+            let day = Some(day_name(of.day));
+            rows.push([some(&*of.cluster.arn), day, Some(rfc3339(*at)), some(mode), some(status)]);
+        }
+    }
+    texts(["cluster_arn", "day", "at", "mode", "status"], rows)
+}
+
+fn interfaces(inventory: &Inventory, ledger: &Ledger) -> Result<RecordBatch> {
+    let lived: BTreeSet<(u32, UnixSeconds)> =
+        ledger.hours.iter().filter(|hour| hour.state.is_expected()).map(|hour| (hour.eni, day_of(hour.hour))).collect();
+    let (mut rows, mut from_start, mut to_end) = (Vec::new(), Vec::new(), Vec::new());
+    for (index, day) in lived {
+        let (Some(eni), Some(cluster)) = (inventory.enis().get(index as usize), cluster_of(inventory, index)) else { continue };
+        let first = day.max(ledger.period.from.unwrap_or(day)).max(eni.possible.from);
+        let last = (day + DAY).min(ledger.period.to.unwrap_or(day + DAY)).min(eni.possible.to);
+        rows.push([some(&*cluster.arn), Some(day_name(day)), some(&*eni.id)]);
+        from_start.push(eni.known_from.is_some_and(|known| known <= first));
+        to_end.push(eni.known_to.is_some_and(|known| last <= known));
+    }
+    let column = |at: usize| Column::Texts(rows.iter().map(|row| row.get(at).cloned().flatten()).collect());
+    table(vec![
+        ("cluster_arn", column(0)),
+        ("day", column(1)),
+        ("interface_id", column(2)),
+        ("is_known_from_start", Column::Bools(from_start)),
+        ("is_known_to_end", Column::Bools(to_end)),
+    ])
+}
+
+fn strangers(ledger: &Ledger) -> Result<RecordBatch> {
+    let rows = ledger.unknown.iter().map(|unknown| {
+        // What the inventory itself names as an EKS interface of nobody's is a hole in the scope; behaviour alone is a suspicion.
+        let finding = if unknown.in_logs { "indeterminate" } else { "violation" };
+        [some(&unknown.interface_id), some(finding), some(&unknown.reason)]
+    });
+    texts(["interface_id", "finding", "reason"], rows.collect())
+}
+
+fn flow_logs(inventory: &Inventory, ledger: &Ledger, scope: &[ClusterDay<'_>]) -> Result<RecordBatch> {
+    let mut rows = Vec::new();
+    for of in scope {
+        let arn = &*of.cluster.arn;
+        let row = |subject: &str, finding: &str, reason: String| {
+            [some(arn), Some(day_name(of.day)), some(subject), some(finding), Some(reason)]
+        };
+        let weak = ledger.weaknesses_on(inventory, arn, of.day);
+        for (flow_log, weakness) in &weak {
+            let finding = if matches!(weakness, Weakness::UnknownConfiguration) { "indeterminate" } else { "violation" };
+            rows.push(row(if flow_log.is_empty() { "a flow log" } else { flow_log }, finding, weakness.says()));
+        }
+        let of_cluster = |eni: &u32| cluster_of(inventory, *eni).is_some_and(|cluster| &*cluster.arn == arn);
+        for flow_log in ledger.flow_logs.used.iter().filter(|flow_log| flow_log.interfaces.iter().any(of_cluster)) {
+            if !weak.iter().any(|(id, _)| *id == flow_log.id) {
+                rows.push(row(&flow_log.id, "pass", "records all traffic, with the fields that are needed".to_owned()));
+            }
+        }
+    }
+    texts(["cluster_arn", "day", "subject", "finding", "reason"], rows)
+}
+
+/// The UTC day that an object belongs to: that of its first record, else that of its key.
+fn day_of_object(input: &InputFile) -> Option<UnixSeconds> {
+    let first = input.read.as_ref().and_then(|read| read.tally.start_min());
+    first.or(input.input.object.key.time).map(day_of)
+}
+
+fn objects(inputs: &[InputFile]) -> Result<RecordBatch> {
+    let row = |input: &InputFile| {
+        let object = &input.input.object;
+        let (finding, reason) = match &input.read {
+            None => return None,
+            Some(read) if read.fault.is_some() => ("violation", format!("{}: {}", read.status(), read.fault.clone().unwrap_or_default())),
+            Some(_) if input.sha256.is_none() => ("indeterminate", "it has no digest".to_owned()),
+            Some(_) => ("pass", "read whole, digested".to_owned()),
+        };
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        Some([
+            day_of_object(input).map(day_name),
+            some(&*object.uri),
+            text(&object.key.account),
+            text(&object.key.region),
+            input.sha256.map(|digest| hex(&digest)),
+            some(finding),
+            Some(reason),
+        ])
+    };
+    texts(["day", "log_object", "account_id", "region", "sha256", "finding", "reason"], inputs.iter().filter_map(row).collect())
+}
+
+/// Periods without a file on one day.
+struct MissingPeriod {
+    day: UnixSeconds,
+    account: Option<String>,
+    region: Option<String>,
+    subject: String,
+    reason: String,
+    /// Whether records may be missing with it.
+    hides: bool,
+}
+
+fn missing_periods(ledger: &Ledger) -> Vec<MissingPeriod> {
+    let mut all = Vec::new();
+    for delivery in &ledger.deliveries {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        for gap in &delivery.missing {
+            let reason = match gap.judgement {
+                Judgement::NothingDue => "no file, and none of its records need have ended then",
+                Judgement::LoggedAround => "no file, though records lie around it: one may be missing",
+                Judgement::Silent => "no file and no record of a control plane",
+                Judgement::NotJudged => "no file, and no record of a control plane to judge that by",
+            };
+            let id = if delivery.flow_log_id.is_empty() { "a flow log" } else { &delivery.flow_log_id };
+            for day in (day_of(gap.from)..gap.to).step_by(DAY as usize) {
+                all.push(MissingPeriod {
+                    day,
+                    account: text(&delivery.account_id),
+                    region: text(&delivery.region),
+                    subject: format!("{id} {} to {}", rfc3339(gap.from), rfc3339(gap.to)),
+                    reason: reason.to_owned(),
+                    hides: matches!(gap.judgement, Judgement::LoggedAround | Judgement::Silent),
+                });
+            }
+        }
+    }
+    all
+}
+
+fn deliveries(missing: &[MissingPeriod]) -> Result<RecordBatch> {
+    let row = |gap: &MissingPeriod| {
+        [Some(day_name(gap.day)), gap.account.clone(), gap.region.clone(), some(&gap.subject), some(&gap.reason)]
+    };
+    texts(["day", "account_id", "region", "subject", "reason"], missing.iter().map(row).collect())
+}
+
+/// A bucket's custody passes if it is seen that nobody can overwrite or delete an object without trace.
+fn custody(ledger: &Ledger) -> Result<RecordBatch> {
+    let mut rows = Vec::new();
+    for bucket in &ledger.custody {
+        for known in &bucket.facts {
+            let (protection, reason) = known.fact.judge();
+            let finding = match protection {
+                _ if !known.proven => "indeterminate",
+                Protection::Absent => "violation",
+                Protection::Protects | Protection::Partly => "pass",
+            };
+            let reason = if known.proven { reason.to_owned() } else { format!("{reason}; not seen before and after the period") };
+            rows.push([some(format!("{} {}", bucket.bucket, known.fact.call())), some(finding), Some(reason)]);
+        }
+        for call in &bucket.unknown {
+            let reason = "how the bucket is kept is not known: the inventory lacks this call";
+            rows.push([some(format!("{} {call}", bucket.bucket)), some("indeterminate"), some(reason)]);
+        }
+    }
+    if rows.is_empty() {
+        rows.push([some("custody"), some("indeterminate"), some("the logs were not read from a bucket whose keeping is known")]);
+    }
+    texts(["subject", "finding", "reason"], rows)
+}
+
+fn vpc_cidrs(inventory: &Inventory) -> Result<RecordBatch> {
+    let mut rows = BTreeSet::new();
+    for cluster in inventory.clusters() {
+        for vpc in inventory.vpcs().iter().filter(|held| Some(&held.item.id) == cluster.vpc_id.as_ref()) {
+            rows.extend(vpc.item.cidrs.iter().map(|cidr| [some(&*cluster.arn), Some(cidr.to_string())]));
+        }
+        for subnet in subnets_of(inventory, cluster) {
+            rows.extend(subnet.cidrs.iter().map(|cidr| [some(&*cluster.arn), Some(cidr.to_string())]));
+        }
+    }
+    texts(["cluster_arn", "cidr"], rows.into_iter().collect())
+}
+
+fn subnets_of<'a>(inventory: &'a Inventory, cluster: &'a Cluster) -> impl Iterator<Item = &'a crate::inventory::model::Subnet> {
+    inventory.subnets().iter().map(|held| &held.item).filter(|subnet| Some(&subnet.vpc_id) == cluster.vpc_id.as_ref())
+}
+
+fn subnets(inventory: &Inventory) -> Result<RecordBatch> {
+    let mut rows = BTreeMap::new();
+    for cluster in inventory.clusters() {
+        for subnet in subnets_of(inventory, cluster) {
+            for cidr in &subnet.cidrs {
+                let key = (cluster.arn.to_string(), cidr.to_string());
+                let az = rows.entry(key).or_insert(None);
+                *az = az.take().or_else(|| subnet.az_id.as_deref().map(str::to_owned));
+            }
+        }
+    }
+    texts(["cluster_arn", "cidr", "az_id"], rows.into_iter().map(|((arn, cidr), az)| [Some(arn), Some(cidr), az]).collect())
+}
+
+fn given(inventory: &Inventory) -> Result<RecordBatch> {
+    table(vec![("has_ip_ranges", Column::Bools(vec![inventory.has_aws_ranges()]))])
+}
+
+/// What the configuration of each cluster makes its API server call, under the names that `peer_name` has.
+fn targets(inventory: &Inventory) -> Result<RecordBatch> {
+    let mut rows = BTreeSet::new();
+    for (index, cluster) in inventory.clusters().iter().enumerate() {
+        rows.extend(inventory.configured_callers(index as u32).into_iter().map(|name| [some(&*cluster.arn), Some(name)]));
+    }
+    texts(["cluster_arn", "name"], rows.into_iter().collect())
+}
+
+fn kubernetes(inventory: &Inventory) -> Result<RecordBatch> {
+    let clusters = inventory.clusters().iter().enumerate();
+    let has = clusters.filter(|(index, _)| inventory.has_kubernetes(*index as u32));
+    texts(["cluster_arn"], has.map(|(_, cluster)| [some(&*cluster.arn)]).collect())
+}
+
+fn scps(inventory: &Inventory) -> Result<RecordBatch> {
+    let policies = inventory.service_control_policies();
+    table(vec![
+        ("name", Column::Texts(policies.iter().map(|held| some(&*held.item.name)).collect())),
+        ("denies", Column::Bools(policies.iter().map(|held| held.item.requires_customer_routed).collect())),
+    ])
+}
+
+fn policy(findings: Option<&[Finding]>) -> Result<RecordBatch> {
+    let Some(findings) = findings else { return texts(["rule", "severity", "what"], Vec::new()) };
+    let mut rows: Vec<[Option<String>; 3]> = findings
+        .iter()
+        .map(|finding| [finding.rule.clone(), some(finding.severity.as_str()), some(format!("{}: {}", finding.id, finding.what))])
+        .collect();
+    if !findings.iter().any(|finding| finding.severity == crate::policy::Severity::Fail) {
+        rows.push([None, some("info"), some("no entry is invalid, and none was used outside its time")]);
+    }
+    texts(["rule", "severity", "what"], rows)
+}

@@ -1,0 +1,6 @@
+//! Evidence.
+
+pub mod catalogue;
+pub mod inputs;
+pub mod judge;
+pub mod results;
