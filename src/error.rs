@@ -18,6 +18,8 @@ pub enum Kind {
     Usage,
     /// Credentials or S3 permissions are missing. Exit code 5.
     Access,
+    /// A bundle is not what the holder of the key sealed. Exit code 6.
+    Unverified,
     /// The user interrupted the run. Exit code 130.
     Interrupted,
     /// The reader of our output went away; ends quietly.

@@ -1,6 +1,7 @@
 //! The command line: what the user typed, what the program needs of it, and which exit code a fault has.
 
 pub mod catalogue;
+pub mod evidence;
 pub mod inventory;
 pub mod output;
 pub mod plan;
@@ -73,6 +74,9 @@ enum Command {
     /// Answer one question with a report
     #[command(subcommand)]
     Report(report::Command),
+    /// Make a key, verify a sealed bundle, show what it says
+    #[command(subcommand)]
+    Evidence(evidence::Command),
     /// Run ad hoc SQL over logs and inventory
     Sql(sql::SqlArgs),
     /// List or show the shipped queries
@@ -168,6 +172,7 @@ fn exit_code(kind: Kind) -> u8 {
         Kind::Failed => 1,
         Kind::Usage => 2,
         Kind::Access => 5,
+        Kind::Unverified => 6,
         Kind::Interrupted => 130,
         // The reader had enough, as in `flowproof … | head`.
         Kind::BrokenPipe => 0,
@@ -200,6 +205,7 @@ fn run_command(command: Command, context: &Context) -> Result<Status> {
         Command::Plan(args) => run::block_on(context, plan::plan(args, context)),
         Command::IamPolicy(args) => run::block_on(context, plan::iam_policy(args, context)),
         Command::Prices(command) => prices::run(&command),
+        Command::Evidence(command) => evidence::run(&command),
         Command::Queries(command) => catalogue::queries(&command),
         Command::Fields(args) => catalogue::fields(&args),
         Command::Completions { shell } => {

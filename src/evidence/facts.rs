@@ -2,7 +2,8 @@
 //!
 //! Facts only; what they mean is said by the SQL of each statement, which a bundle holds beside them.
 
-use super::inputs::{InputFile, hex};
+use super::digest::hex;
+use super::inputs::InputFile;
 use super::judge::Day;
 use crate::error::Result;
 use crate::inventory::custody::Protection;

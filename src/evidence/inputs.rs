@@ -3,6 +3,7 @@
 //! Up to [`FILE_ROWS_MAX`] objects stand in one `files.csv`; more are sharded, and the root of a Merkle tree over all lines
 //! (RFC 6962 §2.1) stands for the list.
 
+use super::digest::hex;
 use crate::error::Result;
 use crate::pipeline::{Input, ObjectRead};
 use crate::report::{Format, renderer};
@@ -157,11 +158,6 @@ impl Tree {
 
 fn node(left: &Sha256Digest, right: &Sha256Digest) -> Sha256Digest {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
-}
-
-/// Returns bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
