@@ -46,7 +46,8 @@ impl Severity {
 /// Something about a policy that its owner or an auditor should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `P1` to `P11`; `unresolved` for a reference that the inventory lacks, `invalid` for a file that is no policy.
+    /// `P1` to `P11`; `unapproved` and `indeterminate` for destinations, `unresolved` for a reference that the inventory lacks,
+    /// `invalid` for a file that is no policy.
     pub id: &'static str,
     /// How bad it is.
     pub severity: Severity,
@@ -119,29 +120,32 @@ impl Finding {
     }
 }
 
-/// Returns the findings of a policy as of `now`: in the order of their numbers, then of the file, then of the destinations.
+/// Returns the findings of a policy as of `now`: P1 to P11, then destinations that no rule is for and those that cannot be judged, then
+/// unresolved references; each in the order of the file and of the destinations.
 ///
-/// Without `usage`, what needs observation is left out (P1, P2, P5, P11); without `resolver`, references are not looked up.
-pub fn findings(policy: &Policy, usage: Option<&Usage>, resolver: Option<&Resolver>, now: UnixSeconds) -> Vec<Finding> {
+/// Without `usage`, what needs observation is left out (P1, P2, P5, P11 and destinations); without `resolver`, references are not looked up; without
+/// `now`, nothing is due or over.
+pub fn findings(policy: &Policy, usage: Option<&Usage>, resolver: Option<&Resolver>, now: Option<UnixSeconds>) -> Vec<Finding> {
     let mut all = Vec::new();
     let against = |id, verdict| usage.into_iter().flat_map(move |usage| violations(policy, usage, id, verdict));
     all.extend(against("P1", Verdict::Expired));
     all.extend(against("P2", Verdict::TooEarly));
     let used = |at: usize| usage.is_some_and(|usage| usage.touched.contains(&at));
     let rules = || policy.rules.iter().enumerate();
-    all.extend(rules().filter(|(at, rule)| rule.expires <= now && !used(*at)).map(|(_, rule)| {
+    all.extend(rules().filter(|(at, rule)| is_over(rule, now) && !used(*at)).map(|(_, rule)| {
         let known = if usage.is_some() { ", and no connection in the period fell under it" } else { "" };
         Finding::new("P3", Severity::Warn, format!("expired {}{known}: remove it", rfc3339(rule.expires))).about(rule)
     }));
-    all.extend(rules().filter(|(_, rule)| now < rule.expires && rule.expires - now <= RENEWAL_S).map(|(_, rule)| {
-        let days = (rule.expires - now).div_euclid(DAY);
-        Finding::new("P4", Severity::Info, format!("expires {}, in {days} days: renew or remove it", rfc3339(rule.expires))).about(rule)
+    all.extend(policy.rules.iter().filter(|rule| !is_over(rule, now)).filter_map(|rule| {
+        let left = rule.expires.saturating_sub(now?);
+        let what = || format!("expires {}, in {} days: renew or remove it", rfc3339(rule.expires), left.div_euclid(DAY));
+        (left <= RENEWAL_S).then(|| Finding::new("P4", Severity::Info, what()).about(rule))
     }));
     all.extend(usage.into_iter().flat_map(|usage| unused(policy, usage, now)));
     all.extend(policy.rules.iter().filter_map(broad));
     all.extend(shadowed(policy));
     all.extend(policy.rules.iter().filter_map(|rule| {
-        let from = rule.starts().unwrap_or(now);
+        let from = rule.starts().or(now)?;
         let days = rule.expires.saturating_sub(from).div_euclid(DAY);
         let since = if rule.starts().is_some() { "from its start" } else { "from now" };
         let finding = || Finding::new("P9", Severity::Warn, format!("holds for {days} days {since}; an approval is for a year at most"));
@@ -152,40 +156,50 @@ pub fn findings(policy: &Policy, usage: Option<&Usage>, resolver: Option<&Resolv
         same.then(|| Finding::new("P10", Severity::Warn, format!("{} approved what is their own", rule.owner)).about(rule))
     }));
     all.extend(against("P11", Verdict::WrongPath));
+    all.extend(against("unapproved", Verdict::Unapproved));
+    all.extend(against("indeterminate", Verdict::Indeterminate));
     all.extend(resolver.into_iter().flat_map(|resolver| unresolved(policy, resolver)));
     all
 }
 
-/// What went against a rule, destination by destination.
+fn is_over(rule: &Rule, now: Option<UnixSeconds>) -> bool {
+    now.is_some_and(|now| rule.expires <= now)
+}
+
+/// What was not approved for one reason, rule by rule and destination by destination.
 fn violations(policy: &Policy, usage: &Usage, id: &'static str, verdict: Verdict) -> Vec<Finding> {
-    let mut found: Vec<(usize, &Spot, &Violation)> = Vec::new();
-    for ((of, rule, spot), violation) in &usage.others {
-        if let (true, Some(rule)) = (*of == verdict, rule) {
-            found.push((*rule, spot, violation));
+    let of_verdict = usage.others.iter().filter(|((of, ..), _)| *of == verdict);
+    let finding = |((_, at, spot), violation): (&(Verdict, Option<usize>, Spot), &Violation)| {
+        let rule = at.and_then(|at| policy.rules.get(at));
+        let severity = if verdict.is_violation() { Severity::Fail } else { Severity::Warn };
+        let finding = Finding::new(id, severity, reason(verdict, rule, violation)).observed(spot, &violation.count);
+        if let Some(rule) = rule { finding.about(rule) } else { finding }
+    };
+    of_verdict.map(finding).collect()
+}
+
+fn reason(verdict: Verdict, rule: Option<&Rule>, violation: &Violation) -> String {
+    let Some(rule) = rule else { return "no rule is for this destination".to_owned() };
+    let since = violation.since.map(rfc3339).unwrap_or_default();
+    let taken = violation.paths.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    let allowed = || rule.path.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(",");
+    match verdict {
+        Verdict::Expired => format!("contacted without approval from {since} on: the rule ended {}", rfc3339(rule.expires)),
+        Verdict::TooEarly => format!("contacted at {since}, before the approval of {}", rule.starts().map(rfc3339).unwrap_or_default()),
+        Verdict::WrongPath => format!("the right destination by the wrong path: went {taken}, approved is {}", allowed()),
+        _ if rule.path.is_empty() => "cannot be judged: the inventory does not say whether the rule names this address".to_owned(),
+        _ => {
+            let taken = if taken.is_empty() { "nothing".to_owned() } else { taken };
+            format!("cannot be judged: the inventory does not resolve what the rule names, or the path {} cannot be told from {taken}", allowed())
         }
     }
-    let finding = |(at, spot, violation): (usize, &Spot, &Violation)| {
-        let rule = policy.rules.get(at)?;
-        let (since, start) = (violation.since.map(rfc3339).unwrap_or_default(), rule.starts().map(rfc3339).unwrap_or_default());
-        let what = match verdict {
-            Verdict::Expired => format!("contacted without approval from {since} on: the rule ended {}", rfc3339(rule.expires)),
-            Verdict::TooEarly => format!("contacted at {since}, before the approval of {start}"),
-            _ => {
-                let taken = violation.paths.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-                let allowed = rule.path.iter().map(|path| path.as_str()).collect::<Vec<_>>().join(",");
-                format!("the right destination by the wrong path: went {taken}, approved is {allowed}")
-            }
-        };
-        Some(Finding::new(id, Severity::Fail, what).about(rule).observed(spot, &violation.count))
-    };
-    found.into_iter().filter_map(finding).collect()
 }
 
 /// Rules of the period that approved nothing, nor were the reason of anything else; what has expired is P3.
-fn unused(policy: &Policy, usage: &Usage, now: UnixSeconds) -> Vec<Finding> {
+fn unused(policy: &Policy, usage: &Usage, now: Option<UnixSeconds>) -> Vec<Finding> {
     let of_period = |rule: &Rule| {
         let began = usage.period.to.is_none_or(|to| rule.starts().is_none_or(|start| start < to));
-        began && usage.period.from.is_none_or(|from| rule.expires > from) && rule.expires > now
+        began && usage.period.from.is_none_or(|from| rule.expires > from) && !is_over(rule, now)
     };
     let idle = policy.rules.iter().enumerate().filter(|(at, rule)| of_period(rule) && !usage.touched.contains(at));
     idle.map(|(_, rule)| Finding::new("P5", Severity::Info, "no connection in the period needed it").about(rule)).collect()
