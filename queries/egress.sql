@@ -36,8 +36,10 @@ SELECT
     WHEN 0 THEN 'certain' WHEN 1 THEN 'high' WHEN 2 THEN 'medium' ELSE 'low' END AS confidence,
   first_value(first_line ORDER BY egress_start_time IS NULL, first_start_time, first_line)      AS first_line,
   last_value(last_line ORDER BY egress_start_time IS NOT NULL, last_start_time, last_line)      AS last_line,
-  CAST(NULL AS VARCHAR)                                  AS approved_by,
-  CAST(NULL AS VARCHAR)                                  AS verdict
+  join_distinct(approved_by)                             AS approved_by,
+  -- the worst one
+  first_value(verdict ORDER BY array_position(
+    ARRAY['unapproved', 'expired', 'too-early', 'wrong-path', 'indeterminate', 'approved'], verdict)) AS verdict
 FROM connections
 WHERE initiator = 'local'
 GROUP BY cluster_arn, peer_addr, peer_port, protocol

@@ -7,6 +7,7 @@
 //! * [`source`]: where logs lie. Lists keys and hands out bytes, from S3 and disks.
 //! * [`decode`]: bytes → Arrow batches and rejects. No I/O, and no way to fail on content.
 //! * [`inventory`]: who held which address, and which interface was whose, as of an instant.
+//! * [`policy`]: which destinations are approved, by whom and until when; what a connection is by that.
 //! * [`enrich`]: tags records with both; decides who opened a connection.
 //! * [`pipeline`]: **the story**, list → read → decode → tag → sink. Start here to see how it moves.
 //! * [`query`]: SQL over it all. `flows` streams, `connections` is joined from one scan.
@@ -27,6 +28,7 @@
 //!     let logs = Arc::new(Logs {
 //!         inputs: objects.into_iter().map(|(source, object)| Input { source, object }).collect(),
 //!         inventory: Arc::new(Inventory::default()),
+//!         policy: None,
 //!         window: TimeRange::default(),
 //!         validation: Validation::ReadColumns,
 //!         log_format: None,
@@ -56,6 +58,7 @@ pub mod flow;
 pub mod source;
 pub mod decode;
 pub mod inventory;
+pub mod policy;
 pub mod cost;
 pub mod enrich;
 pub mod pipeline;

@@ -83,6 +83,7 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
         inputs: inputs.into(),
         listed,
         inventory: Arc::clone(inventory),
+        policy: None,
         window: setting.window,
         validation: setting.validation,
         log_format: setting.log_format,

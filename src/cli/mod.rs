@@ -5,6 +5,7 @@ pub mod evidence;
 pub mod inventory;
 pub mod output;
 pub mod plan;
+pub mod policy;
 pub mod prices;
 pub mod report;
 pub mod run;
@@ -87,6 +88,9 @@ enum Command {
     /// Show, check or collect what is known of interfaces, clusters and addresses
     #[command(subcommand)]
     Inventory(inventory::Command),
+    /// Draft or check the list of approved destinations
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Show, import or check the list prices that costs are computed with
     #[command(subcommand)]
     Prices(prices::Command),
@@ -109,6 +113,7 @@ impl Command {
             Command::Report(command) => command.is_quiet(),
             Command::Sql(args) => args.quiet,
             Command::Plan(args) => args.quiet.quiet,
+            Command::Policy(command) => command.is_quiet(),
             _ => false,
         }
     }
@@ -121,6 +126,8 @@ pub enum Status {
     Done,
     /// The output is written, but an input could not be read whole, or a limit was passed. Exit code 4.
     Incomplete,
+    /// The output is written, and holds findings that `--fail-on` names; goes before what is incomplete. Exit code 3.
+    Findings,
 }
 
 /// What every command gets from its surroundings.
@@ -160,6 +167,7 @@ pub fn main(clock: &dyn Clock) -> ExitCode {
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Incomplete) => ExitCode::from(4),
+        Ok(Status::Findings) => ExitCode::from(3),
         Err(error) => {
             tell(&error, color);
             ExitCode::from(exit_code(error.kind()))
@@ -204,6 +212,7 @@ fn run_command(command: Command, context: &Context) -> Result<Status> {
         Command::Inventory(command) => run::block_on(context, inventory::run(command, context)),
         Command::Plan(args) => run::block_on(context, plan::plan(args, context)),
         Command::IamPolicy(args) => run::block_on(context, plan::iam_policy(args, context)),
+        Command::Policy(command) => run::block_on(context, policy::run(command, context)),
         Command::Prices(command) => prices::run(&command),
         Command::Evidence(command) => evidence::run(&command),
         Command::Queries(command) => catalogue::queries(&command),

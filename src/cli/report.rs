@@ -7,23 +7,24 @@ use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
+use crate::policy::Policy;
 use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
-use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, tie_out};
+use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, policy, tie_out};
 use crate::time::TimeRange;
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The questions.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Which destinations did each EKS API server contact through the VPC, by which path, with what outcome?
-    Egress(ReportArgs),
+    Egress(EgressArgs),
     /// How many bytes moved between AZs, what of them AWS meters, and what that costs
     CrossAz(CrossAzArgs),
     /// Who drives NAT, what it costs, and what could leave it
@@ -47,6 +48,16 @@ pub struct ReportArgs {
     fail_on: Vec<FailOn>,
     #[command(flatten)]
     quiet: QuietArgs,
+}
+
+/// Options of `report egress`.
+#[derive(Debug, Args)]
+pub struct EgressArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    /// Approved destinations (TOML): judge every connection at the time of its records
+    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    policy: Option<PathBuf>,
 }
 
 /// Options of reports of costs.
@@ -156,10 +167,17 @@ pub struct CostReportArgs {
 impl Command {
     fn report_args(&self) -> &ReportArgs {
         match self {
-            Command::Egress(args) => args,
+            Command::Egress(args) => &args.report,
             Command::CrossAz(args) => &args.cost.report,
             Command::Nat(args) => &args.cost.report,
             Command::Cost(args) => &args.cost.report,
+        }
+    }
+
+    fn policy(&self) -> Option<&Path> {
+        match self {
+            Command::Egress(args) => args.policy.as_deref(),
+            _ => None,
         }
     }
 
@@ -248,7 +266,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
 /// `--fail-on`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Findings of a policy; without a policy there are none
+    /// Destinations that violate the policy; without a policy there are none
     Findings,
     /// Hours in which an interface should have been logged and was not
     Gaps,
@@ -266,7 +284,9 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
         );
     }
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
-    let logs = args.logs.open(context).await?;
+    // Before anything is listed: a misspelt policy is found at once.
+    let policy = command.policy().map(Policy::read).transpose()?;
+    let logs = args.logs.open_judged(context, policy.as_ref()).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::of_sums(&logs)?;
     let report = command.report(&logs, &engine, context).await?;
@@ -279,10 +299,10 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
 }
 
 /// Without control-plane interfaces every row would be missing, which must not look like an answer.
-fn needs_control_planes(logs: &Logs) -> Result<()> {
+pub(super) fn needs_control_planes(logs: &Logs) -> Result<()> {
     let inventory = &logs.inventory;
     if inventory.is_empty() {
-        return Err(Error::usage("report egress needs an inventory: the logs do not say which interfaces are a control plane's")
+        return Err(Error::usage("this needs an inventory: the logs do not say which interfaces are a control plane's")
             .with_hint("flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR"));
     }
     if inventory.clusters().is_empty() {
@@ -297,7 +317,11 @@ fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
         report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
     let gaps = args.fail_on.contains(&FailOn::Gaps) && egress::has_gaps(report);
-    if incomplete || rejects || gaps { Status::Incomplete } else { Status::Done }
+    match args.fail_on.contains(&FailOn::Findings) && policy::has_violations(report) {
+        true => Status::Findings,
+        false if incomplete || rejects || gaps => Status::Incomplete,
+        false => Status::Done,
+    }
 }
 
 /// Says on stderr what could not be read whole, and whether that makes a run incomplete. A statement may scan an object

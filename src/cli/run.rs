@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result, printable};
 use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
+use crate::policy::{Judge, Policy};
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
 use crate::source::{self, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
@@ -215,7 +216,15 @@ impl LogsArgs {
     /// # Errors
     /// A usage error if nothing is found; access errors; a malformed inventory file.
     pub async fn open(&self, context: &Context) -> Result<Arc<Logs>> {
-        self.open_window(context, None).await
+        self.open_with(context, None, None).await
+    }
+
+    /// As [`LogsArgs::open`], with a policy that connections are judged by.
+    ///
+    /// # Errors
+    /// As [`LogsArgs::open`].
+    pub async fn open_judged(&self, context: &Context, policy: Option<&Policy>) -> Result<Arc<Logs>> {
+        self.open_with(context, None, policy).await
     }
 
     /// As [`LogsArgs::open`], for another window than that of the options.
@@ -223,6 +232,10 @@ impl LogsArgs {
     /// # Errors
     /// As [`LogsArgs::open`].
     pub async fn open_window(&self, context: &Context, window: Option<TimeRange>) -> Result<Arc<Logs>> {
+        self.open_with(context, window, None).await
+    }
+
+    async fn open_with(&self, context: &Context, window: Option<TimeRange>, policy: Option<&Policy>) -> Result<Arc<Logs>> {
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -244,10 +257,12 @@ impl LogsArgs {
         // A second call, as in tests, finds the pool built; it then keeps its size.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         let (inputs, listed) = if self.is_empty() { Default::default() } else { list(self.given(context)?, &options, &prune).await? };
+        let inventory = Arc::new(self.inventory.read(context, &options).await?);
         Ok(Arc::new(Logs {
             inputs,
             listed,
-            inventory: Arc::new(self.inventory.read(context, &options).await?),
+            policy: policy.map(|policy| Arc::new(Judge::new(policy, Arc::clone(&inventory)))),
+            inventory,
             window: prune.time,
             validation: if self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
             log_format: log_format.transpose()?.map(Arc::new),

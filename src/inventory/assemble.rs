@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::inventory::configuration;
 use crate::inventory::control_plane::{self, Judgement};
 use crate::inventory::destinations::Answer;
+use crate::inventory::groups::Groups;
 use crate::inventory::json::{self, Contents};
 use crate::inventory::kinds::{self, InterfaceKind};
 use crate::inventory::members::{
@@ -475,6 +476,7 @@ impl Builder {
 
     fn finish_enis(&mut self) {
         self.eni_sightings.sort_by(|a, b| (&a.1.id, a.0).cmp(&(&b.1.id, b.0)));
+        self.inventory.groups = Groups::new(&self.eni_sightings);
         let mut enis: Vec<Eni> = Vec::new();
         let mut sightings = std::mem::take(&mut self.eni_sightings).into_iter().peekable();
         while let Some((_, first)) = sightings.next() {

@@ -8,6 +8,7 @@
 pub mod check;
 pub mod control_plane;
 pub mod destinations;
+pub mod groups;
 pub mod kinds;
 pub mod model;
 pub mod peers;
@@ -105,6 +106,7 @@ pub struct Inventory {
     enis_of: HashMap<Arc<str>, Vec<u32>>,
     flow_log_ids: HashMap<Arc<str>, u32>,
     routing: routes::Routing,
+    groups: groups::Groups,
 }
 
 /// Lists of resources, each sorted by id and time.
@@ -239,6 +241,22 @@ impl Inventory {
     /// Returns the first of [`Inventory::aws_ranges`].
     pub fn aws_range(&self, addr: IpAddr) -> Option<&AwsRange> {
         self.ranges.best(addr)
+    }
+
+    /// Returns whether `ip-ranges.json` was read.
+    pub fn has_aws_ranges(&self) -> bool {
+        self.ranges.count > 0
+    }
+
+    /// Returns whether `ip-ranges.json` has any range of a service, in a region if one is given.
+    pub fn has_aws_range_of(&self, service: &str, region: Option<&str>) -> bool {
+        let is_of = |range: &AwsRange| range.service.eq_ignore_ascii_case(service) && region.is_none_or(|region| &*range.region == region);
+        self.ranges.items().any(is_of)
+    }
+
+    /// Returns whether any VPC of the inventory has a range around the address.
+    pub fn is_in_a_vpc(&self, addr: IpAddr) -> bool {
+        self.book.is_in_a_vpc(addr)
     }
 
     /// Returns the columns of a flow log's records, if `describe-flow-logs` was read and names fields.

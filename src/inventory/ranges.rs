@@ -111,6 +111,11 @@ impl Ranges {
         self.token
     }
 
+    /// Returns every range, in no order.
+    pub(super) fn items(&self) -> impl Iterator<Item = &AwsRange> {
+        self.by_net.items()
+    }
+
     /// Returns all candidates, the best first: specific services before the superset, then longer prefixes.
     pub(super) fn candidates(&self, addr: IpAddr) -> Vec<AwsRange> {
         let mut found: Vec<AwsRange> = self.by_net.containing(addr).flat_map(|(_, ranges)| ranges).cloned().collect();

@@ -1,11 +1,13 @@
 //! `connections` as a SQL table: biflows of control-plane interfaces, one row each.
 
+use super::judged;
 use super::rows::{ColumnDoc, Rows, Value, utc};
 use super::summary::{Connection, Summary};
 use crate::decode::BATCH_ROWS;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::pipeline::Input;
+use crate::policy::{Judge, Verdict};
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use std::cell::OnceCell;
@@ -57,8 +59,13 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
         ("first_line", Utf8, "`log_object:log_line` of the record that starts first: an egress one, else an ingress one"),
         ("last_start_time", utc(), "Start of the record in `last_line`"),
         ("last_line", Utf8, "`log_object:log_line` of the record that starts last, likewise"),
+        ("approved_by", Utf8, "Rules of the policy that approve it, the most specific first, joined by `,`"),
+        ("verdict", Utf8, "For `initiator` = `local`, with a policy: `approved`, `unapproved`, `expired`, `too-early`, `wrong-path`, `indeterminate`"),
     ]
 });
+
+/// What rows are made of: who is who, where lines stand, what was joined, and what is approved.
+type Scanned<'a> = (&'a Inventory, &'a [Input], &'a Summary, Option<&'a Judge>);
 
 /// Hands on the connections of a partition until `take` wants no more: of [`COLUMNS`] those that are wanted, by their places.
 ///
@@ -67,14 +74,14 @@ pub static COLUMNS: LazyLock<Vec<ColumnDoc>> = LazyLock::new(|| {
 pub fn batches(
     partition: usize,
     wanted: &[usize],
-    (inventory, inputs, summary): (&Inventory, &[Input], &Summary),
+    (inventory, inputs, summary, judge): Scanned<'_>,
     take: &mut dyn FnMut(RecordBatch) -> bool,
 ) -> Result<()> {
     let start = || Rows::of(&COLUMNS, wanted.to_vec());
     let mut rows = start();
     for (ends, sessions) in summary.joined(partition)?.iter() {
         for session in sessions {
-            row(&summary.connection(ends, session), inventory, inputs, summary, &mut rows);
+            row(&summary.connection(ends, session), (inventory, inputs, summary, judge), &mut rows);
             if rows.count() >= BATCH_ROWS && !take(std::mem::replace(&mut rows, start()).finish()?) {
                 return Ok(());
             }
@@ -84,22 +91,23 @@ pub fn batches(
     Ok(())
 }
 
-fn row(connection: &Connection<'_>, inventory: &Inventory, inputs: &[Input], summary: &Summary, rows: &mut Rows) {
+fn row(connection: &Connection<'_>, (inventory, inputs, summary, judge): Scanned<'_>, rows: &mut Rows) {
     let Connection { ends, session, verdict, outcome, flags_conflict } = connection;
     let eni = inventory.enis().get(ends.eni as usize);
     let cluster = eni.and_then(|eni| eni.cluster).and_then(|cluster| inventory.clusters().get(cluster as usize));
     // Asked for where a column of it is wanted.
     let found = OnceCell::new();
     let peer = || {
-        let find = || {
-            // Numbers of names depend on which record came first, so the choice goes by name: a specific service before AMAZON.
-            let services = session.services.iter().map(|service| summary.names().get(*service));
-            let service = services.min_by_key(|name| (*name == "AMAZON", *name));
-            Some(inventory.destination(eni?.cluster?, ends.eni, ends.peer, ends.peer_port, ends.protocol, session.from, service))
-        };
+        let find = || judged::destination(ends, session, inventory, summary);
         found.get_or_init(find).as_ref()
     };
     let paths = || summary.paths(ends, session).into_iter().collect::<Vec<_>>().join(",");
+    let judged = OnceCell::new();
+    let judgement = || {
+        let judge = judge.filter(|_| outcome.is_some())?;
+        let judgement = judged.get_or_init(|| judged::judgement(judge, connection, inventory, summary));
+        Some((judge, judgement.as_ref()?))
+    };
     let (egress, ingress) = (&session.egress, &session.ingress);
     let shown = if egress.records() > 0 { egress } else { ingress };
     let line = |at: Option<(i64, (u32, u64))>| {
@@ -151,5 +159,7 @@ fn row(connection: &Connection<'_>, inventory: &Inventory, inputs: &[Input], sum
         Value::Made(&|| line(shown.first)),
         Value::Time(started(shown.last)),
         Value::Made(&|| line(shown.last)),
+        Value::Made(&|| judgement().and_then(|(judge, made)| (made.verdict == Verdict::Approved).then(|| judge.ids(&made.rules)))),
+        Value::Found(&|| judgement().map(|(_, made)| made.verdict.as_str())),
     ]);
 }

@@ -9,6 +9,7 @@ pub mod functions;
 pub mod library;
 pub mod hourly;
 pub mod hours;
+pub mod judged;
 pub mod log_tables;
 pub mod names;
 pub mod nat_roles;
@@ -27,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::{Layout, RecordKind};
 use crate::inventory::{Eni, InterfaceKind, Inventory};
 use crate::pipeline::{self, Input, Intake, Scan, Totals};
+use crate::policy::Judge;
 use crate::source::ListCounts;
 use crate::time::TimeRange;
 use arrow::array::RecordBatch;
@@ -63,6 +65,8 @@ pub struct Logs {
     pub listed: ListCounts,
     /// Who holds which address.
     pub inventory: Arc<Inventory>,
+    /// Which destinations are approved; without it nothing is judged.
+    pub policy: Option<Arc<Judge>>,
     /// Window of the records.
     pub window: TimeRange,
     /// Which columns must hold values of their type.

@@ -72,7 +72,7 @@ impl Summed for Egress {
         logs: &Logs,
         take: &mut dyn FnMut(RecordBatch) -> bool,
     ) -> error::Result<()> {
-        connections::batches(partition, wanted, (&logs.inventory, &self.inputs, &self.summary), take)
+        connections::batches(partition, wanted, (&logs.inventory, &self.inputs, &self.summary, logs.policy.as_deref()), take)
     }
 }
 

@@ -2,6 +2,7 @@
 //! outcome, and how much of the period the logs cover.
 
 use super::page::{self, WIDTH, plural};
+use super::policy::Judged;
 use super::table::{Column, align, cut};
 use super::{Inputs, Report, incomplete_objects, value};
 use crate::error::{Result, printable};
@@ -21,6 +22,10 @@ use std::sync::Arc;
 
 /// Destinations of one cluster that the terminal shows; the other formats hold all.
 const DESTINATIONS_SHOWN_MAX: usize = 40;
+/// Columns of the page that are shown only where a line has something there.
+const UNSURE: usize = 7;
+const VERDICT: usize = 8;
+
 /// What a run found out besides the rows.
 struct Findings {
     period: TimeRange,
@@ -63,10 +68,13 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     let (undecided, certainty) = orientation(engine).await?;
     let egress = logs.egress().await?;
     let findings = findings(logs, &egress, undecided, certainty);
+    let judged = Judged::of(logs, &egress)?;
     let mut notes = notes(&logs.inventory, &findings);
     notes.extend(logs.listed.notes.iter().cloned());
-    let page = page(&logs.inventory, &findings, &rows, &notes);
-    let further = further(&logs.inventory, &findings, query.sql);
+    let page = page(&logs.inventory, &findings, judged.as_ref(), &rows, &notes);
+    notes.extend(judged.iter().flat_map(Judged::notes));
+    let mut further = further(&logs.inventory, &findings, query.sql);
+    further.extend(judged.iter().map(|judged| ("policy".to_owned(), judged.document())));
     Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, money: Vec::new(), page })
 }
 
@@ -355,6 +363,8 @@ fn number(batch: &RecordBatch, name: &str, row: usize) -> i64 {
 /// One destination as the terminal shows it.
 struct Line {
     cells: Vec<String>,
+    /// Whether it violates the policy.
+    violates: bool,
     failed: i64,
     outside: bool,
     unnamed: bool,
@@ -380,6 +390,8 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
     let unnamed = name.is_empty();
     let what = if unnamed { kind.clone() } else { short_name(&name) };
     let path = cell(batch, "path", row);
+    let verdict = cell(batch, "verdict", row);
+    let violates = !matches!(verdict.as_str(), "" | "approved" | "indeterminate");
     // Where the logs do not say the path, the kind of the destination does.
     let outside =
         if path.is_empty() { matches!(kind.as_str(), "internet" | "aws-service") } else { path.split(',').any(|path| path != "vpc") };
@@ -392,8 +404,9 @@ fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
         format_bytes(out.max(0) as u64),
         format_bytes(back.max(0) as u64),
         if matches!(confidence.as_str(), "certain" | "high") { String::new() } else { confidence },
+        verdict,
     ];
-    (cell(batch, "cluster_arn", row), Line { cells, failed, outside, unnamed, bytes: out.saturating_add(back) })
+    (cell(batch, "cluster_arn", row), Line { cells, violates, failed, outside, unnamed, bytes: out.saturating_add(back) })
 }
 
 /// Kubernetes kinds are long; the other formats have them in full.
@@ -408,7 +421,7 @@ fn short_name(name: &str) -> String {
 }
 
 /// The page for a terminal: readable at 100 columns, what matters on top.
-fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes: &[String]) -> String {
+fn page(inventory: &Inventory, findings: &Findings, judged: Option<&Judged<'_>>, rows: &[RecordBatch], notes: &[String]) -> String {
     let mut by_cluster: BTreeMap<String, Vec<Line>> = BTreeMap::new();
     for batch in rows {
         for row in 0..batch.num_rows() {
@@ -417,6 +430,7 @@ fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes:
         }
     }
     let mut page = head(findings, &by_cluster);
+    judged.iter().for_each(|judged| page.push_str(&judged.head()));
     for (arn, clusters) in clusters(inventory) {
         let lines = by_cluster.remove(arn).unwrap_or_default();
         page.push('\n');
@@ -424,6 +438,7 @@ fn page(inventory: &Inventory, findings: &Findings, rows: &[RecordBatch], notes:
     }
     let shown =
         notes.iter().filter(|note| !note.starts_with("arn:") || note.contains("cannot be told") || note.contains("has no control-plane"));
+    judged.iter().for_each(|judged| page.push_str(&judged.block()));
     page + &page::notes(shown)
 }
 
@@ -470,27 +485,33 @@ fn cluster_block(
         return block;
     }
     lines.sort_by(|a, b| {
-        let key = |line: &Line| (line.failed == 0, !line.outside, !line.unnamed, std::cmp::Reverse(line.bytes));
+        let key = |line: &Line| (!line.violates, line.failed == 0, !line.outside, !line.unnamed, std::cmp::Reverse(line.bytes));
         key(a).cmp(&key(b)).then_with(|| a.cells.cmp(&b.cells))
     });
     let column = |name: &str, right, shrink_to| Column { name: name.to_owned(), right, shrink_to };
+    // Most pages need no word about certainty: what is not certain or highly so is marked, and only then.
+    let is_marked = |at: usize| lines.iter().any(|line| line.cells.get(at).is_some_and(|mark| !mark.is_empty()));
+    let judged = is_marked(VERDICT);
+    // The widest is cut first; these least widths let every page fit.
+    let least = |alone, beside_a_verdict| Some(if judged { beside_a_verdict } else { alone });
     let columns = [
         column("destination", false, Some(21)),
-        // The widest is cut first; these least widths let every page fit.
-        column("what", false, Some(12)),
-        column("path", false, Some(10)),
+        column("what", false, least(12, 8)),
+        column("path", false, least(10, 6)),
         column("conns", true, None),
-        column("failed", false, Some(12)),
+        column("failed", false, least(12, 8)),
         column("out", true, None),
         column("replies", true, None),
         column("unsure", false, None),
+        column("verdict", false, Some(10)),
     ];
-    // Most pages need no word about certainty: what is not certain or highly so is marked, and only then.
-    let marked = lines.iter().any(|line| line.cells.last().is_some_and(|mark| !mark.is_empty()));
-    let columns = if marked { &columns[..] } else { &columns[..columns.len() - 1] };
+    let shown = |at: &usize| !matches!(*at, UNSURE | VERDICT) || is_marked(*at);
+    let kept: Vec<usize> = (0..columns.len()).filter(shown).collect();
+    let columns: Vec<Column> = columns.into_iter().enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, column)| column).collect();
+    let cells = |line: Line| line.cells.into_iter().enumerate().filter(|(at, _)| kept.contains(at)).map(|(_, cell)| cell).collect();
     let all = lines.len();
-    let rows: Vec<Vec<String>> = lines.into_iter().take(DESTINATIONS_SHOWN_MAX).map(|line| line.cells).collect();
-    for text in align(columns, &rows, Some(width - 2)).lines() {
+    let rows: Vec<Vec<String>> = lines.into_iter().take(DESTINATIONS_SHOWN_MAX).map(cells).collect();
+    for text in align(&columns, &rows, Some(width - 2)).lines() {
         block += &format!("  {text}\n");
     }
     if all > rows.len() {

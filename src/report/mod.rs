@@ -13,6 +13,7 @@ pub mod markdown;
 pub mod nat;
 pub mod nat_savings;
 pub mod page;
+pub mod policy;
 pub mod scanned;
 pub mod table;
 pub mod tabular;
