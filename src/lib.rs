@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use flowproof::{decode::Validation, error::Result, inventory::Inventory, pipeline::Input, source, time::TimeRange};
-//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
+//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, coverage::Closing};
 //! use std::sync::Arc;
 //!
 //! async fn rejected() -> Result<String> {
@@ -27,6 +27,7 @@
 //!         inputs: objects.into_iter().map(|(source, object)| Input { source, object }).collect(),
 //!         inventory: Arc::new(Inventory::default()),
 //!         window: TimeRange::default(),
+//!         closing: Closing::default(),
 //!         validation: Validation::ReadColumns,
 //!         log_format: None,
 //!         threads: 2,

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result, printable};
 use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
+use crate::query::coverage::Closing;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
 use crate::source::{self, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
@@ -218,11 +219,23 @@ impl LogsArgs {
         self.open_window(context, None).await
     }
 
+    /// As [`LogsArgs::open`], with hours closed otherwise than by the clock and the default delay.
+    ///
+    /// # Errors
+    /// As [`LogsArgs::open`].
+    pub async fn open_closing(&self, context: &Context, closing: Closing) -> Result<Arc<Logs>> {
+        self.open_with(context, None, closing).await
+    }
+
     /// As [`LogsArgs::open`], for another window than that of the options.
     ///
     /// # Errors
     /// As [`LogsArgs::open`].
     pub async fn open_window(&self, context: &Context, window: Option<TimeRange>) -> Result<Arc<Logs>> {
+        self.open_with(context, window, Closing { as_of: Some(context.now), ..Closing::default() }).await
+    }
+
+    async fn open_with(&self, context: &Context, window: Option<TimeRange>, closing: Closing) -> Result<Arc<Logs>> {
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -249,6 +262,7 @@ impl LogsArgs {
             listed,
             inventory: Arc::new(self.inventory.read(context, &options).await?),
             window: prune.time,
+            closing,
             validation: if self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
             log_format: log_format.transpose()?.map(Arc::new),
             threads,

@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod control_plane;
+pub mod custody;
 pub mod destinations;
 pub mod kinds;
 pub mod model;
@@ -89,6 +90,7 @@ pub struct Inventory {
     prefix_entries: Vec<Held<model::PrefixEntry>>,
     zones: Vec<Held<model::AvailabilityZone>>,
     accounts: Vec<Held<model::Account>>,
+    custody: Vec<Held<custody::Custody>>,
 
     kube: Vec<KubeHeld>,
     /// Indexes into `kube` by address: nodes, and everything that names a pod.
@@ -221,6 +223,8 @@ impl Inventory {
         zones: model::AvailabilityZone;
         /// Returns the accounts of the organisation.
         accounts: model::Account;
+        /// Returns how buckets are kept, each fact by itself, by call and bucket.
+        custody: custody::Custody;
     }
 
     /// Returns the AZ id of a subnet.
