@@ -1308,7 +1308,8 @@ README = """# Sample logs
 Flow logs whose answers are known: an estate to try the commands on, and {number} cases with one thing to show each. Every expected figure was
 derived by hand from the meaning that the product documents and from AWS's description of the records, before and apart from any engine; the
 arithmetic stands here, so that a calculator is enough to check it. Names, accounts and addresses are invented (RFC 5737 and RFC 3849 where
-they are public); line formats are AWS's. Cases of what traffic costs are in [`costs/`](costs/README.md).
+they are public); line formats are AWS's. Cases of what traffic costs are in [`costs/`](costs/README.md), of coverage in
+[`coverage/`](coverage/README.md).
 
     flowproof report egress sample-logs/estate/logs --inventory sample-logs/estate/inventory
 

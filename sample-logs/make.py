@@ -1,6 +1,7 @@
 """Writes every file of sample-logs/ again, byte for byte: `python3 make.py` (`--check` compares and writes nothing).
 
-Needs Python 3.11 and, for the Parquet files, pyarrow 26.0.1. The tables are in estate.py, cases.py, exports.py and costs.py,
+Needs Python 3.11 and, for the Parquet files, pyarrow 26.0.1. The tables are in estate.py, cases.py, exports.py, costs.py and
+coverage.py,
 the shapes of files in shapes.py. Expected answers are written down there by hand from the product's contract; no engine made them.
 """
 
@@ -12,12 +13,13 @@ from pathlib import Path
 
 import cases
 import costs
+import coverage
 import estate
 import exports  # registers its cases
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "coverage.py"}
 
 
 def main():
@@ -29,6 +31,8 @@ def main():
     for case in costs.COSTS:
         files |= folder(f"costs/{case.name}", case.logs, case.inventory, case.expected)
         files |= {f"costs/{case.name}/{path}": content if isinstance(content, bytes) else as_json(content) for path, content in case.files.items()}
+    files["coverage/README.md"] = coverage.README.encode()
+    files |= folder("coverage/every-state", coverage.LOGS, coverage.INVENTORY, coverage.EXPECTED)
     stale = {str(path.relative_to(HERE)) for path in HERE.rglob("*") if path.is_file()} - set(files) - SOURCES
     changed = sorted(path for path, content in files.items() if not (HERE / path).is_file() or (HERE / path).read_bytes() != content)
     if "--check" in sys.argv:

@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use flowproof::{decode::Validation, error::Result, inventory::Inventory, pipeline::Input, source, time::TimeRange};
-//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans};
+//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, coverage::Closing};
 //! use std::sync::Arc;
 //!
 //! async fn rejected() -> Result<String> {
@@ -30,6 +30,7 @@
 //!         inventory: Arc::new(Inventory::default()),
 //!         policy: None,
 //!         window: TimeRange::default(),
+//!         closing: Closing::default(),
 //!         validation: Validation::ReadColumns,
 //!         log_format: None,
 //!         threads: 2,

@@ -732,7 +732,7 @@ fn tables_and_findings() {
     for name in ["enis", "subnets", "nat_gateways", "vpc_endpoints", "clusters", "webhooks", "services", "prefix_lists"] {
         assert!(rows(name) > 0, "{name}");
     }
-    assert_eq!(all.len(), 24, "no table may fall away");
+    assert_eq!(all.len(), 25, "no table may fall away");
     let before = tables_at(&inventory, at("2020-01-01"));
     assert_eq!(before.iter().find(|(table, _)| *table == "enis").unwrap().1.num_rows(), 0);
     let findings = check(&inventory);
@@ -749,6 +749,7 @@ fn the_script_only_reads() {
         role_name: Some("Auditor".into()),
         external_id: Some("x'y".into()),
         kubernetes: true,
+        buckets: vec!["example-flow-logs".into()],
     };
     let simple = ScriptOptions::default();
     for text in [script(&options), script(&simple)] {

@@ -8,6 +8,8 @@ mod bill;
 mod cases;
 /// The command line: exit codes, formats, help, configuration, and what must not get through.
 mod cli;
+/// `report coverage`: hours, gaps, files, flow logs and custody, against tables by hand and a recount of the records.
+mod coverage;
 /// What must hold of costs on any estate: ends and movements, silent interfaces, sums by hour, money from what is printed.
 mod cost_properties;
 /// Reports of costs beyond those figures: periods compared, the bill, FOCUS, owners, a firewall in the path.

@@ -7,6 +7,7 @@ use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
 use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
+use flowproof::query::coverage::Closing;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, library};
 use flowproof::report::by::By;
 use flowproof::report::charges::Charges;
@@ -25,6 +26,7 @@ use tokio::sync::OnceCell;
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     pub(crate) window: TimeRange,
+    pub(crate) closing: Closing,
     pub(crate) threads: usize,
     pub(crate) memory_limit: usize,
     pub(crate) validation: Validation,
@@ -35,6 +37,7 @@ impl Default for Setting {
     fn default() -> Setting {
         Setting {
             window: TimeRange::default(),
+            closing: Closing::default(),
             threads: 2,
             memory_limit: MEMORY_LIMIT_DEFAULT,
             validation: Validation::ReadColumns,
@@ -85,6 +88,7 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
         inventory: Arc::clone(inventory),
         policy: None,
         window: setting.window,
+        closing: setting.closing,
         validation: setting.validation,
         log_format: setting.log_format,
         threads: setting.threads,

@@ -69,9 +69,20 @@ pub struct ScriptArgs {
     /// External id of that role
     #[arg(long, value_name = "ID", requires = "role_name")]
     external_id: Option<String>,
+    /// Bucket of the logs, asked for versioning, Object Lock, policy and public access block (repeatable)
+    #[arg(long, value_name = "NAME", value_parser = bucket)]
+    bucket: Vec<String>,
     /// Leave out the calls to the clusters' API servers
     #[arg(long)]
     no_kubernetes: bool,
+}
+
+/// Takes the name of a bucket, also out of an S3 URI.
+fn bucket(text: &str) -> Result<String, String> {
+    let name = text.strip_prefix("s3://").and_then(|rest| rest.split('/').next()).unwrap_or(text);
+    inventory::custody::is_bucket(name)
+        .then(|| name.to_owned())
+        .ok_or_else(|| "no name of a bucket (3 to 63 of a-z, 0-9, . and -)".to_owned())
 }
 
 /// Runs an inventory command.
@@ -93,6 +104,7 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
                 role_name: args.role_name,
                 external_id: args.external_id,
                 kubernetes: !args.no_kubernetes,
+                buckets: args.bucket,
             };
             let mut out = output::stdout();
             out.write_all(inventory::script(&options).as_bytes())?;

@@ -2,7 +2,7 @@
 
 use super::output::{self, OutputArgs};
 use super::report::{needs_control_planes, warn_of_faults};
-use super::run::LogsArgs;
+use super::run::{Asked, LogsArgs};
 use super::{Context, QuietArgs, Status, catalogue};
 use crate::error::{Error, Result};
 use crate::policy::{Finding, Policy, Severity, findings};
@@ -109,7 +109,7 @@ async fn check(args: CheckArgs, context: &Context) -> Result<Status> {
             return Err(faults.into());
         }
     };
-    let logs = args.logs.open_judged(context, Some(&policy)).await?;
+    let logs = args.logs.open_for(context, Asked { policy: Some(&policy), ..Asked::default() }).await?;
     let mut status = Status::Done;
     let usage = match &logs.policy {
         Some(judge) if !args.logs.is_empty() => {

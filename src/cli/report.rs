@@ -1,19 +1,20 @@
 //! `flowproof report`: one question, one document.
 
 use super::output::{self, OutputArgs};
-use super::run::LogsArgs;
+use super::run::{Asked, LogsArgs};
 use super::{Context, QuietArgs, Status};
 use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
 use crate::policy::Policy;
+use crate::query::coverage::{Closing, SETTLE_DEFAULT_S};
 use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
-use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, policy, tie_out};
-use crate::time::TimeRange;
+use crate::report::{Format, Report, charges_focus, cost, coverage, cross_az, egress, nat, policy, tie_out};
+use crate::time::{TimeRange, parse_instant, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub enum Command {
     Nat(NatArgs),
     /// What this traffic costs, line by line as a bill has it, and whose it is
     Cost(CostReportArgs),
+    /// Which hours of each EKS control plane do the logs cover, and what stands behind that?
+    Coverage(CoverageArgs),
 }
 
 /// Options of every report.
@@ -58,6 +61,34 @@ pub struct EgressArgs {
     /// Approved destinations (TOML): judge every connection at the time of its records
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     policy: Option<PathBuf>,
+}
+
+/// Options of `report coverage`.
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    /// Instant as of which the logs are judged; for a period that is over for longer than the delay it changes nothing
+    /// [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "Period")]
+    as_of: Option<String>,
+    /// How long after its end an hour without records is late rather than a gap, such as 24h or 90m
+    #[arg(long, value_name = "SPAN", default_value = "24h", help_heading = "Period")]
+    settle: String,
+}
+
+impl CoverageArgs {
+    fn closing(&self, context: &Context) -> Result<Closing> {
+        let as_of = match &self.as_of {
+            None => context.now,
+            Some(text) => parse_instant(text, context.now).ok_or_else(|| {
+                Error::usage(format!("--as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z, 2026-10-03 or now-1d (UTC)")
+            })?,
+        };
+        let settle_s = parse_span(&self.settle)
+            .ok_or_else(|| Error::usage(format!("--settle {:?} is not a span of time", self.settle)).with_hint("write 24h, 90m or 0s"))?;
+        Ok(Closing { as_of: Some(as_of), settle_s })
+    }
 }
 
 /// Options of reports of costs.
@@ -171,6 +202,7 @@ impl Command {
             Command::CrossAz(args) => &args.cost.report,
             Command::Nat(args) => &args.cost.report,
             Command::Cost(args) => &args.cost.report,
+            Command::Coverage(args) => &args.report,
         }
     }
 
@@ -187,6 +219,14 @@ impl Command {
             Command::CrossAz(_) => "cross-az",
             Command::Nat(_) => "nat",
             Command::Cost(_) => "cost",
+            Command::Coverage(_) => "coverage",
+        }
+    }
+
+    fn closing(&self, context: &Context) -> Result<Closing> {
+        match self {
+            Command::Coverage(args) => args.closing(context),
+            _ => Ok(Closing { as_of: Some(context.now), settle_s: SETTLE_DEFAULT_S }),
         }
     }
 
@@ -201,6 +241,10 @@ impl Command {
             Command::Egress(_) => {
                 needs_control_planes(logs)?;
                 egress::report(logs, engine).await
+            }
+            Command::Coverage(_) => {
+                needs_control_planes(logs)?;
+                coverage::report(logs, engine).await
             }
             Command::CrossAz(args) => {
                 let by = By::parse(args.by.as_deref(), "az-pair", OWNERS)?;
@@ -258,7 +302,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
         },
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
-    let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
+    let logs = args.cost.report.logs.open_for(context, Asked { window: Some(window), ..Asked::default() }).await?;
     let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
@@ -286,7 +330,8 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
     // Before anything is listed: a misspelt policy is found at once.
     let policy = command.policy().map(Policy::read).transpose()?;
-    let logs = args.logs.open_judged(context, policy.as_ref()).await?;
+    let asked = Asked { policy: policy.as_ref(), closing: Some(command.closing(context)?), ..Asked::default() };
+    let logs = args.logs.open_for(context, asked).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::of_sums(&logs)?;
     let report = command.report(&logs, &engine, context).await?;
@@ -316,7 +361,7 @@ fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
     let incomplete =
         report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
-    let gaps = args.fail_on.contains(&FailOn::Gaps) && egress::has_gaps(report);
+    let gaps = args.fail_on.contains(&FailOn::Gaps) && (egress::has_gaps(report) || coverage::has_gaps(report));
     match args.fail_on.contains(&FailOn::Findings) && policy::has_violations(report) {
         true => Status::Findings,
         false if incomplete || rejects || gaps => Status::Incomplete,

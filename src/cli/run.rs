@@ -8,14 +8,15 @@ use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
 use crate::policy::{Judge, Policy};
+use crate::query::coverage::Closing;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
-use crate::source::{self, Given, ListCounts, Prune, S3Options, STDIN, Source};
+use crate::source::{self, Digested, Digests, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
 use clap::{Args, ValueEnum};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::future::Future;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// How S3 is reached.
@@ -216,26 +217,15 @@ impl LogsArgs {
     /// # Errors
     /// A usage error if nothing is found; access errors; a malformed inventory file.
     pub async fn open(&self, context: &Context) -> Result<Arc<Logs>> {
-        self.open_with(context, None, None).await
+        self.open_for(context, Asked::default()).await
     }
 
-    /// As [`LogsArgs::open`], with a policy that connections are judged by.
+    /// As [`LogsArgs::open`], for a command that asks for more.
     ///
     /// # Errors
     /// As [`LogsArgs::open`].
-    pub async fn open_judged(&self, context: &Context, policy: Option<&Policy>) -> Result<Arc<Logs>> {
-        self.open_with(context, None, policy).await
-    }
-
-    /// As [`LogsArgs::open`], for another window than that of the options.
-    ///
-    /// # Errors
-    /// As [`LogsArgs::open`].
-    pub async fn open_window(&self, context: &Context, window: Option<TimeRange>) -> Result<Arc<Logs>> {
-        self.open_with(context, window, None).await
-    }
-
-    async fn open_with(&self, context: &Context, window: Option<TimeRange>, policy: Option<&Policy>) -> Result<Arc<Logs>> {
+    pub async fn open_for(&self, context: &Context, asked: Asked<'_>) -> Result<Arc<Logs>> {
+        let Asked { window, policy, closing, inventory, digests } = asked;
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -257,13 +247,21 @@ impl LogsArgs {
         // A second call, as in tests, finds the pool built; it then keeps its size.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         let (inputs, listed) = if self.is_empty() { Default::default() } else { list(self.given(context)?, &options, &prune).await? };
-        let inventory = Arc::new(self.inventory.read(context, &options).await?);
+        let inputs = match digests {
+            Some(digests) => digested(&inputs, &digests, &self.spill_dir(context)),
+            None => inputs,
+        };
+        let inventory = match inventory {
+            Some(inventory) => inventory,
+            None => Arc::new(self.inventory.read(context, &options).await?),
+        };
         Ok(Arc::new(Logs {
             inputs,
             listed,
             policy: policy.map(|policy| Arc::new(Judge::new(policy, Arc::clone(&inventory)))),
             inventory,
             window: prune.time,
+            closing: closing.unwrap_or(Closing { as_of: Some(context.now), ..Closing::default() }),
             validation: if self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
             log_format: log_format.transpose()?.map(Arc::new),
             threads,
@@ -274,6 +272,35 @@ impl LogsArgs {
             hours: tokio::sync::OnceCell::new(),
         }))
     }
+}
+
+/// What a command asks of LOGS beyond their options.
+#[derive(Debug, Default)]
+pub struct Asked<'a> {
+    /// Another window than that of the options.
+    pub window: Option<TimeRange>,
+    /// A policy that connections are judged by.
+    pub policy: Option<&'a Policy>,
+    /// When silent hours are closed, if not by the clock and the default delay.
+    pub closing: Option<Closing>,
+    /// An inventory that was read already.
+    pub inventory: Option<Arc<Inventory>>,
+    /// Where the digests of all stored bytes go.
+    pub digests: Option<Arc<Digests>>,
+}
+
+/// Puts the taking of digests between the objects and their sources.
+fn digested(inputs: &[Input], digests: &Arc<Digests>, spool_dir: &Path) -> Arc<[Input]> {
+    let mut wrapped: Vec<(Arc<dyn Source>, Arc<dyn Source>)> = Vec::new();
+    let mut wrap = |source: &Arc<dyn Source>| match wrapped.iter().find(|(inner, _)| Arc::ptr_eq(inner, source)) {
+        Some((_, outer)) => Arc::clone(outer),
+        None => {
+            let outer: Arc<dyn Source> = Arc::new(Digested::new(Arc::clone(source), Arc::clone(digests), spool_dir.to_owned()));
+            wrapped.push((Arc::clone(source), Arc::clone(&outer)));
+            outer
+        }
+    };
+    inputs.iter().map(|input| Input { source: wrap(&input.source), object: input.object.clone() }).collect()
 }
 
 async fn list(given: Given, options: &S3Options, prune: &Prune) -> Result<(Arc<[Input]>, ListCounts)> {
@@ -297,15 +324,29 @@ impl InventoryArgs {
     /// # Errors
     /// If a folder cannot be read or a file is malformed.
     pub async fn read(&self, context: &Context, options: &S3Options) -> Result<Inventory> {
-        let dirs = if self.dirs.is_empty() { &context.file.inventory } else { &self.dirs };
-        if dirs.is_empty() {
-            return Ok(Inventory::default());
+        match self.files(context, options).await? {
+            files if files.is_empty() => Ok(Inventory::default()),
+            files => self.inventory_of(files, context),
         }
+    }
+
+    /// Reads the files of the inventory as they are; none if no folder is named.
+    ///
+    /// # Errors
+    /// If a folder cannot be read.
+    pub async fn files(&self, context: &Context, options: &S3Options) -> Result<Vec<inventory::File>> {
+        inventory_files(if self.dirs.is_empty() { &context.file.inventory } else { &self.dirs }, options).await
+    }
+
+    /// Makes the inventory of its files.
+    ///
+    /// # Errors
+    /// If a file is malformed.
+    pub fn inventory_of(&self, files: Vec<inventory::File>, context: &Context) -> Result<Inventory> {
         let as_of = self.inventory_as_of.as_deref().map(|text| {
             parse_instant(text, context.now)
                 .ok_or_else(|| Error::usage(format!("--inventory-as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
         });
-        let files = inventory_files(dirs, options).await?;
         let inventory = Inventory::from_files(files, &inventory::Options { as_of: as_of.transpose()? })?;
         inventory.warnings().iter().for_each(|warning| tracing::warn!("inventory: {warning}"));
         Ok(inventory)

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::inventory::configuration;
 use crate::inventory::control_plane::{self, Judgement};
+use crate::inventory::custody::{self, Custody};
 use crate::inventory::destinations::Answer;
 use crate::inventory::groups::Groups;
 use crate::inventory::json::{self, Contents};
@@ -146,6 +147,19 @@ impl Builder {
                     self.resources.observe(("Entries", list_id, None), None, dated, Life::default(), [item]);
                 }
             }
+            Sighting::Custody { bucket, fact } => match bucket.or_else(|| custody::bucket_of_path(&scope.path)) {
+                Some(bucket) => {
+                    let seen = self.dating(scope, None, dated);
+                    let item = Item::Custody(Custody { bucket: bucket.clone(), fact });
+                    let (call, _) = item.key();
+                    // Of each bucket the call shows that one alone: it proves no absence of others.
+                    self.resources.observe((call, bucket, None), None, seen, Life::default(), [item]);
+                }
+                None => {
+                    let hint = "name it GET-CALL_BUCKET.json or wrap it in {\"Bucket\": …}";
+                    self.inventory.warnings.push(format!("{}: {} of an unknown bucket, ignored; {hint}", scope.path, fact.call()));
+                }
+            },
             Sighting::Gone { id, at } => self.gone.push((id, at)),
             Sighting::Cluster(sighting) => {
                 let ClusterSighting { seen, cluster } = *sighting;
@@ -512,7 +526,9 @@ impl Builder {
                 EniFact::Exists => {
                     let (Some(first), Some(last)) = (claims.first(), claims.last()) else { continue };
                     eni.valid = ValidPeriod { from: first.valid.from, to: last.valid.to };
+                    eni.possible = ValidPeriod { from: first.possible.from, to: last.possible.to };
                     eni.known_from = Some(first.seen.from).filter(|from| *from != i64::MIN);
+                    eni.known_to = Some(last.seen.to).filter(|to| *to != i64::MAX);
                 }
                 EniFact::Primary(addr) | EniFact::Secondary(addr) => {
                     eni.addresses.extend(claims.iter().map(|claim| (addr, claim.valid)));

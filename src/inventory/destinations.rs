@@ -6,12 +6,13 @@
 
 use crate::inventory::Inventory;
 use crate::inventory::kinds::InterfaceKind;
-use crate::inventory::model::{Cluster, KubeFact, KubeHeld};
+use crate::inventory::model::{CallTarget, Cluster, KubeFact, KubeHeld};
 use crate::inventory::peers::{Peer, pod_name};
 use crate::inventory::ranges::is_private;
 use crate::inventory::timeline::Claim;
 use crate::time::UnixSeconds;
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -97,6 +98,23 @@ impl Inventory {
                 let private = is_private(addr) || self.book.is_in_a_vpc(addr);
                 Destination::new(if private { "private" } else { "internet" }, "address", [])
             })
+    }
+
+    /// Returns the names under which the destinations that the cluster's configuration calls are known: objects that call a service,
+    /// and hosts.
+    pub fn configured_callers(&self, cluster: u32) -> BTreeSet<String> {
+        let calls = self.kube.iter().filter(|held| held.cluster == cluster).filter_map(|held| match &held.fact {
+            KubeFact::Call { caller, name, target: CallTarget::Service { .. }, .. } => Some(format!("{}/{name}", caller.resource())),
+            KubeFact::Call { target: CallTarget::Url { host, .. }, .. } => Some(host.to_string()),
+            _ => None,
+        });
+        let hosts = self.hosts.get(&cluster).into_iter().flatten().map(|named| named.host.to_string());
+        calls.chain(hosts).collect()
+    }
+
+    /// Returns whether the inventory has Kubernetes objects of the cluster that name what it calls.
+    pub fn has_kubernetes(&self, cluster: u32) -> bool {
+        self.kube.iter().any(|held| held.cluster == cluster)
     }
 
     /// Returns whether a webhook, API service or conversion of the cluster calls this end at any time.

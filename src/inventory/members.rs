@@ -48,7 +48,9 @@ pub(super) fn new_eni(id: &Arc<str>) -> Eni {
         public: Vec::new(),
         tags: Tags::new(),
         valid: ValidPeriod::ALWAYS,
+        possible: ValidPeriod::ALWAYS,
         known_from: None,
+        known_to: None,
         foreign_owner: false,
     }
 }
@@ -201,7 +203,7 @@ impl Inventory {
             FlowLog => flow_logs, LoadBalancer => load_balancers, Attachment => attachments, Peering => peerings,
             SecurityGroup => security_groups, NetworkAcl => network_acls, DhcpOptions => dhcp_options,
             Resolver => resolver_endpoints, Instance => instances, PrefixList => prefix_lists, PrefixEntry => prefix_entries,
-            Zone => zones, Account => accounts,
+            Zone => zones, Account => accounts, Custody => custody, ServiceControl => service_control_policies,
         );
     }
 }

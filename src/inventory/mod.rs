@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod control_plane;
+pub mod custody;
 pub mod destinations;
 pub mod groups;
 pub mod kinds;
@@ -15,6 +16,7 @@ pub mod peers;
 pub mod ranges;
 pub mod routes;
 pub mod script;
+pub mod service_control;
 pub mod tables;
 pub mod timeline;
 
@@ -90,6 +92,8 @@ pub struct Inventory {
     prefix_entries: Vec<Held<model::PrefixEntry>>,
     zones: Vec<Held<model::AvailabilityZone>>,
     accounts: Vec<Held<model::Account>>,
+    custody: Vec<Held<custody::Custody>>,
+    service_control_policies: Vec<Held<service_control::ServiceControlPolicy>>,
 
     kube: Vec<KubeHeld>,
     /// Indexes into `kube` by address: nodes, and everything that names a pod.
@@ -223,6 +227,10 @@ impl Inventory {
         zones: model::AvailabilityZone;
         /// Returns the accounts of the organisation.
         accounts: model::Account;
+        /// Returns how buckets are kept, each fact by itself, by call and bucket.
+        custody: custody::Custody;
+        /// Returns the service control policies.
+        service_control_policies: service_control::ServiceControlPolicy;
     }
 
     /// Returns the AZ id of a subnet.

@@ -63,8 +63,12 @@ pub struct Eni {
     pub tags: Tags,
     /// Its life, from the first to the last evidence.
     pub valid: ValidPeriod,
+    /// The longest that its life can have been: outside, the inventory knows that it was not there.
+    pub possible: ValidPeriod,
     /// When it is known, rather than assumed, to have begun (create or attach time, or a sighting).
     pub known_from: Option<UnixSeconds>,
+    /// First instant after the last at which it is known, rather than assumed, to have been there (delete time, or a sighting).
+    pub known_to: Option<UnixSeconds>,
     /// Whether the instance that it is attached to belongs to another account.
     pub foreign_owner: bool,
 }

@@ -419,7 +419,7 @@ mod tests {
     use crate::time::ValidPeriod;
 
     fn claim(from: i64, to: i64) -> Claim {
-        Claim { valid: ValidPeriod::ALWAYS, seen: ValidPeriod { from, to }, dated: true }
+        Claim { valid: ValidPeriod::ALWAYS, seen: ValidPeriod { from, to }, possible: ValidPeriod::ALWAYS, dated: true }
     }
 
     fn holding(eni: u32, seen: (i64, i64), primary: bool) -> Holding {

@@ -19,6 +19,8 @@ pub struct ScriptOptions {
     pub external_id: Option<String>,
     /// Whether to ask the clusters' API servers as well (needs kubectl and access to them).
     pub kubernetes: bool,
+    /// Buckets of the logs, asked how they are kept.
+    pub buckets: Vec<String>,
 }
 
 /// Regional read-only calls whose output is one file.
@@ -113,6 +115,36 @@ collect_prefix_lists() {
 }
 "#;
 
+/// What is collected per bucket. The output of these calls does not name the bucket, so it is kept with the name around it; that there
+/// is no policy or lock is an error of the CLI, and a fact.
+const BUCKET_CALLS: &str = r#"
+# of_bucket BUCKET MEMBER NONE COMMAND...: stores the output of a call with the bucket around it; the error NONE means that there is none
+of_bucket() {
+  bucket=$1
+  member=$2
+  none=$3
+  shift 3
+  mkdir -p "$root/$stamp/buckets/$bucket"
+  file=$root/$stamp/buckets/$bucket/$3.json
+  if "$@" --bucket "$bucket" --query "{Bucket: '$bucket', $member: @}" --output json > "$file.part" 2> "$file.err" < /dev/null; then
+    mv -f "$file.part" "$file"
+  elif grep -q "($none)" "$file.err"; then
+    printf '{"Bucket": "%s", "%s": null}\n' "$bucket" "$member" > "$file"
+  else
+    printf 'not collected: %s\n' "$file" | tee -a "$work/failed" >&2
+    sed 's/^/  /' "$file.err" >&2
+  fi
+  rm -f "$file.part" "$file.err"
+}
+
+collect_bucket() {
+  of_bucket "$1" BucketVersioning none aws s3api get-bucket-versioning
+  of_bucket "$1" ObjectLock ObjectLockConfigurationNotFoundError aws s3api get-object-lock-configuration
+  of_bucket "$1" BucketPolicy NoSuchBucketPolicy aws s3api get-bucket-policy
+  of_bucket "$1" PublicAccessBlock NoSuchPublicAccessBlockConfiguration aws s3api get-public-access-block
+}
+"#;
+
 /// Access to a cluster by a file of our own: `update-kubeconfig` would be the only call that changes something.
 const OBJECT_ACCESS: &str = r#"
 access() {
@@ -146,6 +178,9 @@ pub fn script(options: &ScriptOptions) -> String {
     out.push_str("trap 'rm -rf \"$work\"' EXIT\numask 077\n");
     out.push_str(HELPERS);
     out.push_str(DETAILS);
+    if !options.buckets.is_empty() {
+        out.push_str(BUCKET_CALLS);
+    }
     if options.kubernetes {
         out.push_str(OBJECT_ACCESS);
         out.push_str(&objects_function());
@@ -222,6 +257,9 @@ fn run_part(options: &ScriptOptions) -> String {
     }
     for account in &options.accounts {
         out.push_str(&format!("collect_account {}\n", quoted(account)));
+    }
+    for bucket in &options.buckets {
+        out.push_str(&format!("collect_bucket {}\n", quoted(bucket)));
     }
     out.push_str("call \"$root/$stamp/ip-ranges.json\" curl -fsS https://ip-ranges.amazonaws.com/ip-ranges.json\n");
     out.push_str("printf 'collected into %s\\n' \"$root/$stamp\"\n");

@@ -4,10 +4,12 @@
 //! (`{"items": […]}`) go through the same readers. Unknown members are ignored, unknown values kept as they are written;
 //! a resource without an id is no resource. Shapes: EC2, EKS, ELB and Route 53 Resolver API references.
 
+use crate::inventory::custody::{self, Custody, CustodyFact};
 use crate::inventory::json::{elements, instant, instant_of, member, text};
 use crate::inventory::kubernetes;
 use crate::inventory::model::*;
 use crate::inventory::ranges::AwsRange;
+use crate::inventory::service_control::{self, ServiceControlPolicy};
 use crate::inventory::timeline::{Life, Seen};
 use crate::time::UnixSeconds;
 use ipnet::IpNet;
@@ -51,6 +53,8 @@ pub(super) enum Sighting {
     Range(AwsRange),
     /// The ranges of one `ip-ranges.json`, with its token.
     Ranges { token: i64, ranges: Vec<AwsRange> },
+    /// A fact about the bucket of a wrapper, else of the path.
+    Custody { bucket: Option<Arc<str>>, fact: CustodyFact },
     /// A DNS answer.
     Answer { at: UnixSeconds, vpc_id: Option<Arc<str>>, host: Arc<str>, addrs: Vec<IpAddr> },
 }
@@ -111,6 +115,8 @@ pub(super) enum Item {
     PrefixEntry(PrefixEntry),
     Zone(AvailabilityZone),
     Account(Account),
+    ServiceControl(ServiceControlPolicy),
+    Custody(Custody),
 }
 
 impl Item {
@@ -136,6 +142,8 @@ impl Item {
             Self::PrefixEntry(it) => ("Entries", &it.list_id),
             Self::Zone(it) => ("AvailabilityZones", &it.name),
             Self::Account(it) => ("Accounts", &it.id),
+            Self::ServiceControl(it) => ("ServiceControlPolicies", &it.name),
+            Self::Custody(it) => (it.fact.call(), &it.bucket),
         }
     }
 }
@@ -268,6 +276,9 @@ pub(super) fn object(value: &Value, out: &mut Vec<Sighting>) -> bool {
         out.extend(issuer(provider));
         return true;
     }
+    out.extend(service_control::read(value).map(|policy| resource(value, Item::ServiceControl(policy), None)));
+    let (bucket, facts) = custody::read(value);
+    out.extend(facts.into_iter().map(|fact| Sighting::Custody { bucket: bucket.clone(), fact }));
     if out.len() == before
         && let Some(listing) = bare_resource(value).and_then(listing)
     {

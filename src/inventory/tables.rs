@@ -124,6 +124,7 @@ fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, R
     let tables = [
         ("accounts", accounts(inventory, at)),
         ("availability_zones", zones(inventory, at)),
+        ("bucket_custody", custody(inventory, at)),
         ("clusters", clusters(inventory, at)),
         ("dhcp_options", dhcp_options(inventory, at)),
         ("enis", enis(inventory, at)),
@@ -290,6 +291,16 @@ fn vpc_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         .scope()
         .tags(|row| &row.item.tags)
         .ok()?
+        .valid()
+        .finish()
+}
+
+fn custody(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.custody, at)
+        .text("bucket", |row| Some(&row.item.bucket))
+        .text("call", |row| Some(row.item.fact.call()))
+        .owned("found", |row| Some(row.item.fact.found()))
+        .scope()
         .valid()
         .finish()
 }

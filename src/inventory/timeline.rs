@@ -17,6 +17,8 @@ pub struct Claim {
     pub valid: ValidPeriod,
     /// The part of it that lies between sightings; the rest is extrapolated.
     pub seen: ValidPeriod,
+    /// The period outside of which it is known not to have held: absent from a snapshot, not yet created, or deleted.
+    pub possible: ValidPeriod,
     /// Whether any sighting has an as-of time; without one the fact is taken to hold always.
     pub dated: bool,
 }
@@ -36,7 +38,8 @@ impl Claim {
     pub(super) fn and(&self, other: &Claim) -> Option<Claim> {
         let both = |a: ValidPeriod, b: ValidPeriod| ValidPeriod { from: a.from.max(b.from), to: a.to.min(b.to) };
         let valid = both(self.valid, other.valid);
-        (valid.from < valid.to).then(|| Claim { valid, seen: both(self.seen, other.seen), dated: self.dated || other.dated })
+        let (seen, possible) = (both(self.seen, other.seen), both(self.possible, other.possible));
+        (valid.from < valid.to).then(|| Claim { valid, seen, possible, dated: self.dated || other.dated })
     }
 }
 
@@ -249,7 +252,7 @@ fn undated(life: Life) -> Claim {
     let from = life.from.unwrap_or(i64::MIN);
     let to = life.to.filter(|to| *to > from).unwrap_or(i64::MAX);
     let valid = ValidPeriod { from, to };
-    Claim { valid, seen: valid, dated: false }
+    Claim { valid, seen: valid, possible: valid, dated: false }
 }
 
 /// Returns the periods that unbroken runs of sightings prove.
@@ -291,7 +294,11 @@ fn claim(
     let from = born.unwrap_or(if before.is_some() { first } else { i64::MIN });
     let to = died.unwrap_or(if after.is_some() { last.saturating_add(1) } else { i64::MAX });
     let seen = ValidPeriod { from: born.unwrap_or(first), to: died.unwrap_or(last.saturating_add(1)) };
-    Claim { valid: ValidPeriod { from, to }, seen, dated: true }
+    let possible = ValidPeriod {
+        from: born.or(before.map(|before| before.saturating_add(1))).unwrap_or(i64::MIN),
+        to: died.or(after).unwrap_or(i64::MAX),
+    };
+    Claim { valid: ValidPeriod { from, to }, seen, possible, dated: true }
 }
 
 #[cfg(test)]
@@ -319,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn between_a_sighting_and_an_absence_a_fact_is_possible() {
+        let possible = |life: (Option<i64>, Option<i64>)| {
+            let claims = runs(&[20, 40], &[10, 20, 30, 40, 50], Life { from: life.0, to: life.1 }, true);
+            claims.iter().map(|claim| (claim.possible.from, claim.possible.to)).collect::<Vec<_>>()
+        };
+        assert_eq!(possible((None, None)), [(11, 30), (31, 50)]);
+        assert_eq!(possible((Some(15), Some(45))), [(15, 30), (31, 45)], "where create and delete times say more, they count");
+        let open = runs(&[20], &[20], Life::default(), true);
+        assert_eq!((open[0].possible.from, open[0].possible.to), (i64::MIN, i64::MAX));
+    }
+
+    #[test]
     fn a_known_life_counts_up_to_the_absences_around_it() {
         let within = |from: i64, to: i64| periods(&[20], &[10, 20, 30], (Some(from), Some(to)), false);
         assert_eq!(within(11, 29), [(11, 29)]);
@@ -342,7 +361,12 @@ mod tests {
         let claims = runs(&[20, 30], &[20, 30], Life { from: Some(15), to: None }, false);
         let extrapolated = |t: i64| (claims[0].contains(t), claims[0].is_extrapolated_at(t));
         assert_eq!([14, 15, 30, 31].map(extrapolated), [(false, true), (true, false), (true, false), (true, true)]);
-        let of = |from, to, dated| Claim { valid: ValidPeriod { from, to }, seen: ValidPeriod { from: from + 1, to: to - 1 }, dated };
+        let of = |from, to, dated| Claim {
+            valid: ValidPeriod { from, to },
+            seen: ValidPeriod { from: from + 1, to: to - 1 },
+            possible: ValidPeriod { from, to },
+            dated,
+        };
         let both = |a: (i64, i64, bool), b: (i64, i64, bool)| {
             let [ab, ba] = [of(a.0, a.1, a.2).and(&of(b.0, b.1, b.2)), of(b.0, b.1, b.2).and(&of(a.0, a.1, a.2))];
             assert_eq!(ab, ba);

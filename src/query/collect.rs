@@ -53,7 +53,7 @@ pub const COLUMNS: &[FlowColumn] = &[
 /// Interfaces outside the inventory that are remembered; their number is the users' interfaces, not their records.
 const STRANGERS_MAX: usize = 100_000;
 /// Distinct peers remembered of such an interface: more do not change the suspicion.
-const STRANGER_PEERS_MAX: usize = 16;
+pub const STRANGER_PEERS_MAX: usize = 16;
 
 /// What one flow log wrote of one interface in one hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +83,10 @@ pub struct Stranger {
     pub kubelets: BTreeSet<IpAddr>,
     /// Whether any record names an instance.
     pub has_instance: bool,
+    /// Least `start`.
+    pub start_min: Option<UnixSeconds>,
+    /// Greatest `end`.
+    pub end_max: Option<UnixSeconds>,
 }
 
 /// The far end of a packet as another interface saw it: (source, destination, destination port, protocol).
@@ -248,6 +252,8 @@ impl Collector {
         }
         let stranger = self.strangers.entry(interface.to_owned()).or_default();
         stranger.has_instance |= rows.instance.is_valid(at);
+        stranger.start_min = earlier(stranger.start_min, int64(&rows.start, at));
+        stranger.end_max = stranger.end_max.max(int64(&rows.end, at));
         let Some((ends, egress)) = rows.ends(0, None, at) else { return };
         if ends.local_port == 443 && ends.peer_port >= 1_024 && stranger.clients.len() < STRANGER_PEERS_MAX {
             stranger.clients.insert(ends.peer);

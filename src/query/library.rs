@@ -30,6 +30,7 @@ macro_rules! embed {
 const FILES: &[(&str, &str)] = embed![
     "connections-by-outcome",
     "costs",
+    "coverage",
     "coverage-hours",
     "cross-az",
     "cross-az-owners",

@@ -1,6 +1,8 @@
 //! Tables that come from reading logs as a whole: `coverage`, `objects`, `layouts`, `rejects`.
 
+use super::coverage::CoverageHour;
 use super::drift::{self, Missing};
+use super::ledger::Ledger;
 use super::rows::{ColumnDoc, schema, utc};
 use super::{Logs, failed};
 use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
@@ -89,10 +91,12 @@ fn coverage_columns() -> ColumnList {
         ("cluster_arn", Utf8, "ARN of the cluster"),
         ("interface_id", Utf8, "Control-plane interface"),
         ("hour", utc(), "First instant of the hour"),
-        ("state", Utf8, "`OK`, `NODATA`, `SKIPDATA` or `GAP`"),
+        ("state", Utf8, "`OK`, `NODATA`, `SKIPDATA`, `GAP`, `LATE`, `UNKNOWN` or `N/A`"),
         ("records_ok", Int64, "Records of traffic"),
         ("records_nodata", Int64, "Records that say that there was no traffic"),
         ("records_skipdata", Int64, "Records that say that records were lost"),
+        ("flow_logs", Utf8, "Flow logs that wrote of it and count, by id; those set aside as duplicates are not among them"),
+        ("weaknesses", Utf8, "What these cannot show: `accept-only`, `missing-fields`, …"),
     ]
 }
 
@@ -109,7 +113,18 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, schema(&coverage_columns()), |logs| {
         stream::once(async move {
             let egress = logs.egress().await?;
-            let hours = egress.summary.coverage(egress.window(logs.window));
+            let ledger = Ledger::of(&logs, &egress);
+            let hours = &ledger.hours;
+            let ids = |hour: &CoverageHour| {
+                let counted = egress.summary.counted_in(hour.eni, hour.hour).iter();
+                let mut ids: Vec<&str> = counted.map(|at| egress.summary.flow_log_id(*at)).filter(|id| !id.is_empty()).collect();
+                ids.sort_unstable();
+                Some(ids.join(",")).filter(|ids| !ids.is_empty())
+            };
+            let weaknesses = |hour: &CoverageHour| {
+                let names: Vec<&str> = ledger.weaknesses_at(hour.eni, hour.hour).into_iter().collect();
+                Some(names.join(",")).filter(|names| !names.is_empty())
+            };
             let eni = |index: u32| logs.inventory.enis().get(index as usize);
             let cluster = |index: u32| eni(index)?.cluster.and_then(|cluster| logs.inventory.clusters().get(cluster as usize));
             let arrays = vec![
@@ -117,10 +132,12 @@ pub fn coverage(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
                 texts(hours.iter().map(|hour| cluster(hour.eni).map(|cluster| &*cluster.arn))),
                 texts(hours.iter().map(|hour| eni(hour.eni).map(|eni| &*eni.id))),
                 times(hours.iter().map(|hour| Some(hour.hour))),
-                texts(hours.iter().map(|hour| Some(hour.state))),
+                texts(hours.iter().map(|hour| Some(hour.state.as_str()))),
                 counts(hours.iter().map(|hour| hour.covered.ok)),
                 counts(hours.iter().map(|hour| hour.covered.nodata)),
                 counts(hours.iter().map(|hour| hour.covered.skipdata)),
+                Arc::new(hours.iter().map(ids).collect::<StringArray>()),
+                Arc::new(hours.iter().map(weaknesses).collect::<StringArray>()),
             ];
             Ok(RecordBatch::try_new(schema(&coverage_columns()), arrays)?)
         })

@@ -3,9 +3,13 @@
 pub mod biflow;
 pub mod collect;
 pub mod connections;
+pub mod coverage;
+pub mod deliveries;
 pub mod drift;
+pub mod flow_log_use;
 pub mod flow_table;
 pub mod functions;
+pub mod ledger;
 pub mod library;
 pub mod hourly;
 pub mod hours;
@@ -35,6 +39,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use biflow::{Ends, Session};
 use collect::Collector;
+use coverage::Closing;
 use datafusion::common::{DataFusionError, ParamValues, ScalarValue};
 use datafusion::datasource::MemTable;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -69,6 +74,8 @@ pub struct Logs {
     pub policy: Option<Arc<Judge>>,
     /// Window of the records.
     pub window: TimeRange,
+    /// When silent hours are no longer late.
+    pub closing: Closing,
     /// Which columns must hold values of their type.
     pub validation: Validation,
     /// Layout of objects without a header.
@@ -98,6 +105,8 @@ pub struct Egress {
     pub summary: Summary,
     /// Its accounting.
     pub totals: Totals,
+    /// The same, object by object.
+    pub intake: Arc<Intake>,
     /// The objects that it read.
     pub inputs: Arc<[Input]>,
     /// Objects left out because their flow logs cannot cover a control plane or its path: (objects, stored bytes, flow logs).
@@ -205,6 +214,7 @@ impl Logs {
                 self.memory_limit * 2 / 3 / size_of::<(Ends, Vec<Session>, Session)>(),
             )?,
             totals: intake.totals()?,
+            intake,
             inputs,
             skipped: (skipped.len() as u64, skipped.iter().map(|input| input.object.size).sum(), flow_logs),
             recorded: recording.map(Recording::finish).transpose()?,

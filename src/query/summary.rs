@@ -7,7 +7,7 @@ use super::spill::PARTITIONS;
 use crate::enrich::orientation::{self, API_SERVER_PORT, Biflow, LISTENER_REMOTE_PORTS_MIN, Side, TCP, Verdict, has_ports};
 use crate::error::Result;
 use crate::inventory::{Eni, Inventory};
-use crate::time::{HOUR, TimeRange, UnixSeconds};
+use crate::time::{HOUR, UnixSeconds};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 use rayon::iter::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator};
@@ -20,11 +20,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Clients on its port 443 and hosts on their port 10250 from which on an unknown interface is suspected to be a control plane's.
 const SUSPECT_CLIENTS_MIN: usize = 3;
 const SUSPECT_KUBELETS_MIN: usize = 2;
-/// Hours judged for an interface, from the period's end back: three years. One record with a wild start must not make gaps
-/// of half a century.
-const HOURS_JUDGED_MAX: i64 = 3 * 366 * 24;
-/// Part of an hour that an interface must have lived in for the hour to be expected in its log: one aggregation interval.
-const EXPECTED_SECONDS_MIN: i64 = 600;
 
 /// A connection of a control-plane interface with everything that is known of it.
 #[derive(Debug)]
@@ -65,31 +60,18 @@ pub struct Facts {
     pub strangers: u64,
 }
 
-/// One interface's hour.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CoverageHour {
-    /// The interface.
-    pub eni: EniIndex,
-    /// First second of the hour.
-    pub hour: UnixSeconds,
-    /// `OK`, `NODATA`, `SKIPDATA` or `GAP`.
-    pub state: &'static str,
-    /// What was logged, over all flow logs.
-    pub covered: Covered,
-}
-
 /// (interface, peer, peer port, protocol, hour number).
 type Contact = (EniIndex, IpAddr, u16, u8, i64);
 
 /// A finished scan.
 #[derive(Debug)]
 pub struct Summary {
-    collector: Collector,
+    pub(super) collector: Collector,
     /// By partition, if all of them are in memory.
     held: Vec<Joined>,
-    inventory: Arc<Inventory>,
+    pub(super) inventory: Arc<Inventory>,
     /// By (interface, hour): the flow logs that count.
-    counted: HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
+    pub(super) counted: HashMap<(EniIndex, UnixSeconds), Vec<u32>, RandomState>,
     listeners: HashSet<(IpAddr, u16), RandomState>,
     remote_ports: HashMap<(IpAddr, u16, u8), Vec<u16>, RandomState>,
     /// Ends that an interface reached by accepted egress, by hour: a rejected packet from there is a blocked reply.
@@ -109,7 +91,7 @@ impl Summary {
         let facts = Facts {
             undirected_records: collector.undirected,
             unattributed_records: collector.unattributed,
-            suspects: suspects(&collector.strangers),
+            suspects: suspects(&collector.strangers).map(|(interface, _)| interface.to_owned()).collect(),
             strangers: collector.strangers.len() as u64,
             ..Facts::default()
         };
@@ -124,6 +106,11 @@ impl Summary {
     /// Returns the texts behind next hops and services.
     pub fn names(&self) -> &Names {
         &self.collector.names
+    }
+
+    /// Returns the interfaces that the inventory does not know and that behave like a control plane's, by id.
+    pub fn suspects(&self) -> impl Iterator<Item = (&str, &Stranger)> {
+        suspects(&self.collector.strangers)
     }
 
     /// Joins the parts once, if what they come to has room in memory; else they are joined each time that they are read.
@@ -289,43 +276,6 @@ impl Summary {
     fn eni(&self, eni: EniIndex) -> Option<&Eni> {
         self.inventory.enis().get(eni as usize)
     }
-
-    /// Returns the state of every hour in which a control-plane interface should have logged, within `window`.
-    pub fn coverage(&self, window: TimeRange) -> Vec<CoverageHour> {
-        let control_planes =
-            self.inventory.enis().iter().enumerate().filter(|(_, eni)| eni.kind == crate::inventory::InterfaceKind::EksControlPlane);
-        control_planes.flat_map(|(at, eni)| self.hours_of(at as EniIndex, eni, window)).collect()
-    }
-
-    fn hours_of(&self, index: EniIndex, eni: &Eni, window: TimeRange) -> Vec<CoverageHour> {
-        let (Some(from), Some(to)) = (window.from, window.to) else { return Vec::new() };
-        let from = from.max(to.saturating_sub(HOURS_JUDGED_MAX * HOUR));
-        let (from, to) = (from.max(eni.valid.from), to.min(eni.valid.to));
-        let logged = self.collector.coverage.range((index, i64::MIN)..=(index, i64::MAX)).map(|((_, hour), _)| *hour);
-        let expected = (from.div_euclid(HOUR)..to.div_euclid(HOUR) + 1).map(|hour| hour * HOUR).filter(|hour| {
-            let lived = to.min(hour + HOUR).saturating_sub(from.max(*hour));
-            lived >= EXPECTED_SECONDS_MIN.min(to.saturating_sub(from)).max(1)
-        });
-        let all: BTreeSet<UnixSeconds> = if from < to { logged.chain(expected).collect() } else { logged.collect() };
-        all.into_iter().map(|hour| self.hour(index, hour)).collect()
-    }
-
-    fn hour(&self, eni: EniIndex, hour: UnixSeconds) -> CoverageHour {
-        let mut covered = Covered::default();
-        for of_log in self.collector.coverage.get(&(eni, hour)).into_iter().flat_map(BTreeMap::values) {
-            covered.ok += of_log.ok;
-            covered.nodata += of_log.nodata;
-            covered.skipdata += of_log.skipdata;
-            covered.bytes += of_log.bytes;
-        }
-        let state = match covered {
-            Covered { skipdata: 1.., .. } => "SKIPDATA",
-            Covered { ok: 1.., .. } => "OK",
-            Covered { nodata: 1.., .. } => "NODATA",
-            _ => "GAP",
-        };
-        CoverageHour { eni, hour, state, covered }
-    }
 }
 
 /// Parts of connections being joined: those of the flow logs that count.
@@ -400,11 +350,11 @@ pub fn counted(mut candidates: Vec<(u32, Covered)>, flow_logs: &Names) -> Vec<u3
     chosen.into_iter().map(|(flow_log, _)| flow_log).collect()
 }
 
-fn suspects(strangers: &BTreeMap<String, Stranger>) -> Vec<String> {
+fn suspects(strangers: &BTreeMap<String, Stranger>) -> impl Iterator<Item = (&str, &Stranger)> {
     let suspect = |stranger: &Stranger| {
         !stranger.has_instance && stranger.clients.len() >= SUSPECT_CLIENTS_MIN && stranger.kubelets.len() >= SUSPECT_KUBELETS_MIN
     };
-    strangers.iter().filter(|(_, stranger)| suspect(stranger)).map(|(interface, _)| interface.clone()).collect()
+    strangers.iter().filter(move |(_, stranger)| suspect(stranger)).map(|(interface, stranger)| (interface.as_str(), stranger))
 }
 
 /// Returns the name of a traffic-path code (VPC user guide, "Flow log records", traffic-path; 2026 wording).

@@ -8,9 +8,10 @@ use super::{Inputs, Report, incomplete_objects, value};
 use crate::error::{Result, printable};
 use crate::inventory::{Cluster, EgressMode, InterfaceKind, Inventory};
 use crate::pipeline::LayoutTotal;
+use crate::query::coverage::{CoverageHour, State};
 use crate::query::drift;
 use crate::query::functions::{format_bytes, protocol_name};
-use crate::query::summary::{CoverageHour, Facts};
+use crate::query::summary::Facts;
 use crate::query::{Egress, Engine, Logs, library};
 use crate::time::{TimeRange, rfc3339};
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -55,6 +56,8 @@ struct Certainty {
 struct Hours {
     by_state: BTreeMap<&'static str, u64>,
     gaps: Vec<String>,
+    unknown: Vec<String>,
+    late: Vec<String>,
     skipped: Vec<String>,
 }
 
@@ -105,7 +108,7 @@ fn findings(logs: &Logs, egress: &Egress, undecided: Vec<(String, i64)>, certain
     Findings {
         period,
         inputs: Inputs::of(totals, facts.duplicate_records, logs.validation.name()),
-        coverage: egress.summary.coverage(period),
+        coverage: egress.summary.coverage(period, logs.closing.of_period(period)),
         facts,
         faults: totals.faults.clone(),
         skipped: egress.skipped.clone(),
@@ -169,14 +172,16 @@ fn hours_of(inventory: &Inventory, arn: &str, coverage: &[CoverageHour]) -> Hour
     for hour in coverage {
         let Some(eni) = inventory.enis().get(hour.eni as usize) else { continue };
         let cluster = eni.cluster.and_then(|cluster| inventory.clusters().get(cluster as usize));
-        if cluster.is_none_or(|cluster| &*cluster.arn != arn) {
+        if cluster.is_none_or(|cluster| &*cluster.arn != arn) || !hour.state.is_expected() {
             continue;
         }
-        *hours.by_state.entry(hour.state).or_default() += 1;
+        *hours.by_state.entry(hour.state.as_str()).or_default() += 1;
         let place = || format!("{} {}", eni.id, rfc3339(hour.hour));
         match hour.state {
-            "GAP" => hours.gaps.push(place()),
-            "SKIPDATA" => hours.skipped.push(place()),
+            State::Gap => hours.gaps.push(place()),
+            State::Unknown => hours.unknown.push(place()),
+            State::Late => hours.late.push(place()),
+            State::SkipData => hours.skipped.push(place()),
             _ => {}
         }
     }
@@ -189,7 +194,7 @@ impl Hours {
     }
 
     fn logged(&self) -> u64 {
-        self.total() - self.by_state.get("GAP").copied().unwrap_or(0)
+        State::ALL.into_iter().filter(|state| state.is_logged()).filter_map(|state| self.by_state.get(state.as_str())).sum()
     }
 
     /// `logged 4 of 4 interface-hours, SKIPDATA in 1 (eni-… 2026-…)`.
@@ -198,7 +203,8 @@ impl Hours {
             return "coverage unknown: the logs do not show that this cluster was logged in the period at all".to_owned();
         }
         let mut line = format!("logged {} of {} interface-hours", self.logged(), self.total());
-        for (name, places) in [("gaps", &self.gaps), ("SKIPDATA", &self.skipped)] {
+        let kinds = [("gaps", &self.gaps), ("unknown", &self.unknown), ("not yet settled", &self.late), ("SKIPDATA", &self.skipped)];
+        for (name, places) in kinds {
             if let Some(first) = places.first() {
                 let more = if places.len() > 1 { ", …" } else { "" };
                 // Writing to a String cannot fail.
@@ -217,7 +223,7 @@ fn notes(inventory: &Inventory, findings: &Findings) -> Vec<String> {
             notes.push(format!("{arn}: {}: {}", mode_names(&modes), visibility(&modes)));
         }
         let hours = hours_of(inventory, arn, &findings.coverage);
-        if !hours.gaps.is_empty() || !hours.skipped.is_empty() {
+        if hours.logged() < hours.total() || !hours.skipped.is_empty() {
             notes.push(format!("{arn}: {}", hours.line()));
         }
         let without_eni = !inventory.enis().iter().any(|eni| {
@@ -316,6 +322,8 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
             "visibility": visibility(&modes),
             "interface_hours": { "expected": hours.total(), "logged": hours.logged(), "by_state": hours.by_state },
             "gaps": hours.gaps,
+            "unknown": hours.unknown,
+            "late": hours.late,
             "skipdata": hours.skipped,
         })
     };
@@ -527,5 +535,6 @@ fn wrap_indented(text: &str, width: usize) -> String {
 /// Returns whether any hour that should have been logged was not, or a cluster's hours cannot be judged at all.
 pub fn has_gaps(report: &Report) -> bool {
     let clusters = report.further.get("clusters").and_then(Value::as_array);
-    clusters.into_iter().flatten().any(|cluster| cluster.get("gaps").and_then(Value::as_array).is_some_and(|gaps| !gaps.is_empty()))
+    let has = |cluster: &Value, key| cluster.get(key).and_then(Value::as_array).is_some_and(|hours| !hours.is_empty());
+    clusters.into_iter().flatten().any(|cluster| has(cluster, "gaps") || has(cluster, "unknown"))
 }

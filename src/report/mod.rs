@@ -6,6 +6,8 @@ pub mod charges;
 pub mod charges_focus;
 pub mod columnar;
 pub mod cost;
+pub mod coverage;
+mod coverage_page;
 pub mod cross_az;
 pub mod egress;
 pub mod json;
