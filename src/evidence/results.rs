@@ -9,6 +9,29 @@ use std::fmt;
 /// Version of this structure.
 pub const SCHEMA: &str = "flowproof.evidence.results/1";
 
+/// Counts that may pass 2^53: numbers up to there, else text.
+mod count {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u64),
+        Text(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::report::value::count(*value).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match Written::deserialize(deserializer)? {
+            Written::Number(value) => Ok(value),
+            Written::Text(text) => text.parse().map_err(D::Error::custom),
+        }
+    }
+}
+
 /// What was found out about a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -192,8 +215,10 @@ pub struct Destination {
     /// Outbound records, rejected.
     pub records_rejected: u64,
     /// Outbound bytes, accepted.
+    #[serde(with = "count")]
     pub bytes_accepted: u64,
     /// Inbound bytes of the same connections.
+    #[serde(with = "count")]
     pub reply_bytes: u64,
     /// Connections (an estimate: records are aggregated).
     pub connections: u64,
@@ -308,6 +333,7 @@ pub struct InputsUsed {
     /// Log objects left out: their flow logs cannot cover a control plane or its path.
     pub objects_left_out: u64,
     /// Stored bytes read.
+    #[serde(with = "count")]
     pub bytes: u64,
     /// Lines read = headers + blanks + records + rejects + outside the window.
     pub lines: u64,
