@@ -11,6 +11,7 @@
 //! * [`pipeline`]: **the story**, list → read → decode → tag → sink. Start here to see how it moves.
 //! * [`query`]: SQL over it all. `flows` streams, `connections` is joined from one scan.
 //! * [`report`]: rows and documents on their way out, a file for each format.
+//! * [`evidence`]: statements judged for an auditor, and the bundle that holds them.
 //! * [`config`] and [`cli`]: options composed, commands run, exit codes chosen.
 //!
 //! Sample logs → SQL → rows:
@@ -60,5 +61,6 @@ pub mod enrich;
 pub mod pipeline;
 pub mod query;
 pub mod report;
+pub mod evidence;
 pub mod config;
 pub mod cli;
