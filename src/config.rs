@@ -52,6 +52,8 @@ pub struct Environment {
     pub no_color: bool,
     /// `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`.
     pub endpoint_url: Option<String>,
+    /// Name of the user.
+    pub user: Option<String>,
     /// Folder of the user's configuration files.
     pub config_home: Option<PathBuf>,
 }
@@ -65,6 +67,7 @@ impl Environment {
         Environment {
             no_color: of("NO_COLOR").is_some(),
             endpoint_url: of("AWS_ENDPOINT_URL_S3").or_else(|| of("AWS_ENDPOINT_URL")),
+            user: of("USER").or_else(|| of("LOGNAME")),
             config_home: of("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home),
         }
     }

@@ -12,7 +12,7 @@
 //! * [`pipeline`]: **the story**, list → read → decode → tag → sink. Start here to see how it moves.
 //! * [`query`]: SQL over it all. `flows` streams, `connections` is joined from one scan.
 //! * [`report`]: rows and documents on their way out, a file for each format.
-//! * [`evidence`]: the sealed bundle of a run, and its check by anybody.
+//! * [`evidence`]: statements judged for an auditor, the sealed bundle that holds them, and its check by anybody.
 //! * [`config`] and [`cli`]: options composed, commands run, exit codes chosen.
 //!
 //! Sample logs → SQL → rows:

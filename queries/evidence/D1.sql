@@ -1,10 +1,10 @@
--- statement: No attempt of the API server to reach a destination was rejected by a security group or network ACL.
+-- statement: Every attempt of the API server that a security group or network ACL rejected is known and listed.
 -- reads:     connections_by_day
 SELECT
   cluster_arn,
   day,
   destination                                            AS subject,
-  CASE WHEN egress_records_rejected > 0 OR outcome = 'reply-blocked' THEN 'violation' ELSE 'pass' END AS finding,
+  CASE WHEN egress_records_rejected > 0 OR outcome = 'reply-blocked' THEN 'noted' ELSE 'pass' END AS finding,
   CASE
     WHEN egress_records_rejected > 0 THEN 'rejected on its way out'
     WHEN outcome = 'reply-blocked' THEN 'the answer was rejected on its way in'

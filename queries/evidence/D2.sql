@@ -1,11 +1,11 @@
--- statement: Every attempt of the API server to reach a destination was answered.
+-- statement: Every attempt of the API server that was not answered is known and listed.
 -- reads:     connections_by_day
 SELECT
   cluster_arn,
   day,
   destination                                            AS subject,
   CASE
-    WHEN outcome IN ('unanswered', 'refused', 'reply-blocked') THEN 'violation'
+    WHEN outcome IN ('unanswered', 'refused', 'reply-blocked') THEN 'noted'
     WHEN outcome IS NULL THEN 'indeterminate'
     ELSE 'pass'
   END                                                    AS finding,

@@ -18,6 +18,8 @@ use std::sync::Arc;
 /// What to do with evidence.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Collect the evidence of a period into a sealed bundle
+    Collect(Box<super::collect::CollectArgs>),
     /// Say whether a bundle is exactly what the holder of the key sealed; exit code 6 if it is not
     Verify(VerifyArgs),
     /// Show what a bundle says, and its files
@@ -65,15 +67,23 @@ pub struct KeygenArgs {
     path: PathBuf,
 }
 
+impl Command {
+    /// Returns whether only errors go to stderr.
+    pub fn is_quiet(&self) -> bool {
+        matches!(self, Command::Collect(args) if args.is_quiet())
+    }
+}
+
 /// Runs a command about evidence.
 ///
 /// # Errors
 /// If a file cannot be read or written; of kind [`Kind::Unverified`] if a bundle does not verify.
-pub fn run(command: &Command) -> Result<Status> {
+pub fn run(command: Command, context: &super::Context) -> Result<Status> {
     match command {
-        Command::Verify(args) => verify_bundle(args),
-        Command::Show(args) => show(args),
-        Command::Keygen(args) => keygen(args),
+        Command::Collect(args) => super::run::block_on(context, super::collect::run(*args, context)),
+        Command::Verify(args) => verify_bundle(&args),
+        Command::Show(args) => show(&args),
+        Command::Keygen(args) => keygen(&args),
     }
 }
 

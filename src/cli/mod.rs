@@ -1,6 +1,7 @@
 //! The command line: what the user typed, what the program needs of it, and which exit code a fault has.
 
 pub mod catalogue;
+pub mod collect;
 pub mod evidence;
 pub mod inventory;
 pub mod output;
@@ -112,6 +113,7 @@ impl Command {
         match self {
             Command::Report(command) => command.is_quiet(),
             Command::Sql(args) => args.quiet,
+            Command::Evidence(command) => command.is_quiet(),
             Command::Plan(args) => args.quiet.quiet,
             Command::Policy(command) => command.is_quiet(),
             _ => false,
@@ -214,7 +216,7 @@ fn run_command(command: Command, context: &Context) -> Result<Status> {
         Command::IamPolicy(args) => run::block_on(context, plan::iam_policy(args, context)),
         Command::Policy(command) => run::block_on(context, policy::run(command, context)),
         Command::Prices(command) => prices::run(&command),
-        Command::Evidence(command) => evidence::run(&command),
+        Command::Evidence(command) => evidence::run(command, context),
         Command::Queries(command) => catalogue::queries(&command),
         Command::Fields(args) => catalogue::fields(&args),
         Command::Completions { shell } => {

@@ -207,6 +207,11 @@ impl LogsArgs {
         self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors).min(THREADS_MAX)
     }
 
+    /// Returns the fields of objects without a header, as they were given.
+    pub fn log_format(&self, context: &Context) -> Option<String> {
+        self.log_format.clone().or_else(|| context.file.log_format.clone())
+    }
+
     /// Returns how many rejects a run may have.
     pub fn max_rejects(&self, context: &Context) -> Option<u64> {
         self.max_rejects.or(context.file.max_rejects)
@@ -225,7 +230,7 @@ impl LogsArgs {
     /// # Errors
     /// As [`LogsArgs::open`].
     pub async fn open_for(&self, context: &Context, asked: Asked<'_>) -> Result<Arc<Logs>> {
-        let Asked { window, policy, closing, inventory, digests } = asked;
+        let Asked { window, policy, closing, inventory, digests, validate_full } = asked;
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -262,7 +267,7 @@ impl LogsArgs {
             inventory,
             window: prune.time,
             closing: closing.unwrap_or(Closing { as_of: Some(context.now), ..Closing::default() }),
-            validation: if self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
+            validation: if validate_full || self.validate == ValidateArg::Full { Validation::Full } else { Validation::ReadColumns },
             log_format: log_format.transpose()?.map(Arc::new),
             threads,
             memory_limit,
@@ -287,6 +292,8 @@ pub struct Asked<'a> {
     pub inventory: Option<Arc<Inventory>>,
     /// Where the digests of all stored bytes go.
     pub digests: Option<Arc<Digests>>,
+    /// Whether all columns must hold values of their type, whatever the options say.
+    pub validate_full: bool,
 }
 
 /// Puts the taking of digests between the objects and their sources.

@@ -1,7 +1,7 @@
 //! The statements: what is claimed of a cluster, each a sentence with the SQL that tests it and what it cannot do without.
 //!
 //! A statement's SQL yields rows `(cluster_arn, day, subject, finding, reason, items, first_line)` with a finding of `pass`,
-//! `violation` or `indeterminate`; [`super::judge`] makes verdicts of them. Ids are those of the control-plane egress reference (A1–F2);
+//! `noted`, `violation` or `indeterminate`; [`super::judge`] makes verdicts of them. Ids are those of the control-plane egress reference (A1–F2);
 //! S5, validity of the policy, is added.
 
 /// What must be given and whole before the rows of a statement can amount to a PASS.

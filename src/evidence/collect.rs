@@ -48,7 +48,6 @@ pub struct Collection<'a> {
 }
 
 /// Results with what the files of a bundle are made from.
-#[derive(Debug)]
 pub struct Collected {
     /// What the bundle says.
     pub results: Results,
@@ -85,7 +84,8 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
         exceptions.extend(odd);
     }
     let destinations = destinations(&engine).await?;
-    let controls = controls::judged(&controls::requested(controls)?, &statements);
+    let mapping = controls::Catalogue::builtin()?;
+    let controls = mapping.judge(&mapping.controls(controls)?, &statements);
     let ids: Vec<&str> = CATALOGUE.iter().map(|definition| definition.id).collect();
     let results = Results {
         schema: SCHEMA.to_owned(),
@@ -99,7 +99,7 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
         gaps: gaps(&logs, &ledger),
         policy: policy.map(|policy| policy_used(policy, found.as_deref().unwrap_or_default())),
         inputs: inputs_used(&egress, &inputs, &list, inventory),
-        limits: limits::limits_for(&ids),
+        limits: limits::limits_for(&ids)?,
         notes: notes(&logs, &egress, &statements),
         statements,
     };

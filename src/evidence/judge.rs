@@ -34,6 +34,8 @@ pub struct Row {
 pub enum Finding {
     /// It agrees with the statement.
     Pass,
+    /// It agrees with the statement, and a reader should see it: what is claimed to be listed is listed so.
+    Noted,
     /// It cannot be said.
     Indeterminate,
     /// It contradicts the statement.
@@ -99,7 +101,11 @@ pub fn judge(definition: &Definition, rows: &[Row], days: &[Day]) -> (Vec<Statem
             statement: definition.id.to_owned(),
             cluster_arn: row.cluster_arn.clone(),
             day: row.day.clone(),
-            verdict: if row.finding == Finding::Violation { Verdict::Fail } else { Verdict::Indeterminate },
+            verdict: match row.finding {
+                Finding::Violation => Verdict::Fail,
+                Finding::Indeterminate => Verdict::Indeterminate,
+                Finding::Pass | Finding::Noted => Verdict::Pass,
+            },
             subject: row.subject.clone(),
             reason: row.reason.clone(),
             items: row.items,
@@ -114,7 +120,8 @@ pub fn judge(definition: &Definition, rows: &[Row], days: &[Day]) -> (Vec<Statem
 
 fn judge_day(definition: &Definition, rows: &[&Row], day: &Day) -> StatementDay {
     let items = |finding| rows.iter().filter(|row| row.finding == finding).map(|row| row.items).sum::<u64>();
-    let (passed, violations, indeterminate) = (items(Finding::Pass), items(Finding::Violation), items(Finding::Indeterminate));
+    let (noted, violations, indeterminate) = (items(Finding::Noted), items(Finding::Violation), items(Finding::Indeterminate));
+    let passed = items(Finding::Pass) + noted;
     let lacks = definition.needs.iter().find_map(|need| day.lacks(*need));
     let is_live = definition.needs.contains(&Need::Coverage) && day.hours_covered > 0;
     let (verdict, reason) = if violations > 0 {
@@ -127,6 +134,8 @@ fn judge_day(definition: &Definition, rows: &[&Row], day: &Day) -> StatementDay 
         (Verdict::Indeterminate, "there was nothing to test".to_owned())
     } else if passed == 0 {
         (Verdict::Pass, "nothing of the kind was recorded, and logging is shown to have been live".to_owned())
+    } else if noted > 0 {
+        (Verdict::Pass, format!("{passed} tested, none violates it; listed: {}", told(rows, Finding::Noted, noted)))
     } else {
         (Verdict::Pass, format!("{passed} tested, none violates it"))
     };
@@ -201,6 +210,7 @@ pub fn rows(definition: &Definition, batches: &[RecordBatch]) -> Result<Vec<Row>
             let text = |column: &[Option<String>]| column.get(at).cloned().flatten().unwrap_or_default();
             let finding = match text(&findings).as_str() {
                 "pass" => Finding::Pass,
+                "noted" => Finding::Noted,
                 "violation" => Finding::Violation,
                 "indeterminate" => Finding::Indeterminate,
                 other => return Err(fault(&format!("the finding {other:?}"))),

@@ -40,6 +40,11 @@ pub mod catalogue;
 pub mod judge;
 pub mod inputs;
 pub mod facts;
+pub mod controls;
+pub mod limits;
+pub mod oscal;
+pub mod collect;
+pub mod payload;
 
 pub use bag::{Bag, Seal, Sealed};
 pub use contents::Contents;

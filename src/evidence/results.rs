@@ -246,7 +246,7 @@ pub struct Destination {
     pub verdict: Option<String>,
 }
 
-/// Something that violates a statement, or leaves it open.
+/// Something that violates a statement, leaves it open, or is listed by it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Exception {
     /// Statement.
@@ -255,7 +255,7 @@ pub struct Exception {
     pub cluster_arn: String,
     /// UTC day.
     pub day: String,
-    /// `FAIL` or `INDETERMINATE`.
+    /// `FAIL`, `INDETERMINATE`, or `PASS` for what a statement lists.
     pub verdict: Verdict,
     /// What it is about: a destination, an interface, an object, a rule.
     pub subject: String,

@@ -5,7 +5,7 @@
 
 use super::listing::Listing;
 use super::spool::Spooled;
-use super::{Bytestream, Object, Permission, Prune, Source};
+use super::{Bytestream, Kept, Object, Permission, Prune, Source};
 use crate::error::Result;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -104,6 +104,10 @@ impl Source for Digested {
         let cell = self.cell(&object.uri);
         let spool = || async { Spooled::receive(self.read(object).await?, &self.spool_dir).await };
         cell.get_or_try_init(spool).await?.read_range(object, range).await
+    }
+
+    async fn kept(&self, object: &Object) -> Result<Kept> {
+        self.inner.kept(object).await
     }
 
     fn identity(&self, object: &Object) -> Arc<str> {

@@ -51,6 +51,15 @@ pub struct Object {
     pub modified: Option<UnixSeconds>,
 }
 
+/// What a place keeps about an object beside its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Version id, where the bucket has versions.
+    pub version_id: Option<String>,
+    /// Checksum, as `ALGORITHM:BASE64`.
+    pub checksum: Option<String>,
+}
+
 /// Why an object could not be read whole; found in an error by [`ReadFault::of`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadFault {
@@ -130,6 +139,15 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// As for [`Source::read`].
     async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<bytes::Bytes>;
+
+    /// Asks what the place keeps about an object beside its bytes; a disk keeps nothing.
+    ///
+    /// # Errors
+    /// As for [`Source::read`].
+    async fn kept(&self, object: &Object) -> Result<Kept> {
+        let _ = object;
+        Ok(Kept::default())
+    }
 
     /// Returns what names an object wherever it was reached from: two ways to write a path name one file.
     fn identity(&self, object: &Object) -> Arc<str> {
