@@ -4,9 +4,15 @@ SELECT
   days.cluster_arn,
   days.day,
   coalesce(policy.rule, 'the policy')                    AS subject,
-  CASE WHEN policy.severity IS NULL THEN 'indeterminate' WHEN policy.severity = 'fail' THEN 'violation' ELSE 'pass' END AS finding,
-  coalesce(policy.what, 'no policy was given')           AS reason,
+  CASE
+    WHEN policy.id IS NULL THEN 'indeterminate'
+    WHEN policy.id IN ('P1', 'P2', 'P6') THEN 'violation'
+    WHEN policy.severity = 'info' THEN 'pass'
+    ELSE 'noted'
+  END                                                    AS finding,
+  coalesce(policy.id || ': ' || policy.what, 'no policy was given') AS reason,
   1                                                      AS items,
   CAST(NULL AS VARCHAR)                                  AS first_line
 FROM evidence_days AS days
-LEFT JOIN evidence_policy AS policy ON TRUE
+LEFT JOIN evidence_policy AS policy
+  ON (policy.cluster_arn IS NULL OR policy.cluster_arn = days.cluster_arn) AND policy.id NOT IN ('P11', 'unapproved', 'indeterminate', 'unresolved')

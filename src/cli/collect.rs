@@ -141,7 +141,8 @@ pub async fn run(args: CollectArgs, context: &Context) -> Result<Status> {
         Ok(status) => Ok(status),
         Err(error) => {
             let reason: String = error.to_string().chars().take(512).collect();
-            let discarded = Entry { reason: Some(reason), ..Entry::new(context.now, Event::Discarded, name) };
+            let mut discarded = Entry::new(context.now, Event::Discarded, name);
+            discarded.reason = Some(reason);
             ledger.append(&discarded)?;
             Err(error)
         }
@@ -201,7 +202,9 @@ async fn seal(args: &CollectArgs, sealing: Sealing<'_>, context: &Context) -> Re
     if let Some(zip) = &args.zip {
         archive::write(&sealed.dir, zip)?;
     }
-    ledger.append(&Entry { bundle: Some(sealed.envelope.to_string()), ..Entry::new(context.now, Event::Finished, name) })?;
+    let mut finished = Entry::new(context.now, Event::Finished, name);
+    finished.bundle = Some(sealed.envelope.to_string());
+    ledger.append(&finished)?;
     write_page(&collected, &sealed, args)?;
     Ok(status(results, args, context))
 }

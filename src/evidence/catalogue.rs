@@ -42,11 +42,11 @@ impl Definition {
     }
 }
 
-use Need::{Accepted, Coverage, CustomerRouted, Field, Rejected};
+use Need::{Accepted, CustomerRouted, Coverage, Field, Rejected};
 
 /// What every statement about destinations needs.
 const ADDRESSES: [Need; 3] = [Field("srcaddr"), Field("dstaddr"), Field("dstport")];
-const DESTINATIONS: &[Need] = &[Coverage, CustomerRouted, Accepted, ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
+const DESTINATIONS: &[Need] = &[CustomerRouted, Coverage, Accepted, ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]];
 
 macro_rules! statement {
     ($id:literal, $needs:expr) => {
@@ -65,13 +65,13 @@ pub static CATALOGUE: [Definition; 22] = [
     statement!("B4", &[]),
     statement!("B5", &[]),
     statement!("C1", DESTINATIONS),
-    statement!("C2", &[Coverage, CustomerRouted, Accepted, Field("action"), ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]]),
+    statement!("C2", &[CustomerRouted, Coverage, Accepted, Field("action"), ADDRESSES[0], ADDRESSES[1], ADDRESSES[2]]),
     statement!("C3", DESTINATIONS),
     statement!("C4", DESTINATIONS),
     statement!("C5", &[]),
     statement!("C6", DESTINATIONS),
-    statement!("D1", &[Coverage, CustomerRouted, Rejected, Field("action")]),
-    statement!("D2", &[Coverage, CustomerRouted, Accepted, Field("tcp-flags")]),
+    statement!("D1", &[CustomerRouted, Coverage, Rejected, Field("action")]),
+    statement!("D2", &[CustomerRouted, Coverage, Accepted, Field("tcp-flags")]),
     statement!("D3", &[Coverage, Accepted]),
     statement!("E1", &[Coverage, Accepted]),
     statement!("E2", &[Coverage, Accepted]),

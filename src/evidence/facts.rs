@@ -405,12 +405,13 @@ fn custody(ledger: &Ledger) -> Result<RecordBatch> {
 fn vpc_cidrs(inventory: &Inventory) -> Result<RecordBatch> {
     let mut rows = BTreeSet::new();
     for cluster in inventory.clusters() {
-        for vpc in inventory.vpcs().iter().filter(|held| Some(&held.item.id) == cluster.vpc_id.as_ref()) {
-            rows.extend(vpc.item.cidrs.iter().map(|cidr| [some(&*cluster.arn), Some(cidr.to_string())]));
+        let vpcs = inventory.vpcs().iter().filter(|held| Some(&held.item.id) == cluster.vpc_id.as_ref());
+        let mut cidrs: BTreeSet<String> = vpcs.flat_map(|vpc| &vpc.item.cidrs).map(ToString::to_string).collect();
+        if cidrs.is_empty() {
+            // Subnets lie in their VPC: both together would count an address twice.
+            cidrs = subnets_of(inventory, cluster).flat_map(|subnet| &subnet.cidrs).map(ToString::to_string).collect();
         }
-        for subnet in subnets_of(inventory, cluster) {
-            rows.extend(subnet.cidrs.iter().map(|cidr| [some(&*cluster.arn), Some(cidr.to_string())]));
-        }
+        rows.extend(cidrs.into_iter().map(|cidr| [some(&*cluster.arn), Some(cidr)]));
     }
     texts(["cluster_arn", "cidr"], rows.into_iter().collect())
 }
@@ -461,13 +462,13 @@ fn scps(inventory: &Inventory) -> Result<RecordBatch> {
 }
 
 fn policy(findings: Option<&[Finding]>) -> Result<RecordBatch> {
-    let Some(findings) = findings else { return texts(["rule", "severity", "what"], Vec::new()) };
-    let mut rows: Vec<[Option<String>; 3]> = findings
-        .iter()
-        .map(|finding| [finding.rule.clone(), some(finding.severity.as_str()), some(format!("{}: {}", finding.id, finding.what))])
-        .collect();
-    if !findings.iter().any(|finding| finding.severity == crate::policy::Severity::Fail) {
-        rows.push([None, some("info"), some("no entry is invalid, and none was used outside its time")]);
-    }
-    texts(["rule", "severity", "what"], rows)
+    const NAMES: [&str; 5] = ["cluster_arn", "rule", "id", "severity", "what"];
+    let Some(findings) = findings else { return texts(NAMES, Vec::new()) };
+    let row = |finding: &Finding| {
+        [finding.cluster_arn.clone(), finding.rule.clone(), some(finding.id), some(finding.severity.as_str()), some(&finding.what)]
+    };
+    let mut rows: Vec<[Option<String>; 5]> = findings.iter().map(row).collect();
+    // So that a policy about which nothing is to be said differs from none.
+    rows.push([None, None, some("read"), some("info"), some("the file is a valid policy")]);
+    texts(NAMES, rows)
 }
