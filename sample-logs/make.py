@@ -17,7 +17,7 @@ import exports  # registers its cases
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "estate/approved.toml"}
 
 
 def main():
