@@ -209,9 +209,9 @@ fn is_of_endpoint(eni: &Eni, id: &str) -> bool {
 fn endpoint(inventory: &Inventory, id: &str) -> Option<Endpoint> {
     let of_id = |(at, eni): (u32, &Eni)| is_of_endpoint(eni, id).then_some(at);
     let enis: Vec<u32> = (0..).zip(inventory.enis()).filter_map(of_id).collect();
-    let held = inventory.vpc_endpoints().iter().filter(|held| &*held.item.id == id).next_back();
+    let held = inventory.vpc_endpoints().iter().rfind(|held| &*held.item.id == id);
     let Some(item) = held.map(|held| &held.item) else {
-        return (!enis.is_empty()).then(|| Endpoint { enis, is_whole: false, gateway: None });
+        return (!enis.is_empty()).then_some(Endpoint { enis, is_whole: false, gateway: None });
     };
     let is_gateway = item.kind.as_deref() == Some("Gateway");
     let list = || inventory.prefix_lists().iter().find(|list| Some(&list.item.name) == item.service.as_ref());
