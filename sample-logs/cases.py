@@ -1319,6 +1319,8 @@ Each folder holds `logs/`, `inventory/` (raw output of `aws` and `kubectl`, in a
   `args`, where a case has them). An answer that lacks a key leaves it open. `first_line` and `last_line` are relative to the folder.
 * `rejects`, `undecided`, `connections`, where a case is about them; `flows`: queries over the tables, each with its rows.
 
+`estate/approved.toml` is a policy for the estate, written by hand; `docs/policy.md` describes the format.
+
 `python3 make.py` writes all files again, byte for byte; `python3 make.py --check` compares. Times are UTC; all cases lie on 2026-10-01.
 
 ## The estate

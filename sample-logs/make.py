@@ -19,7 +19,7 @@ import exports  # registers its cases
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "coverage.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "coverage.py", "estate/approved.toml"}
 
 
 def main():

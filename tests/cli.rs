@@ -236,6 +236,9 @@ fn the_egress_report_in_every_format() {
         golden!(format!("egress-{format}"), text);
     }
     check_page(&egress(&["-o", "table"]).text(), "estate");
+    let judged = egress(&["-o", "table", "--policy", "sample-logs/estate/approved.toml"]).exits(0).text();
+    check_page(&judged, "estate with a policy");
+    golden!("egress-policy", judged);
     assert_eq!(egress(&[]).text(), egress(&["-o", "csv"]).text(), "csv when piped");
     let rows = egress(&["-o", "json"]).json()["rows"].take();
     assert_eq!(rows.as_array().unwrap().len(), 16);

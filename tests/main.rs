@@ -32,6 +32,8 @@ mod hostile_parquet;
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.
 mod listings;
+/// The policy: places of faults, approval at the time of the flow, references, findings, drafts, and the estate judged by hand.
+mod policy;
 /// Price lists: what AWS publishes, our own format, and the command over both.
 mod prices;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.

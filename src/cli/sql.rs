@@ -4,11 +4,13 @@ use super::output::{self, OutputArgs};
 use super::run::LogsArgs;
 use super::{Context, Status, report};
 use crate::error::{Error, Result};
+use crate::policy::Policy;
 use crate::query::{Engine, Params, library};
 use crate::report::renderer;
 use clap::Args;
 use futures::StreamExt;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// Run ad hoc SQL over logs and inventory
 #[derive(Debug, Args)]
@@ -29,6 +31,9 @@ pub struct SqlArgs {
     /// A parameter of the statement, bound to $k (repeatable)
     #[arg(long, value_name = "k=v", help_heading = "What to run")]
     param: Vec<String>,
+    /// Approved destinations (TOML), for approved_by and verdict of connections
+    #[arg(long, value_name = "FILE", help_heading = "Policy")]
+    policy: Option<PathBuf>,
     /// Say nothing but errors on stderr
     #[arg(long, conflicts_with = "verbose", help_heading = "Messages")]
     pub(super) quiet: bool,
@@ -46,7 +51,8 @@ pub struct SqlArgs {
 pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     let given = args.param.iter().map(|param| parameter(param)).collect::<Result<Vec<_>>>()?;
     let (sql, params) = statement(&args, &given, context.now)?;
-    let logs = args.logs.open(context).await?;
+    let policy = args.policy.as_deref().map(Policy::read).transpose()?;
+    let logs = args.logs.open_judged(context, policy.as_ref()).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::new(&logs)?;
     let mut rows = engine.sql(&sql, &params, args.allow_write).await?;

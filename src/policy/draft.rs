@@ -143,7 +143,8 @@ impl Draft {
         match peer.kind {
             Some("eks-node" | "eks-pod") => {
                 let own = eni.cluster.and_then(|at| self.inventory.clusters().get(at as usize));
-                let of_cluster = own.and_then(|cluster| cluster.cluster_security_group_id.as_ref()).filter(|group| eni.groups.contains(group));
+                let of_cluster =
+                    own.and_then(|cluster| cluster.cluster_security_group_id.as_ref()).filter(|group| eni.groups.contains(group));
                 of_cluster.or_else(|| eni.groups.first().filter(|_| eni.groups.len() == 1)).map(|group| Target::Group(Arc::clone(group)))
             }
             Some("vpc-endpoint" | "gateway-load-balancer-endpoint" | "firewall-endpoint") => eni.resource.clone().map(Target::Endpoint),
@@ -155,9 +156,10 @@ impl Draft {
     pub fn write(&self) -> String {
         let mut out = String::from(HEAD);
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "# Drafted from {} connections.", self.connections - self.undated);
+        let _ = writeln!(out, "# Drafted from {}.", counted(self.connections - self.undated, "connection", "s"));
         if self.undated > 0 {
-            let _ = writeln!(out, "# Left out: {} connections whose records have no time, so no approval can be judged.", self.undated);
+            let left_out = counted(self.undated, "connection", "s");
+            let _ = writeln!(out, "# Left out: {left_out} whose records have no time, so that no approval can be judged.");
         }
         out += "\npolicy  = \"1\"\nname    = \"control-plane egress\"\nversion = \"draft\"\ndefault = \"deny\"\n";
         if self.groups.is_empty() {
@@ -185,9 +187,9 @@ impl Draft {
         line(String::new());
         line(format!("# REVIEW {}", printable(&what)));
         line(format!(
-            "# Seen: {} connections to {} addresses, first {}, last {}.",
-            all.connections,
-            all.addresses.len(),
+            "# Seen: {} to {}, first {}, last {}.",
+            counted(all.connections, "connection", "s"),
+            counted(all.addresses.len() as u64, "address", "es"),
             rfc3339(first),
             rfc3339(last)
         ));
@@ -240,6 +242,10 @@ fn by_ports(targets: &BTreeMap<Target, Seen>) -> BTreeMap<BTreeSet<Ports>, Vec<(
     by_ports
 }
 
+fn counted(count: u64, noun: &str, plural: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { plural })
+}
+
 fn day(t: UnixSeconds) -> String {
     rfc3339(t).split('T').next().unwrap_or_default().to_owned()
 }
@@ -287,7 +293,8 @@ mod tests {
 
     #[test]
     fn hostile_names_are_inert() {
-        for name in ["plain", "a\"\nexpires = 9999-01-01\n[[allow]]\n#", "\\", "\u{1b}[2J", "\u{202e}txt", "\"\"\"", "'''", "a\u{0}b\u{7f}"] {
+        for name in ["plain", "a\"\nexpires = 9999-01-01\n[[allow]]\n#", "\\", "\u{1b}[2J", "\u{202e}txt", "\"\"\"", "'''", "a\u{0}b\u{7f}"]
+        {
             let text = format!("key = {}  # {}\n", quoted(name), printable(name));
             let table: toml::Table = text.parse().unwrap_or_else(|fault| panic!("{text}: {fault}"));
             assert_eq!((table.len(), table["key"].as_str()), (1, Some(name)));
@@ -299,7 +306,10 @@ mod tests {
     fn ids_are_plain_and_unique() {
         let mut ids = BTreeSet::new();
         let mut id = |what: &str| unique_id(&mut ids, "Prod", what);
-        assert_eq!([id("webhook a/b"), id("webhook a b"), id("webhook\n\"a\"-b")], ["prod-webhook-a-b", "prod-webhook-a-b-2", "prod-webhook-a-b-3"]);
+        assert_eq!(
+            [id("webhook a/b"), id("webhook a b"), id("webhook\n\"a\"-b")],
+            ["prod-webhook-a-b", "prod-webhook-a-b-2", "prod-webhook-a-b-3"]
+        );
         assert_eq!(id(&"ä-".repeat(300)), "prod");
         assert!(id(&"x".repeat(300)).len() <= ID_MAX);
         assert_eq!([0; 2].map(|_| unique_id(&mut BTreeSet::new(), "", "\u{202e}")), ["destination"; 2]);

@@ -249,9 +249,8 @@ fn gap<'a>(rules: impl Iterator<Item = &'a Rule> + Clone, first: UnixSeconds, la
 
 /// Rules by how specific their match is, then in the order of the file.
 fn ranked<'a>(cases: impl Iterator<Item = &'a Case<'a>>) -> Vec<usize> {
-    let mut ranked: Vec<(Reverse<u8>, usize)> = cases
-        .map(|case| (Reverse(if let Resolution::Yes(length) = case.hit.resolution { length } else { 0 }), case.hit.rule))
-        .collect();
+    let mut ranked: Vec<(Reverse<u8>, usize)> =
+        cases.map(|case| (Reverse(if let Resolution::Yes(length) = case.hit.resolution { length } else { 0 }), case.hit.rule)).collect();
     ranked.sort_unstable();
     ranked.into_iter().map(|(_, rule)| rule).collect()
 }

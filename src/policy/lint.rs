@@ -190,7 +190,10 @@ fn reason(verdict: Verdict, rule: Option<&Rule>, violation: &Violation) -> Strin
         _ if rule.path.is_empty() => "cannot be judged: the inventory does not say whether the rule names this address".to_owned(),
         _ => {
             let taken = if taken.is_empty() { "nothing".to_owned() } else { taken };
-            format!("cannot be judged: the inventory does not resolve what the rule names, or the path {} cannot be told from {taken}", allowed())
+            format!(
+                "cannot be judged: the inventory does not resolve what the rule names, or the path {} cannot be told from {taken}",
+                allowed()
+            )
         }
     }
 }
@@ -270,8 +273,7 @@ fn target_covers(whole: &Target, part: &Target) -> bool {
 
 fn unresolved(policy: &Policy, resolver: &Resolver) -> Vec<Finding> {
     let missing = |rule: &Rule| {
-        let targets: Vec<String> =
-            rule.to.iter().filter_map(|target| Some(format!("{target}: {}", resolver.missing(target)?))).collect();
+        let targets: Vec<String> = rule.to.iter().filter_map(|target| Some(format!("{target}: {}", resolver.missing(target)?))).collect();
         let what = || format!("what it names cannot be judged: {}", targets.join("; "));
         (!targets.is_empty()).then(|| Finding::new("unresolved", Severity::Warn, what()).about(rule))
     };

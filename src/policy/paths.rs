@@ -4,8 +4,8 @@
 //! the name of the `traffic-path` code (`docs/meanings.md`). A code can leave open which way it was: code 1 is any device of the
 //! VPC, code 2 an internet gateway or a gateway endpoint. Such a path stands for all ways that it may have been.
 
-use crate::inventory::{Eni, InterfaceKind, Inventory, Peer};
 use crate::inventory::ranges::is_private;
+use crate::inventory::{Eni, InterfaceKind, Inventory, Peer};
 use hashbrown::HashMap;
 use std::collections::BTreeSet;
 use std::fmt;

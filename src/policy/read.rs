@@ -25,21 +25,8 @@ const BYTES_MAX: u64 = 16 << 20;
 const LISTED_MAX: usize = 20;
 
 const KEYS: [&str; 5] = ["policy", "name", "version", "default", "allow"];
-const RULE_KEYS: [&str; 13] = [
-    "id",
-    "to",
-    "names",
-    "ports",
-    "from",
-    "path",
-    "owner",
-    "reason",
-    "ticket",
-    "approved_by",
-    "approved_on",
-    "not_before",
-    "expires",
-];
+const RULE_KEYS: [&str; 13] =
+    ["id", "to", "names", "ports", "from", "path", "owner", "reason", "ticket", "approved_by", "approved_on", "not_before", "expires"];
 
 /// Something that keeps a file from being a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -189,7 +176,9 @@ impl Reader<'_> {
         let entry = Entry { table: document.get_ref(), span: 0..0, rule: None };
         self.known_keys(&entry, &KEYS, "a policy");
         match self.text_at(&entry, "policy") {
-            None if entry.get("policy").is_none() => self.fault(0..0, "the file does not say which format it has", "begin with policy = \"1\""),
+            None if entry.get("policy").is_none() => {
+                self.fault(0..0, "the file does not say which format it has", "begin with policy = \"1\"")
+            }
             Some(format) if format != FORMAT => {
                 let span = entry.get("policy").map_or(0..0, Spanned::span);
                 self.fault(span, format!("{format:?} is no known format of a policy"), "write policy = \"1\"");
@@ -337,7 +326,11 @@ impl Reader<'_> {
             return Vec::new();
         };
         if items.is_empty() && key != "names" {
-            self.fault(value.span(), format!("{key} is empty, so it names nothing"), if key == "to" { "name what it approves" } else { "name something, or leave the key out where any will do" });
+            self.fault(
+                value.span(),
+                format!("{key} is empty, so it names nothing"),
+                if key == "to" { "name what it approves" } else { "name something, or leave the key out where any will do" },
+            );
         }
         let mut words = Vec::new();
         for item in items.iter() {

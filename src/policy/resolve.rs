@@ -123,12 +123,20 @@ impl Resolver {
             }
             Target::Interface(id) if self.inventory.eni_index(id).is_none() => Some("the inventory has no such interface"),
             Target::Endpoint(id) if !self.endpoints.contains_key(id) => Some("the inventory has no such endpoint"),
+            Target::Endpoint(id) if self.endpoints.get(id).is_some_and(|endpoint| self.lacks_list(endpoint)) => {
+                Some("the inventory has no prefix list of this gateway endpoint's service")
+            }
             Target::PrefixList(id) if self.lists.get(id).is_none_or(Vec::is_empty) => Some("the inventory has no entries of this list"),
             Target::Group(id) if !self.inventory.enis().iter().any(|eni| eni.groups.contains(id)) => {
                 Some("the inventory has no interface with this group")
             }
             _ => None,
         }
+    }
+
+    fn lacks_list(&self, endpoint: &Endpoint) -> bool {
+        let has_entries = |list: &Arc<str>| self.lists.get(list).is_some_and(|entries| !entries.is_empty());
+        endpoint.gateway.as_ref().is_some_and(|list| !list.as_ref().is_some_and(has_entries))
     }
 
     /// Whether an address that the inventory knows no holder of may be that of an interface.
@@ -145,7 +153,8 @@ impl Resolver {
             return Resolution::Unknown;
         }
         let ranges = self.inventory.aws_ranges(addr).into_iter();
-        let own = ranges.filter(|range| range.service.eq_ignore_ascii_case(service) && region.is_none_or(|region| &*range.region == region));
+        let own =
+            ranges.filter(|range| range.service.eq_ignore_ascii_case(service) && region.is_none_or(|region| &*range.region == region));
         own.map(|range| Resolution::Yes(range.prefix.prefix_len())).fold(Resolution::No, Resolution::or)
     }
 
@@ -200,9 +209,9 @@ fn is_of_endpoint(eni: &Eni, id: &str) -> bool {
 fn endpoint(inventory: &Inventory, id: &str) -> Option<Endpoint> {
     let of_id = |(at, eni): (u32, &Eni)| is_of_endpoint(eni, id).then_some(at);
     let enis: Vec<u32> = (0..).zip(inventory.enis()).filter_map(of_id).collect();
-    let held = inventory.vpc_endpoints().iter().filter(|held| &*held.item.id == id).next_back();
+    let held = inventory.vpc_endpoints().iter().rfind(|held| &*held.item.id == id);
     let Some(item) = held.map(|held| &held.item) else {
-        return (!enis.is_empty()).then(|| Endpoint { enis, is_whole: false, gateway: None });
+        return (!enis.is_empty()).then_some(Endpoint { enis, is_whole: false, gateway: None });
     };
     let is_gateway = item.kind.as_deref() == Some("Gateway");
     let list = || inventory.prefix_lists().iter().find(|list| Some(&list.item.name) == item.service.as_ref());

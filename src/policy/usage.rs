@@ -73,12 +73,7 @@ impl Usage {
 
     /// Counts a connection.
     pub fn add(&mut self, attempt: &Attempt<'_>, judgement: &Judgement) {
-        let spot = Spot {
-            cluster_arn: attempt.cluster_arn.to_owned(),
-            addr: attempt.addr,
-            port: attempt.port,
-            protocol: attempt.protocol,
-        };
+        let spot = Spot { cluster_arn: attempt.cluster_arn.to_owned(), addr: attempt.addr, port: attempt.port, protocol: attempt.protocol };
         self.spots.entry(spot.clone()).or_default().insert(judgement.verdict);
         self.touched.extend(&judgement.rules);
         if judgement.verdict == Verdict::Approved {

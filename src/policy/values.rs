@@ -138,10 +138,38 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
-        for text in ["", "all", "203.0.113.1/28", "203.0.113.0/33", "host:example.com", "vpce:eni-1", "sg:", "sg:sg-", "eni:eni-a b", "aws:", "aws:S3/"] {
+        for text in [
+            "",
+            "all",
+            "203.0.113.1/28",
+            "203.0.113.0/33",
+            "host:example.com",
+            "vpce:eni-1",
+            "sg:",
+            "sg:sg-",
+            "eni:eni-a b",
+            "aws:",
+            "aws:S3/",
+        ] {
             assert!(target(text).is_err(), "{text}");
         }
-        for text in ["", "443", "tcp/", "tcp/https", "tcp/70000", "tcp/2-1", "tcp/-1", "icmp/8", "TCP/443", "22", "6/443", "any/1", "tcp/+1", "proto/256", "proto/tcp"] {
+        for text in [
+            "",
+            "443",
+            "tcp/",
+            "tcp/https",
+            "tcp/70000",
+            "tcp/2-1",
+            "tcp/-1",
+            "icmp/8",
+            "TCP/443",
+            "22",
+            "6/443",
+            "any/1",
+            "tcp/+1",
+            "proto/256",
+            "proto/tcp",
+        ] {
             assert!(ports(text).is_err(), "{text}");
         }
         for text in ["", "prod", "cluster:", "account:1"] {

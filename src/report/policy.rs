@@ -1,7 +1,7 @@
 //! What a policy says of a report's destinations: its name and digest, how many violate it, and the findings.
 
-use super::page::{self, WIDTH, plural, wrap_plain};
 use super::Report;
+use super::page::{self, WIDTH, plural, wrap_plain};
 use crate::error::{Result, printable};
 use crate::policy::usage::{Count, Destinations};
 use crate::policy::{Finding, Policy, findings};
@@ -102,7 +102,8 @@ impl<'a> Judged<'a> {
 /// `P1 fail: rule, cluster, destination: what`; the page, which is by cluster, leaves the ARN out.
 fn sentence(finding: &Finding, with_cluster: bool) -> String {
     let cluster = finding.cluster_arn.as_ref().filter(|_| with_cluster);
-    let about: Vec<&str> = [finding.rule.as_ref(), cluster, finding.destination.as_ref()].into_iter().flatten().map(String::as_str).collect();
+    let about: Vec<&str> =
+        [finding.rule.as_ref(), cluster, finding.destination.as_ref()].into_iter().flatten().map(String::as_str).collect();
     format!("{} {}: {}: {}", finding.id, finding.severity.as_str(), about.join(", "), finding.what)
 }
 
