@@ -5,7 +5,6 @@ use super::{Status, catalogue};
 use crate::error::{Error, Kind, Result, printable};
 use crate::evidence::bag::{BAG_ENVELOPE, RESULTS_ENVELOPE};
 use crate::evidence::statement::Statement;
-use crate::evidence::verify::Outcome;
 use crate::evidence::{Contents, KeyPair, Ledger, PublicKey, Report, Surroundings, verify};
 use crate::report::Format;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
@@ -124,22 +123,24 @@ fn judge(report: &Report, bundle: String) -> Result<Status> {
     }
 }
 
-/// A row for each note of a check, so that each difference can be filtered and counted.
+/// Writes a row for each note of a check, so that each difference can be filtered and counted.
 fn write_checks(report: &Report, output: OutputArgs) -> Result<Status> {
-    let mut rows: Vec<(&str, Outcome, Option<String>)> = Vec::new();
+    let (mut names, mut outcomes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for check in &report.checks {
         let more = (check.notes.more > 0).then(|| format!("and {} more", check.notes.more));
-        let notes: Vec<Option<String>> = check.notes.first.iter().cloned().chain(more).map(Some).collect();
-        let notes = if notes.is_empty() { vec![None] } else { notes };
-        rows.extend(notes.into_iter().map(|note| (check.name, check.outcome, note)));
+        let first = check.notes.first.iter().map(|note| printable(note).into_owned());
+        let before = notes.len();
+        notes.extend(first.chain(more).map(Some));
+        if notes.len() == before {
+            notes.push(None);
+        }
+        names.resize(notes.len(), check.name);
+        outcomes.resize(notes.len(), check.outcome.as_str());
     }
-    let texts = |of: &dyn Fn(&(&str, Outcome, Option<String>)) -> Option<String>| -> ArrayRef {
-        Arc::new(rows.iter().map(of).collect::<StringArray>())
-    };
-    let columns = [
-        ("check", texts(&|(name, ..)| Some((*name).to_owned()))),
-        ("outcome", texts(&|(_, outcome, _)| Some(outcome.as_str().to_owned()))),
-        ("note", texts(&|(.., note)| note.clone())),
+    let columns: [(&str, ArrayRef); 3] = [
+        ("check", Arc::new(StringArray::from(names))),
+        ("outcome", Arc::new(StringArray::from(outcomes))),
+        ("note", Arc::new(StringArray::from(notes))),
     ];
     catalogue::write(output, &columns)
 }

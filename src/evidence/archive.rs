@@ -311,7 +311,7 @@ fn read_member(
     zip64: (u64, u64),
 ) -> Result<Option<Member>, End> {
     let fault = |what: &str| Err(End::Fault(what.to_owned()));
-    let mut header = vec![0; LOCAL_BYTES];
+    let mut header = [0; LOCAL_BYTES];
     let (signature, fields) = header.split_at_mut(4);
     from.read_exact(signature)?;
     if !before.is_empty() && signature == CENTRAL.to_le_bytes() {

@@ -10,7 +10,7 @@ use super::{BUNDLE_BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, names, time_stamp};
 use crate::error::{Error, Result};
 use crate::time::{UnixSeconds, rfc3339};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -61,7 +61,9 @@ pub struct Bag {
     /// Where it grows.
     work: tempfile::TempDir,
     files: BTreeMap<String, Fixity>,
-    in_lower_case: std::collections::BTreeSet<String>,
+    in_lower_case: BTreeSet<String>,
+    /// Started and not finished.
+    unfinished: BTreeSet<String>,
 }
 
 /// How a bag is sealed.
@@ -141,7 +143,7 @@ impl Bag {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         let work = tempfile::Builder::new().prefix(&format!(".{name}.unsealed-")).permissions(mode).tempdir_in(beside).map_err(fault)?;
         std::fs::create_dir(work.path().join("data")).map_err(fault)?;
-        Ok(Bag { dir: dir.to_owned(), work, files: BTreeMap::new(), in_lower_case: Default::default() })
+        Ok(Bag { dir: dir.to_owned(), work, files: BTreeMap::new(), in_lower_case: BTreeSet::new(), unfinished: BTreeSet::new() })
     }
 
     /// Adds a payload file with these bytes; `path` is relative to `data/`.
@@ -154,7 +156,7 @@ impl Bag {
         file.finish()
     }
 
-    /// Starts a payload file to write into; `path` is relative to `data/`. It is part of the bag once [`BagFile::finish`] was called.
+    /// Starts a payload file to write into; `path` is relative to `data/`. It must end with [`BagFile::finish`].
     ///
     /// # Errors
     /// If the path is not a safe one or taken, the bag is full, or the file cannot be made.
@@ -171,6 +173,7 @@ impl Bag {
             return Err(fault("the bundle has a file of that name, or one that differs in case only".to_owned()));
         }
         let file = self.make(&name)?;
+        self.unfinished.insert(name.clone());
         Ok(BagFile { name, file: Digesting::new(BufWriter::new(file)), bag: self })
     }
 
@@ -182,9 +185,12 @@ impl Bag {
     /// Writes manifests and statements, and gives the bag its name.
     ///
     /// # Errors
-    /// If the bag has no results, the signer fails, a predicate has no canonical form, or a file cannot be written. Then nothing is left.
+    /// If the bag has no results or a file that was not finished, the signer fails, a predicate has no canonical form, or a file cannot be written. Then nothing is left.
     pub fn seal(self, seal: &Seal<'_>) -> Result<Sealed> {
         let results: BTreeMap<String, Digest> = digests(self.files.iter().filter(|(name, _)| *name != RUN));
+        if let Some(name) = self.unfinished.first() {
+            return Err(Error::failed("this file was not written to its end").at(name.clone()));
+        }
         if results.is_empty() {
             return Err(Error::failed("the bundle has no results").at(self.dir.display().to_string()));
         }
@@ -273,6 +279,7 @@ impl BagFile<'_> {
             let limits = format!("{FILE_BYTES_MAX} bytes of a file and {BUNDLE_BYTES_MAX} of a bundle are the limit");
             return Err(Error::failed(limits).at(name).with_hint("seal a shorter period or fewer clusters at a time"));
         }
+        self.bag.unfinished.remove(&name);
         self.bag.files.insert(name, fixity);
         Ok(fixity)
     }

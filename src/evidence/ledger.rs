@@ -45,8 +45,8 @@ pub struct Entry {
     pub bundle: Option<String>,
     /// What happened.
     pub event: Event,
-    /// Digest of the line before, null in the first.
-    previous: Option<String>,
+    /// Digest of the line before, null in the first; [`Ledger::append`] sets it.
+    pub previous: Option<String>,
     /// Why it was discarded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
