@@ -39,7 +39,7 @@ impl Claim {
         let both = |a: ValidPeriod, b: ValidPeriod| ValidPeriod { from: a.from.max(b.from), to: a.to.min(b.to) };
         let valid = both(self.valid, other.valid);
         let (seen, possible) = (both(self.seen, other.seen), both(self.possible, other.possible));
-        (valid.from < valid.to).then(|| Claim { valid, seen, possible, dated: self.dated || other.dated })
+        (valid.from < valid.to).then_some(Claim { valid, seen, possible, dated: self.dated || other.dated })
     }
 }
 
