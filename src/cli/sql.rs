@@ -1,7 +1,7 @@
 //! `flowproof sql`: ad hoc SQL over logs and inventory.
 
 use super::output::{self, OutputArgs};
-use super::run::LogsArgs;
+use super::run::{Asked, LogsArgs};
 use super::{Context, Status, report};
 use crate::error::{Error, Result};
 use crate::policy::Policy;
@@ -52,7 +52,7 @@ pub async fn run(args: SqlArgs, context: &Context) -> Result<Status> {
     let given = args.param.iter().map(|param| parameter(param)).collect::<Result<Vec<_>>>()?;
     let (sql, params) = statement(&args, &given, context.now)?;
     let policy = args.policy.as_deref().map(Policy::read).transpose()?;
-    let logs = args.logs.open_judged(context, policy.as_ref()).await?;
+    let logs = args.logs.open_for(context, Asked { policy: policy.as_ref(), ..Asked::default() }).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::new(&logs)?;
     let mut rows = engine.sql(&sql, &params, args.allow_write).await?;
