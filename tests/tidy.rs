@@ -184,6 +184,8 @@ fn no_golden_file_is_orphaned() {
     for report in ["egress", "sql"] {
         exact.extend(["table", "csv", "tsv", "json", "ndjson", "markdown"].map(|format| format!("{report}-{format}")));
     }
+    // That of tests/coverage.rs.
+    exact.insert("coverage-table".to_owned());
     let found: BTreeSet<String> =
         files(&root().join("tests/snapshots")).into_iter().map(|(path, _)| path.trim_end_matches(".snap").to_owned()).collect();
     assert_eq!(found, exact);
