@@ -117,6 +117,8 @@ pub enum Status {
     Done,
     /// The output is written, but an input could not be read whole, or a limit was passed. Exit code 4.
     Incomplete,
+    /// The output is written, and it has findings that were to end the run so. Exit code 3.
+    Findings,
 }
 
 /// What every command gets from its surroundings.
@@ -156,6 +158,7 @@ pub fn main(clock: &dyn Clock) -> ExitCode {
     match outcome {
         Ok(Status::Done) => ExitCode::SUCCESS,
         Ok(Status::Incomplete) => ExitCode::from(4),
+        Ok(Status::Findings) => ExitCode::from(3),
         Err(error) => {
             tell(&error, color);
             ExitCode::from(exit_code(error.kind()))

@@ -11,8 +11,8 @@ use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
-use crate::report::{Format, Report, charges_focus, cost, cross_az, egress, nat, tie_out};
-use crate::time::TimeRange;
+use crate::report::{Format, Report, charges_focus, cost, cross_az, drill, egress, nat, readiness, tie_out};
+use crate::time::{TimeRange, parse_instant};
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -23,13 +23,15 @@ use std::sync::Arc;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Which destinations did each EKS API server contact through the VPC, by which path, with what outcome?
-    Egress(ReportArgs),
+    Egress(EgressArgs),
     /// How many bytes moved between AZs, what of them AWS meters, and what that costs
     CrossAz(CrossAzArgs),
     /// Who drives NAT, what it costs, and what could leave it
     Nat(NatArgs),
     /// What this traffic costs, line by line as a bill has it, and whose it is
     Cost(CostReportArgs),
+    /// Is each cluster ready for CUSTOMER_ROUTED, a switch that cannot be undone? From the inventory; LOGS are optional
+    Readiness(ReadinessArgs),
 }
 
 /// Options of every report.
@@ -42,11 +44,31 @@ pub struct ReportArgs {
     /// Also write the report to a file, in the format of its suffix (repeatable): csv, json, ndjson, md, parquet, …
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     export: Vec<String>,
-    /// Exit with 4 on hours without logs (gaps), with 3 on findings of a policy
+    /// Exit with 4 on hours without logs (gaps), with 3 on findings (of a policy; of what is missing in report readiness)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", help_heading = "Checks")]
     fail_on: Vec<FailOn>,
     #[command(flatten)]
     quiet: QuietArgs,
+}
+
+/// Options of `report egress`.
+#[derive(Debug, Args)]
+pub struct EgressArgs {
+    #[command(flatten)]
+    report: ReportArgs,
+    /// Show what changed in outcomes since another period: previous (as long, just before) or FROM..TO
+    #[arg(long, value_name = "PERIOD")]
+    compare: Option<String>,
+}
+
+/// Options of `report readiness`.
+#[derive(Debug, Args)]
+pub struct ReadinessArgs {
+    #[command(flatten)]
+    cost: CostArgs,
+    /// Instant to judge, UTC [default: the latest snapshot of the inventory]
+    #[arg(long, value_name = "TIME", help_heading = "Inventory")]
+    at: Option<String>,
 }
 
 /// Options of reports of costs.
@@ -156,7 +178,8 @@ pub struct CostReportArgs {
 impl Command {
     fn report_args(&self) -> &ReportArgs {
         match self {
-            Command::Egress(args) => args,
+            Command::Egress(args) => &args.report,
+            Command::Readiness(args) => &args.cost.report,
             Command::CrossAz(args) => &args.cost.report,
             Command::Nat(args) => &args.cost.report,
             Command::Cost(args) => &args.cost.report,
@@ -166,6 +189,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Command::Egress(_) => "egress",
+            Command::Readiness(_) => "readiness",
             Command::CrossAz(_) => "cross-az",
             Command::Nat(_) => "nat",
             Command::Cost(_) => "cost",
@@ -180,9 +204,28 @@ impl Command {
     async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
         const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
         match self {
-            Command::Egress(_) => {
+            Command::Egress(args) => {
                 needs_control_planes(logs)?;
-                egress::report(logs, engine).await
+                match &args.compare {
+                    None => egress::report(logs, engine).await,
+                    Some(period) => {
+                        let before = earlier(&args.report, period, logs, context).await?;
+                        drill::report((logs, engine), (&before.0, &before.1)).await
+                    }
+                }
+            }
+            Command::Readiness(args) => {
+                let at = |text: &String| {
+                    parse_instant(text, context.now)
+                        .ok_or_else(|| Error::usage(format!("--at {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
+                };
+                let at = args.at.as_ref().map(at).transpose()?;
+                if logs.inventory.is_empty() {
+                    return Err(Error::usage("report readiness needs an inventory: it is what is judged").with_hint(
+                        "flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR",
+                    ));
+                }
+                readiness::report(logs, engine, &args.cost.pricing.charges()?, at).await
             }
             Command::CrossAz(args) => {
                 let by = By::parse(args.by.as_deref(), "az-pair", OWNERS)?;
@@ -211,7 +254,7 @@ impl Command {
                 let before = match &args.compare {
                     None => None,
                     Some(period) => {
-                        let (logs, engine) = earlier(args, period, logs, context).await?;
+                        let (logs, engine) = earlier(&args.cost.report, period, logs, context).await?;
                         // A period without records takes from the other where its gateways stand.
                         let mut both = cost::places(&engine).await?;
                         both.append(&mut places);
@@ -231,7 +274,7 @@ impl Command {
 }
 
 /// Opens the logs of the period that is compared with.
-async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context: &Context) -> Result<(Arc<Logs>, Engine)> {
+async fn earlier(args: &ReportArgs, period: &str, logs: &Arc<Logs>, context: &Context) -> Result<(Arc<Logs>, Engine)> {
     let window = match period.split_once("..") {
         Some((from, to)) => TimeRange::parse(Some(from), Some(to), context.now)?,
         None if period == "previous" => match (logs.window.from, logs.window.to) {
@@ -240,7 +283,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
         },
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
-    let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
+    let logs = args.logs.open_window(context, Some(window)).await?;
     let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
@@ -248,7 +291,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
 /// `--fail-on`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Findings of a policy; without a policy there are none
+    /// Findings: of a policy, or what report readiness finds missing
     Findings,
     /// Hours in which an interface should have been logged and was not
     Gaps,
@@ -260,7 +303,7 @@ enum FailOn {
 /// If logs or inventory cannot be read, or the output cannot be written.
 pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let args = command.report_args();
-    if args.logs.is_empty() {
+    if args.logs.is_empty() && !matches!(command, Command::Readiness(_)) {
         return Err(
             Error::usage("no LOGS are given").with_hint(format!("flowproof report {} s3://bucket/prefix --inventory DIR", command.name()))
         );
@@ -297,7 +340,13 @@ fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
         report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
     let gaps = args.fail_on.contains(&FailOn::Gaps) && egress::has_gaps(report);
-    if incomplete || rejects || gaps { Status::Incomplete } else { Status::Done }
+    let findings = args.fail_on.contains(&FailOn::Findings)
+        && report.further.get("findings").and_then(serde_json::Value::as_u64).is_some_and(|findings| findings > 0);
+    match (incomplete || rejects || gaps, findings) {
+        (true, _) => Status::Incomplete,
+        (false, true) => Status::Findings,
+        (false, false) => Status::Done,
+    }
 }
 
 /// Says on stderr what could not be read whole, and whether that makes a run incomplete. A statement may scan an object

@@ -8,10 +8,13 @@
 pub mod check;
 pub mod control_plane;
 pub mod destinations;
+pub mod dialled;
 pub mod kinds;
 pub mod model;
 pub mod peers;
+pub mod permissions;
 pub mod ranges;
+pub mod reach;
 pub mod routes;
 pub mod script;
 pub mod tables;
@@ -89,6 +92,9 @@ pub struct Inventory {
     prefix_entries: Vec<Held<model::PrefixEntry>>,
     zones: Vec<Held<model::AvailabilityZone>>,
     accounts: Vec<Held<model::Account>>,
+    vpc_attributes: Vec<Held<model::VpcAttribute>>,
+    roles: Vec<Held<model::Role>>,
+    policies: Vec<Held<model::ManagedPolicy>>,
 
     kube: Vec<KubeHeld>,
     /// Indexes into `kube` by address: nodes, and everything that names a pod.
@@ -221,6 +227,12 @@ impl Inventory {
         zones: model::AvailabilityZone;
         /// Returns the accounts of the organisation.
         accounts: model::Account;
+        /// Returns the attributes of VPCs.
+        vpc_attributes: model::VpcAttribute;
+        /// Returns what is known of IAM roles.
+        roles: model::Role;
+        /// Returns the managed IAM policies.
+        policies: model::ManagedPolicy;
     }
 
     /// Returns the AZ id of a subnet.
