@@ -14,10 +14,11 @@ import cases
 import costs
 import estate
 import exports  # registers its cases
+import readiness
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "readiness.py"}
 
 
 def main():
@@ -29,6 +30,8 @@ def main():
     for case in costs.COSTS:
         files |= folder(f"costs/{case.name}", case.logs, case.inventory, case.expected)
         files |= {f"costs/{case.name}/{path}": content if isinstance(content, bytes) else as_json(content) for path, content in case.files.items()}
+    files |= folder("readiness", readiness.LOGS, readiness.inventory(), readiness.EXPECTED)
+    files |= folder("drill", readiness.DRILL_LOGS, readiness.DRILL_INVENTORY, readiness.DRILL)
     stale = {str(path.relative_to(HERE)) for path in HERE.rglob("*") if path.is_file()} - set(files) - SOURCES
     changed = sorted(path for path, content in files.items() if not (HERE / path).is_file() or (HERE / path).read_bytes() != content)
     if "--check" in sys.argv:

@@ -300,6 +300,12 @@ fn push(cluster: &Cluster, row: &Row, t: UnixSeconds, rows: &mut Rows) {
     ]);
 }
 
+/// Interfaces of which the logs show hours without records, as `--fail-on gaps` asks for.
+fn gaps_of(one: &Judged<'_>) -> Vec<String> {
+    let observed = one.rows.iter().filter(|row| row.state == State::Missing && row.check == "flow-logs");
+    observed.filter_map(|row| row.subject.strip_suffix(" observed").map(str::to_owned)).collect()
+}
+
 fn further(judged: &[Judged<'_>], observed: Option<&Observed>, t: UnixSeconds) -> Map<String, serde_json::Value> {
     const ALL: [&str; 3] = ["egress", "evidence", "cost"];
     let of = |one: &Judged<'_>| {
@@ -311,6 +317,7 @@ fn further(judged: &[Judged<'_>], observed: Option<&Observed>, t: UnixSeconds) -
             "ok": one.count(State::Ok, &ALL),
             "missing": one.count(State::Missing, &ALL),
             "unknown": one.count(State::Unknown, &ALL),
+            "gaps": gaps_of(one),
         })
     };
     let findings: usize = judged.iter().map(|one| one.count(State::Missing, &ALL)).sum();
@@ -359,24 +366,19 @@ fn cluster_block(one: &Judged<'_>, t: UnixSeconds) -> String {
     );
     let counts = [State::Ok, State::Missing, State::Unknown].map(|state| format!("{} {}", one.count(state, &ALL), state.as_str()));
     block += &format!("  {}: {}\n", one.verdict().to_uppercase(), counts.join(", "));
-    let cells = |row: &Row| vec![row.check.to_owned(), row.subject.clone(), row.dialled.clone().unwrap_or_default(), row.detail.clone()];
-    for (state, heading) in [(State::Missing, "missing"), (State::Unknown, "unknown"), (State::Ok, "ok")] {
+    block += &calls(&one.rows);
+    for state in [State::Missing, State::Unknown] {
         let rows: Vec<&Row> = one.rows.iter().filter(|row| row.state == state).collect();
-        if rows.is_empty() {
-            continue;
+        if !rows.is_empty() {
+            block += &format!("\n  {}\n", state.as_str());
+            block += &to_do(&rows);
         }
-        block += &format!("\n  {heading}\n");
-        let columns =
-            [(heading_of(state), false, None), ("subject", false, Some(18)), ("dialled", false, Some(12)), ("found", false, Some(20))];
-        block += &table(&columns, &rows.iter().map(|row| cells(row)).collect::<Vec<_>>());
-        let mut said: Vec<&str> = Vec::new();
-        for row in rows.iter().filter(|_| state != State::Ok) {
-            let (Some(why), Some(fix)) = (row.why, row.fix.as_deref()) else { continue };
-            if !said.contains(&fix) {
-                said.push(fix);
-                block += &page::wrap(&crate::error::printable(&format!("{}: {why}; to do: {fix}", row.check)), WIDTH);
-            }
-        }
+    }
+    let mut there: BTreeMap<usize, (&str, usize)> = BTreeMap::new();
+    one.rows.iter().filter(|row| row.state == State::Ok).for_each(|row| there.entry(row.order()).or_insert((row.check, 0)).1 += 1);
+    if !there.is_empty() {
+        let words: Vec<String> = there.values().map(|(check, count)| format!("{check} {count}")).collect();
+        block += &format!("\n  ok\n{}", page::wrap(&words.join(", "), WIDTH));
     }
     let costs: Vec<Option<Decimal>> = one.rows.iter().filter(|row| row.check == "cost").map(|row| row.monthly_cost).collect();
     let known: Vec<Option<Decimal>> = costs.iter().copied().filter(Option::is_some).collect();
@@ -387,6 +389,65 @@ fn cluster_block(one: &Judged<'_>, t: UnixSeconds) -> String {
     block
 }
 
-fn heading_of(_: State) -> &'static str {
-    "check"
+/// What makes the API server dial out, and where to.
+fn calls(rows: &[Row]) -> String {
+    const CALLS: [&str; 4] = ["webhook", "conversion-webhook", "aggregated-api", "oidc-issuer"];
+    let called = rows.iter().filter(|row| CALLS.contains(&row.check) && row.dialled.is_some());
+    let cells: Vec<Vec<String>> = called
+        .map(|row| {
+            let policy = [row.failure_policy.as_deref().map(str::to_owned), row.timeout_s.map(|seconds| format!("{seconds} s"))];
+            vec![
+                row.check.to_owned(),
+                short(&row.subject).to_owned(),
+                row.dialled.clone().unwrap_or_default(),
+                policy.into_iter().flatten().collect::<Vec<_>>().join(", "),
+                row.state.as_str().to_owned(),
+            ]
+        })
+        .collect();
+    if cells.is_empty() {
+        return String::new();
+    }
+    let columns = [
+        ("what dials", false, None),
+        ("name", false, Some(18)),
+        ("where to", false, Some(18)),
+        ("on failure", false, None),
+        ("", false, None),
+    ];
+    format!("\n{}", table(&columns, &cells))
+}
+
+/// The kind of an object is told by its check, and a URL by its host.
+fn short(subject: &str) -> &str {
+    let subject = subject.strip_prefix("https://").unwrap_or(subject);
+    match subject.split_once('/') {
+        Some((kind, name))
+            if ["validatingwebhookconfiguration", "mutatingwebhookconfiguration", "apiservice", "customresourcedefinition"]
+                .contains(&kind) =>
+        {
+            name
+        }
+        _ => subject,
+    }
+}
+
+/// By check: why it matters, what was found, and behind all that have one remedy the remedy.
+fn to_do(rows: &[&Row]) -> String {
+    let mut text = String::new();
+    let mut rows = rows.iter().peekable();
+    let mut said = None;
+    while let Some(row) = rows.next() {
+        if said.replace(row.check) != Some(row.check) {
+            let why = page::wrap(&format!("{}: {}", row.check, row.why.unwrap_or_default()), WIDTH);
+            text += &why.replacen("  * ", "  ", 1);
+        }
+        text += &page::wrap(&crate::error::printable(&format!("{}: {}", row.subject, row.detail)), WIDTH);
+        let same = rows.peek().is_some_and(|next| (next.check, &next.fix) == (row.check, &row.fix));
+        if let (false, Some(fix)) = (same, row.fix.as_deref()) {
+            let remedy = page::wrap(&crate::error::printable(&format!("to do: {fix}")), WIDTH - 2);
+            text += &remedy.lines().map(|line| format!("  {}\n", line.replacen("  * ", "    ", 1))).collect::<String>();
+        }
+    }
+    text
 }

@@ -234,7 +234,7 @@ fn dials(asked: &Asked<'_>) -> Vec<Row> {
             rows.push(
                 Row::new(check, "Kubernetes objects", State::Unknown, "no Kubernetes object of the cluster is in the inventory").because(
                     "what the API server calls stands in them alone",
-                    "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations,apiservices,customresourcedefinitions,services,endpointslices,nodes -A -o json",
+                    "collect them with kubectl: flowproof inventory script has the calls",
                 ),
             );
         }
@@ -282,6 +282,15 @@ fn is_of_aws(host: &str) -> bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonaws.eu"].iter().any(|domain| host.ends_with(domain))
 }
 
+/// Whose address the packets have on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The control-plane interface's, which no internet gateway passes.
+    Interface,
+    /// A NAT gateway's, which has a public one.
+    Gateway,
+}
+
 /// Where a route leads.
 #[derive(Debug, Clone)]
 pub(super) struct Led<'a> {
@@ -296,7 +305,7 @@ pub(super) struct Led<'a> {
 
 impl<'a> Asked<'a> {
     /// Follows a subnet's route for an end until it leaves the VPC.
-    pub(super) fn led(&self, subnet_id: &str, end: End, hops: u8) -> Led<'a> {
+    fn led(&self, subnet_id: &str, end: End, hops: u8, source: Source) -> Led<'a> {
         let mut led = Led { state: State::Unknown, detail: String::new(), rests: Rests::new(), nat: None, target: None };
         let vpc = self.subnet(subnet_id).map(|held| &*held.item.vpc_id).or(self.cluster.vpc_id.as_deref());
         match self.inventory.way(subnet_id, vpc, end, self.t) {
@@ -308,13 +317,13 @@ impl<'a> Asked<'a> {
             Way::By(table, route) => {
                 led.rests.insert(Arc::clone(&table.item.id), table.claim);
                 led.target = route.target.clone();
-                self.follow(&mut led, &table.item.id, route, end, hops);
+                self.follow(&mut led, &table.item.id, route, end, (hops, source));
             }
         }
         led
     }
 
-    fn follow(&self, led: &mut Led<'a>, table: &str, route: &Route, end: End, hops: u8) {
+    fn follow(&self, led: &mut Led<'a>, table: &str, route: &Route, end: End, (hops, source): (u8, Source)) {
         let by = format!("{table}: {} → {}", route.destination, route.target.as_deref().unwrap_or("a target that is not known"));
         let mut says = |state: State, more: &str| (led.state, led.detail) = (state, format!("{by}{more}"));
         let target = match (route.state.as_deref(), route.target.as_deref()) {
@@ -328,6 +337,7 @@ impl<'a> Asked<'a> {
             "local" => says(State::Ok, ""),
             "nat" if private => says(State::Unknown, ", though a NAT gateway does not lead to a private address by itself"),
             "nat" => self.through_nat(led, &by, target, end, hops),
+            "igw" if source == Source::Gateway => says(State::Ok, ""),
             "igw" if end.is_v6() => {
                 says(State::Unknown, ": whether a control plane's IPv6 address passes an internet gateway is not documented")
             }
@@ -341,7 +351,7 @@ impl<'a> Asked<'a> {
                 (End::Addr(_), None) => says(State::Unknown, ": the peering or the other VPC's ranges are not known to hold it"),
                 _ => says(State::Missing, ": a peering does not lead to the internet"),
             },
-            "vpce" => self.through_endpoint(led, &by, target, end, hops),
+            "vpce" => self.through_endpoint(led, &by, target, end, (hops, source)),
             _ => says(State::Unknown, ": what lies behind is not read"),
         }
     }
@@ -377,11 +387,11 @@ impl<'a> Asked<'a> {
         }
         match nat.item.subnet_id.as_deref() {
             None => says(State::Unknown, ", whose subnet is not known"),
-            Some(subnet) => self.beyond(led, by, &[Arc::from(subnet)], end, hops, true),
+            Some(subnet) => self.beyond(led, by, &[Arc::from(subnet)], end, (hops, Source::Gateway)),
         }
     }
 
-    fn through_endpoint(&self, led: &mut Led<'a>, by: &str, target: &str, end: End, hops: u8) {
+    fn through_endpoint(&self, led: &mut Led<'a>, by: &str, target: &str, end: End, (hops, source): (u8, Source)) {
         let found = held_at(self.inventory.vpc_endpoints(), self.t, |endpoint| &*endpoint.id == target);
         let mut says = |state: State, more: &str| (led.state, led.detail) = (state, format!("{by}{more}"));
         let Some(endpoint) = found else { return says(State::Unknown, ", which is not in the inventory") };
@@ -391,17 +401,14 @@ impl<'a> Asked<'a> {
             None => return says(State::Unknown, ", whose state is not known"),
         }
         led.rests.insert(Arc::clone(&endpoint.item.id), endpoint.claim);
-        self.beyond(led, by, &endpoint.item.subnet_ids, end, hops, false);
+        self.beyond(led, by, &endpoint.item.subnet_ids, end, (hops, source));
     }
 
-    /// What follows behind a device: the routes of its own subnets. Behind NAT an internet gateway is the way out.
-    fn beyond(&self, led: &mut Led<'a>, by: &str, subnets: &[Arc<str>], end: End, hops: u8, translated: bool) {
+    /// What follows behind a device: the routes of its own subnets.
+    fn beyond(&self, led: &mut Led<'a>, by: &str, subnets: &[Arc<str>], end: End, (hops, source): (u8, Source)) {
         let mut worst: Option<Led<'a>> = None;
         for subnet in subnets.iter().filter(|_| hops > 0) {
-            let mut next = self.led(subnet, end, hops - 1);
-            if translated && next.target.as_deref().is_some_and(|target| target.starts_with("igw-")) && !next.detail.contains("blackhole") {
-                (next.state, next.detail) = (State::Ok, next.detail.split(": a ").next().unwrap_or_default().to_owned());
-            }
+            let next = self.led(subnet, end, hops - 1, source);
             if worst.as_ref().is_none_or(|worst| next.state < worst.state) {
                 worst = Some(next);
             }
@@ -418,7 +425,7 @@ impl<'a> Asked<'a> {
 
     /// Returns where a subnet's packets to an end are led.
     pub(super) fn route(&self, subnet_id: &str, end: End) -> Led<'a> {
-        self.led(subnet_id, end, HOPS_MAX)
+        self.led(subnet_id, end, HOPS_MAX, Source::Interface)
     }
 }
 
@@ -494,7 +501,7 @@ fn security_groups(asked: &Asked<'_>) -> Vec<Row> {
             row.because(
                 WHY,
                 match state {
-                    State::Missing => format!("let the cluster's security group out to {} ({})", one.label, one.dialled),
+                    State::Missing => format!("let the cluster's security group out to {}", one.dialled),
                     _ => "aws ec2 describe-security-groups; aws ec2 get-managed-prefix-list-entries".to_owned(),
                 },
             )
@@ -676,7 +683,7 @@ fn flow_logs(asked: &Asked<'_>) -> Vec<Row> {
         });
         let fix = match state {
             State::Missing => {
-                "make a flow log of the VPC or subnet: traffic type ALL, interval 60 s, all fields of docs/egress.md".to_owned()
+                "make a flow log of the VPC or subnet: traffic type ALL, interval 60 s, every field that docs/readiness.md names".to_owned()
             }
             _ => "aws ec2 describe-flow-logs".to_owned(),
         };
