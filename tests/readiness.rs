@@ -202,3 +202,187 @@ fn what_is_not_seen_in_a_gap_is_not_gone() {
     let back = drill(&[&AFTER[..], &["--compare", "2026-10-01T12:00:00Z..2026-10-01T13:00:00Z"]].concat());
     assert!(rows(&back).iter().all(|row| text(row, "change") == "new, but the logs before have gaps"), "{back}");
 }
+
+/// A cluster with one subnet, and more files.
+fn small_inventory(folder: &std::path::Path, files: &[(&str, Value)]) -> String {
+    let of_cluster = serde_json::json!({ "cluster": {
+        "name": "c", "arn": "arn:aws:eks:us-east-1:111122223333:cluster/c", "createdAt": "2026-01-01T00:00:00Z", "status": "ACTIVE",
+        "roleArn": "arn:aws:iam::111122223333:role/path/r", "kubernetesNetworkConfig": { "ipFamily": "ipv6" },
+        "resourcesVpcConfig": { "subnetIds": ["subnet-1"], "vpcId": "vpc-1", "clusterSecurityGroupId": "sg-1", "controlPlaneEgressMode": "AWS_MANAGED" } } });
+    let vpcs = serde_json::json!({ "Vpcs": [
+        { "VpcId": "vpc-1", "CidrBlock": "10.0.0.0/16" }, { "VpcId": "vpc-2", "CidrBlock": "10.9.0.0/16" } ] });
+    let subnet =
+        |id: &str, cidr: &str| serde_json::json!({ "SubnetId": id, "VpcId": "vpc-1", "CidrBlock": cidr, "AvailabilityZoneId": "use1-az4" });
+    let subnets = serde_json::json!({ "Subnets": [subnet("subnet-1", "10.0.1.0/24"), subnet("subnet-2", "10.0.2.0/24"), subnet("subnet-3", "10.0.3.0/24")] });
+    let all = [("cluster.json", of_cluster), ("vpcs.json", vpcs), ("subnets.json", subnets)];
+    let root = folder.join("2026-10-01T000000Z/111122223333/us-east-1");
+    for (path, content) in all.iter().chain(files) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content.to_string()).unwrap();
+    }
+    folder.to_str().unwrap().to_owned()
+}
+
+/// The state of a row, and what was found.
+fn state_in(files: &[(&str, Value)], check: &str, subject: &str) -> (String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let inventory = small_inventory(folder.path(), files);
+    let report = flowproof(&["report", "readiness", "--inventory", &inventory, "-o", "json"]).exits(0).json();
+    let row = rows(&report).iter().find(|row| text(row, "check") == check && text(row, "subject") == subject);
+    let row = row.unwrap_or_else(|| panic!("no row {check} {subject} in {report:#}"));
+    (text(row, "state").to_owned(), text(row, "detail").to_owned())
+}
+
+#[test]
+fn a_route_is_followed_until_it_leaves_the_vpc() {
+    let table = |id: &str, subnet: &str, routes: &[(&str, &str, &str, &str)]| {
+        let route = |(destination, member, target, state): &(&str, &str, &str, &str)| {
+            let kind = if destination.contains(':') { "DestinationIpv6CidrBlock" } else { "DestinationCidrBlock" };
+            serde_json::json!({ kind: destination, *member: target, "State": state })
+        };
+        serde_json::json!({ "RouteTableId": id, "VpcId": "vpc-1", "Associations": [{ "SubnetId": subnet }], "Routes": routes.iter().map(route).collect::<Vec<_>>() })
+    };
+    let nat = |state: &str, connectivity: &str| serde_json::json!({ "NatGateways": [{ "NatGatewayId": "nat-1", "VpcId": "vpc-1", "SubnetId": "subnet-2", "State": state, "ConnectivityType": connectivity, "NatGatewayAddresses": [] }] });
+    let endpoint = serde_json::json!({ "VpcEndpoints": [{ "VpcEndpointId": "vpce-1", "VpcEndpointType": "GatewayLoadBalancer", "VpcId": "vpc-1", "State": "available", "SubnetIds": ["subnet-3"] }] });
+    let out = |member: &'static str, target: &'static str| ("0.0.0.0/0", member, target, "active");
+    let out6 = |member: &'static str, target: &'static str| ("::/0", member, target, "active");
+    let check = |own: (&str, &str, &str, &str), of_nat: Option<(&str, &str, &str, &str)>, nat: Value, to: &str, want: &str| {
+        let tables = vec![
+            table("rtb-1", "subnet-1", &[own]),
+            table("rtb-2", "subnet-2", &of_nat.into_iter().collect::<Vec<_>>()),
+            table("rtb-3", "subnet-3", &[out("NatGatewayId", "nat-1")]),
+        ];
+        let files =
+            [("routes.json", serde_json::json!({ "RouteTables": tables })), ("nat.json", nat), ("endpoints.json", endpoint.clone())];
+        let (state, detail) = state_in(&files, "route", &format!("subnet-1 → {to}"));
+        assert_eq!(state, want, "{own:?}, then {of_nat:?}: {detail}");
+    };
+    let (v4, v6) = ("0.0.0.0/0", "::/0");
+    let (open, public) = (Some(out("GatewayId", "igw-1")), nat("available", "public"));
+    check(out("NatGatewayId", "nat-1"), open, public.clone(), v4, "ok");
+    check(out("VpcEndpointId", "vpce-1"), open, public.clone(), v4, "ok");
+    check(out("NatGatewayId", "nat-1"), Some(out("VpcEndpointId", "vpce-1")), public.clone(), v4, "unknown");
+    check(out("NatGatewayId", "nat-1"), None, public.clone(), v4, "missing");
+    check(out("NatGatewayId", "nat-1"), Some(("0.0.0.0/0", "GatewayId", "igw-1", "blackhole")), public.clone(), v4, "missing");
+    check(out("NatGatewayId", "nat-1"), Some(("0.0.0.0/0", "GatewayId", "igw-1", "?")), public.clone(), v4, "unknown");
+    check(out("NatGatewayId", "nat-1"), Some(out("TransitGatewayId", "tgw-1")), public.clone(), v4, "unknown");
+    check(out("NatGatewayId", "nat-1"), open, nat("deleting", "public"), v4, "missing");
+    check(out("NatGatewayId", "nat-1"), open, nat("available", "private"), v4, "unknown");
+    check(out("NatGatewayId", "nat-2"), open, public.clone(), v4, "unknown");
+    check(("0.0.0.0/0", "NatGatewayId", "nat-1", "blackhole"), open, public.clone(), v4, "missing");
+    check(out("GatewayId", "igw-1"), open, public.clone(), v4, "missing");
+    check(out("VpcPeeringConnectionId", "pcx-1"), open, public.clone(), v4, "missing");
+    check(out("GatewayId", "vgw-1"), open, public.clone(), v4, "unknown");
+    check(out("NetworkInterfaceId", "eni-1"), open, public.clone(), v4, "unknown");
+    check(("10.0.0.0/16", "GatewayId", "local", "active"), open, public.clone(), v4, "missing");
+    check(out6("EgressOnlyInternetGatewayId", "eigw-1"), open, public.clone(), v6, "ok");
+    check(out6("GatewayId", "igw-1"), open, public.clone(), v6, "unknown");
+    check(out("NatGatewayId", "nat-1"), open, public, v6, "missing");
+}
+
+/// A role's policies, in the ways in which they can be collected.
+#[test]
+fn what_a_role_may_do_is_known_only_if_all_of_its_policies_are() {
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let role = json(r#"{"Role":{"RoleName":"r","Arn":"arn:aws:iam::111122223333:role/path/r"}}"#);
+    let bounded = json(
+        r#"{"Role":{"RoleName":"r","Arn":"arn:aws:iam::111122223333:role/path/r","PermissionsBoundary":{"PermissionsBoundaryArn":"arn:aws:iam::111122223333:policy/b"}}}"#,
+    );
+    let attached = json(r#"{"AttachedPolicies":[{"PolicyName":"p","PolicyArn":"arn:aws:iam::aws:policy/p"}]}"#);
+    let none = json(r#"{"PolicyNames":[]}"#);
+    let inline = json(r#"{"PolicyNames":["own"]}"#);
+    let version = |actions: &str, effect: &str, default: bool| {
+        json(&format!(
+            r#"{{"PolicyVersion":{{"Document":{{"Statement":[{{"Effect":"{effect}","Action":"{actions}","Resource":"*"}}]}},"VersionId":"v1","IsDefaultVersion":{default}}}}}"#
+        ))
+    };
+    let wrapped = |member: &str, name: &str, data: &Value| serde_json::json!({ member: name, "data": data });
+    let details = json(
+        r#"{"RoleDetailList":[{"RoleName":"r","Arn":"arn:aws:iam::111122223333:role/path/r","RolePolicyList":[{"PolicyName":"own","PolicyDocument":{"Statement":{"Effect":"Allow","Action":"ec2:Describe*","Resource":"*"}}}],"AttachedManagedPolicies":[]}],"Policies":[]}"#,
+    );
+    let check = |files: &[(&str, &Value)], want: &str| {
+        let files: Vec<(&str, Value)> = files.iter().map(|(path, content)| (*path, (*content).clone())).collect();
+        let (state, detail) = state_in(&files, "iam", "r ec2:DescribeVpcs");
+        assert_eq!(state, want, "{:?}: {detail}", files.iter().map(|(path, _)| path).collect::<Vec<_>>());
+    };
+    let (allow, deny, other, old) = (
+        version("ec2:*", "Allow", true),
+        version("ec2:DescribeVpcs", "Deny", true),
+        version("s3:*", "Allow", true),
+        version("ec2:*", "Allow", false),
+    );
+    let lists = [("roles/r/role.json", &role), ("roles/r/attached.json", &attached), ("roles/r/inline.json", &none)];
+    check(&[&lists[..], &[("roles/r/policies/p.json", &allow)]].concat(), "ok");
+    check(&[&lists[..], &[("any.json", &wrapped("policy_arn", "arn:aws:iam::aws:policy/p", &allow))]].concat(), "ok");
+    check(&[&lists[..], &[("any.json", &wrapped("policy_arn", "arn:aws:iam::aws:policy/q", &allow))]].concat(), "unknown");
+    check(&[&lists[..], &[("roles/r/policies/p.json", &other)]].concat(), "missing");
+    check(&[&lists[..], &[("roles/r/policies/p.json", &deny)]].concat(), "missing");
+    check(&[&lists[..], &[("roles/r/policies/p.json", &old)]].concat(), "unknown");
+    check(&lists, "unknown");
+    check(&[("roles/r/attached.json", &attached), ("roles/r/policies/p.json", &allow)], "unknown");
+    check(&[("roles/other/attached.json", &attached)], "unknown");
+    check(
+        &[
+            ("roles/r/role.json", &role),
+            ("roles/r/attached.json", &attached),
+            ("roles/r/inline.json", &inline),
+            ("roles/r/policies/p.json", &allow),
+        ],
+        "unknown",
+    );
+    check(&[("roles/r/role.json", &bounded), lists[1], lists[2], ("roles/r/policies/p.json", &allow)], "unknown");
+    check(
+        &[("roles/r/role.json", &bounded), lists[1], lists[2], ("roles/r/policies/p.json", &allow), ("roles/r/policies/b.json", &other)],
+        "missing",
+    );
+    check(
+        &[("roles/r/role.json", &bounded), lists[1], lists[2], ("roles/r/policies/p.json", &allow), ("roles/r/policies/b.json", &allow)],
+        "ok",
+    );
+    check(&[("details.json", &details)], "ok");
+    check(
+        &[
+            ("role.json", &role),
+            ("a.json", &wrapped("role_name", "r", &attached)),
+            ("i.json", &wrapped("role_name", "r", &none)),
+            ("policies/p.json", &allow),
+        ],
+        "ok",
+    );
+}
+
+#[test]
+fn security_groups_speak_of_addresses_groups_and_lists() {
+    let objects = |url: &str| {
+        serde_json::json!({ "apiVersion": "v1", "kind": "List", "items": [{ "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration", "metadata": { "name": "w" },
+            "webhooks": [{ "name": "w", "clientConfig": { "url": url } }] }] })
+    };
+    let enis = serde_json::json!({ "NetworkInterfaces": [{ "NetworkInterfaceId": "eni-1", "VpcId": "vpc-1", "SubnetId": "subnet-2", "InterfaceType": "interface",
+        "PrivateIpAddress": "10.0.2.5", "PrivateIpAddresses": [{ "PrivateIpAddress": "10.0.2.5", "Primary": true }], "Groups": [{ "GroupId": "sg-2" }] }] });
+    let entries = serde_json::json!({ "prefix_list_id": "pl-1", "data": { "Entries": [{ "Cidr": "203.0.113.0/24" }] } });
+    let check = |rule: Value, url: &str, want: &str| {
+        let group = serde_json::json!({ "SecurityGroups": [{ "GroupId": "sg-1", "GroupName": "c", "VpcId": "vpc-1", "IpPermissionsEgress": [rule] }] });
+        let files =
+            [("k8s/c/objects.json", objects(url)), ("enis.json", enis.clone()), ("entries.json", entries.clone()), ("groups.json", group)];
+        let host = url.trim_start_matches("https://");
+        let (state, detail) = state_in(&files, "security-group", &format!("{host}:443"));
+        assert_eq!(state, want, "{url}: {detail}");
+    };
+    let cidr = |range: &str| serde_json::json!({ "IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": [{ "CidrIp": range }] });
+    let of_group = |id: &str| serde_json::json!({ "IpProtocol": "-1", "UserIdGroupPairs": [{ "GroupId": id }] });
+    let of_list = |id: &str| serde_json::json!({ "IpProtocol": "-1", "PrefixListIds": [{ "PrefixListId": id }] });
+    check(cidr("0.0.0.0/0"), "https://10.0.2.5", "ok");
+    check(cidr("10.0.0.0/8"), "https://10.0.2.5", "ok");
+    check(cidr("10.1.0.0/16"), "https://10.0.2.5", "missing");
+    check(cidr("0.0.0.0/0"), "https://hook.example.com", "ok");
+    check(cidr("10.0.0.0/8"), "https://hook.example.com", "unknown");
+    check(of_group("sg-2"), "https://10.0.2.5", "ok");
+    check(of_group("sg-3"), "https://10.0.2.5", "missing");
+    check(of_group("sg-2"), "https://10.0.2.6", "unknown");
+    check(of_group("sg-2"), "https://203.0.113.7", "missing");
+    check(of_list("pl-1"), "https://203.0.113.7", "ok");
+    check(of_list("pl-1"), "https://198.51.100.7", "missing");
+    check(of_list("pl-2"), "https://203.0.113.7", "unknown");
+}
