@@ -9,7 +9,7 @@ use crate::inventory::kubernetes::url_target;
 use crate::inventory::model::{CallTarget, Caller, Cluster, KubeFact, KubeHeld, VpcEndpoint};
 use crate::inventory::reach::held_at;
 use crate::inventory::timeline::Claim;
-use crate::time::UnixSeconds;
+use crate::time::{UnixSeconds, ValidPeriod};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -84,8 +84,7 @@ impl Inventory {
         let facts: Vec<&KubeHeld> = self.kube().iter().filter(|held| held.cluster == index && held.claim.contains(t)).collect();
         let mut dials: Vec<Dial> = facts.iter().filter_map(|held| self.call(cluster, &facts, held)).collect();
         let issuers = cluster.oidc_issuer.iter().chain(&cluster.identity_issuers);
-        let claim =
-            Claim { valid: cluster.valid, seen: crate::time::ValidPeriod { from: i64::MIN, to: last_seen(cluster, t) }, dated: false };
+        let claim = cluster.seen_at(t);
         for issuer in issuers.collect::<BTreeSet<_>>() {
             let Some(CallTarget::Url { host, port }) = url_target(issuer) else { continue };
             dials.push(Dial {
@@ -95,7 +94,7 @@ impl Inventory {
                 leads: self.host(cluster, &host, port),
                 failure_policy: None,
                 timeout_s: None,
-                claim: Claim { dated: claim.seen.to != i64::MAX, ..claim },
+                claim,
             });
         }
         dials.sort_by(|a, b| (a.check, &a.subject, &a.target, &a.failure_policy).cmp(&(b.check, &b.subject, &b.target, &b.failure_policy)));
@@ -174,10 +173,13 @@ impl Inventory {
     }
 }
 
-/// Last sighting of a cluster up to `t`.
-fn last_seen(cluster: &Cluster, t: UnixSeconds) -> UnixSeconds {
-    let seen = cluster.mode_seen.iter().map(|(at, _)| *at).filter(|at| *at <= t && *at != i64::MIN).max();
-    seen.map_or(i64::MAX, |at| at.saturating_add(1))
+impl Cluster {
+    /// Returns when the cluster was last seen up to `t`, as the claim of a fact that its description states.
+    pub fn seen_at(&self, t: UnixSeconds) -> Claim {
+        let seen = self.mode_seen.iter().map(|(at, _)| *at).filter(|at| *at <= t && *at != i64::MIN).max();
+        let to = seen.map_or(i64::MAX, |at| at.saturating_add(1));
+        Claim { valid: self.valid, seen: ValidPeriod { from: i64::MIN, to }, dated: seen.is_some() }
+    }
 }
 
 /// Resolves a Service's port to the pods behind it.

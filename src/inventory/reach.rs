@@ -83,7 +83,7 @@ pub enum Reach {
 pub type Rests = BTreeMap<Arc<str>, Claim>;
 
 /// Returns the version of a resource that held at `t`; one that was seen around `t` before one that is carried on.
-pub fn held_at<'a, T>(list: &'a [Held<T>], t: UnixSeconds, wanted: impl Fn(&T) -> bool) -> Option<&'a Held<T>> {
+pub fn held_at<T>(list: &[Held<T>], t: UnixSeconds, wanted: impl Fn(&T) -> bool) -> Option<&Held<T>> {
     let valid = list.iter().filter(|held| wanted(&held.item) && held.claim.contains(t));
     valid.min_by_key(|held| held.claim.is_extrapolated_at(t))
 }
@@ -322,7 +322,7 @@ mod tests {
         let udp = rule(5, false, "17", None, "0.0.0.0/0");
         for end in [to, End::AnyV4] {
             check(&[all.clone(), none.clone()], end, (443, 443), Some(true));
-            check(&[none.clone()], end, (443, 443), Some(false));
+            check(std::slice::from_ref(&none), end, (443, 443), Some(false));
             check(&[], end, (443, 443), Some(false));
             check(&[https.clone(), none.clone()], end, (443, 443), Some(true));
             check(&[https.clone(), none.clone()], end, (8443, 8443), Some(false));

@@ -170,7 +170,7 @@ pub(super) struct Observed {
 /// If logs are given and cannot be read at all.
 pub async fn report(logs: &Arc<Logs>, engine: &Engine, charges: &Charges, at: Option<UnixSeconds>) -> Result<Report> {
     let observed = if logs.inputs.is_empty() { None } else { Some(observed(logs, engine).await?) };
-    Ok(of(&logs.inventory, observed, charges, at.unwrap_or_else(|| latest(&logs.inventory)), logs.listed.notes.clone())?)
+    of(&logs.inventory, observed, charges, at.unwrap_or_else(|| latest(&logs.inventory)), logs.listed.notes.clone())
 }
 
 /// The instant of the latest snapshot; of an inventory without times, the end of all of them.

@@ -224,7 +224,7 @@ fn mode(asked: &Asked<'_>) -> Row {
     };
     Row::new("mode", "egress mode", state, detail)
         .because("only an ACTIVE cluster can be switched, and only from a known mode", "aws eks describe-cluster with a current AWS CLI")
-        .resting(Rests::new())
+        .resting(Rests::from([(Arc::clone(&asked.cluster.arn), asked.cluster.seen_at(asked.t))]))
 }
 
 fn dials(asked: &Asked<'_>) -> Vec<Row> {

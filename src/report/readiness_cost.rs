@@ -76,7 +76,7 @@ pub(super) fn rows(asked: &Asked<'_>, observed: Option<&Observed>, charges: &Cha
         }
     }
     for ((addr, port), exchanges) in &seen {
-        let hours = observed.map_or(0, |observed| hours(observed));
+        let hours = observed.map_or(0, hours);
         rows.push(priced(asked, *addr, *port, exchanges, hours, charges, unpriced));
     }
     let measured = |end: &End, port: u16| match end {
