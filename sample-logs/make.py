@@ -16,10 +16,11 @@ import costs
 import coverage
 import estate
 import exports  # registers its cases
+import readiness
 from shapes import as_json
 
 HERE = Path(__file__).parent
-SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "coverage.py", "estate/approved.toml"}
+SOURCES = {".gitattributes", "make.py", "shapes.py", "estate.py", "cases.py", "exports.py", "costs.py", "coverage.py", "readiness.py", "estate/approved.toml"}
 
 
 def main():
@@ -33,6 +34,8 @@ def main():
         files |= {f"costs/{case.name}/{path}": content if isinstance(content, bytes) else as_json(content) for path, content in case.files.items()}
     files["coverage/README.md"] = coverage.README.encode()
     files |= folder("coverage/every-state", coverage.LOGS, coverage.INVENTORY, coverage.EXPECTED)
+    files |= folder("readiness", readiness.LOGS, readiness.inventory(), readiness.EXPECTED)
+    files |= folder("drill", readiness.DRILL_LOGS, readiness.DRILL_INVENTORY, readiness.DRILL)
     stale = {str(path.relative_to(HERE)) for path in HERE.rglob("*") if path.is_file()} - set(files) - SOURCES
     changed = sorted(path for path, content in files.items() if not (HERE / path).is_file() or (HERE / path).read_bytes() != content)
     if "--check" in sys.argv:

@@ -732,11 +732,11 @@ fn tables_and_findings() {
     for name in ["enis", "subnets", "nat_gateways", "vpc_endpoints", "clusters", "webhooks", "services", "prefix_lists"] {
         assert!(rows(name) > 0, "{name}");
     }
-    assert_eq!(all.len(), 25, "no table may fall away");
+    assert_eq!(all.len(), 27, "no table may fall away");
     let before = tables_at(&inventory, at("2020-01-01"));
     assert_eq!(before.iter().find(|(table, _)| *table == "enis").unwrap().1.num_rows(), 0);
     let findings = check(&inventory);
-    assert_eq!(findings.len(), 11);
+    assert_eq!(findings.len(), 12);
     assert!(check(&Inventory::default()).iter().all(|finding| !finding.command.is_empty()));
 }
 

@@ -40,6 +40,8 @@ mod prices;
 mod program;
 /// What must not matter: field order, cuts, compression, order and names of objects, threads, memory, push-down. And no line is lost.
 mod properties;
+/// Readiness for CUSTOMER_ROUTED and the failure drill, against states worked out by hand.
+mod readiness;
 /// Runs of the engine through the library, made in one place.
 mod runs;
 /// The same answers from S3 as from a disk, with every fault that a server may have.

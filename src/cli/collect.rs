@@ -111,9 +111,9 @@ impl CollectArgs {
     fn previous(&self) -> Result<Option<Digest>> {
         let Some(path) = &self.previous else { return Ok(None) };
         let contents = Contents::read(path)?;
-        let envelope = contents.bytes(BAG_ENVELOPE).ok_or_else(|| {
-            Error::usage(format!("no bundle: it has no {BAG_ENVELOPE}")).at(path.display().to_string())
-        })?;
+        let envelope = contents
+            .bytes(BAG_ENVELOPE)
+            .ok_or_else(|| Error::usage(format!("no bundle: it has no {BAG_ENVELOPE}")).at(path.display().to_string()))?;
         Ok(Some(Digest::of(envelope)))
     }
 }
@@ -125,9 +125,8 @@ impl CollectArgs {
 /// that the run was discarded.
 pub async fn run(args: CollectArgs, context: &Context) -> Result<Status> {
     if args.logs.is_empty() {
-        return Err(Error::usage("no LOGS are given").with_hint(
-            "flowproof evidence collect s3://bucket/prefix --inventory DIR --policy FILE --to-dir DIR --sign-key KEY",
-        ));
+        return Err(Error::usage("no LOGS are given")
+            .with_hint("flowproof evidence collect s3://bucket/prefix --inventory DIR --policy FILE --to-dir DIR --sign-key KEY"));
     }
     // What can be wrong with the command line is found before anything is read.
     let (signer, previous) = (args.signer()?, args.previous()?);
@@ -177,8 +176,7 @@ async fn seal(args: &CollectArgs, sealing: Sealing<'_>, context: &Context) -> Re
     let logs = args.logs.open_for(context, asked).await?;
     needs_control_planes(&logs)?;
     let progress = output::progress(context, &logs);
-    let collection =
-        Collection { logs: Arc::clone(&logs), digests, inventory: &files, policy: policy.as_ref(), controls: &args.control };
+    let collection = Collection { logs: Arc::clone(&logs), digests, inventory: &files, policy: policy.as_ref(), controls: &args.control };
     let collected = collect(collection).await?;
     let params = params(args, &collected, closing, context)?;
     let run = run_facts(args, context)?;

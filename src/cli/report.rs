@@ -13,7 +13,7 @@ use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
-use crate::report::{Format, Report, charges_focus, cost, coverage, cross_az, egress, nat, policy, tie_out};
+use crate::report::{Format, Report, charges_focus, cost, coverage, cross_az, drill, egress, nat, policy, readiness, tie_out};
 use crate::time::{TimeRange, parse_instant, parse_span};
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
@@ -34,6 +34,8 @@ pub enum Command {
     Cost(CostReportArgs),
     /// Which hours of each EKS control plane do the logs cover, and what stands behind that?
     Coverage(CoverageArgs),
+    /// Is each cluster ready for CUSTOMER_ROUTED, a switch that cannot be undone? From the inventory; LOGS are optional
+    Readiness(ReadinessArgs),
 }
 
 /// Options of every report.
@@ -46,7 +48,7 @@ pub struct ReportArgs {
     /// Also write the report to a file, in the format of its suffix (repeatable): csv, json, ndjson, md, parquet, …
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     export: Vec<String>,
-    /// Exit with 4 on hours without logs (gaps), with 3 on findings of a policy
+    /// Exit with 4 on hours without logs (gaps), with 3 on findings (of a policy; of what is missing in report readiness)
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", help_heading = "Checks")]
     fail_on: Vec<FailOn>,
     #[command(flatten)]
@@ -61,6 +63,9 @@ pub struct EgressArgs {
     /// Approved destinations (TOML): judge every connection at the time of its records
     #[arg(long, value_name = "FILE", help_heading = "Policy")]
     policy: Option<PathBuf>,
+    /// Show what changed in outcomes since another period: previous (as long, just before) or FROM..TO
+    #[arg(long, value_name = "PERIOD")]
+    compare: Option<String>,
 }
 
 /// Options of `report coverage`.
@@ -89,6 +94,16 @@ impl CoverageArgs {
             .ok_or_else(|| Error::usage(format!("--settle {:?} is not a span of time", self.settle)).with_hint("write 24h, 90m or 0s"))?;
         Ok(Closing { as_of: Some(as_of), settle_s })
     }
+}
+
+/// Options of `report readiness`.
+#[derive(Debug, Args)]
+pub struct ReadinessArgs {
+    #[command(flatten)]
+    cost: CostArgs,
+    /// Instant to judge, UTC [default: the latest snapshot of the inventory]
+    #[arg(long, value_name = "TIME", help_heading = "Inventory")]
+    at: Option<String>,
 }
 
 /// Options of reports of costs.
@@ -199,6 +214,7 @@ impl Command {
     fn report_args(&self) -> &ReportArgs {
         match self {
             Command::Egress(args) => &args.report,
+            Command::Readiness(args) => &args.cost.report,
             Command::CrossAz(args) => &args.cost.report,
             Command::Nat(args) => &args.cost.report,
             Command::Cost(args) => &args.cost.report,
@@ -216,6 +232,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Command::Egress(_) => "egress",
+            Command::Readiness(_) => "readiness",
             Command::CrossAz(_) => "cross-az",
             Command::Nat(_) => "nat",
             Command::Cost(_) => "cost",
@@ -238,9 +255,28 @@ impl Command {
     async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
         const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
         match self {
-            Command::Egress(_) => {
+            Command::Egress(args) => {
                 needs_control_planes(logs)?;
-                egress::report(logs, engine).await
+                match &args.compare {
+                    None => egress::report(logs, engine).await,
+                    Some(period) => {
+                        let before = earlier(&args.report, period, logs, context).await?;
+                        drill::report((logs, engine), (&before.0, &before.1)).await
+                    }
+                }
+            }
+            Command::Readiness(args) => {
+                let at = |text: &String| {
+                    parse_instant(text, context.now)
+                        .ok_or_else(|| Error::usage(format!("--at {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
+                };
+                let at = args.at.as_ref().map(at).transpose()?;
+                if logs.inventory.is_empty() {
+                    return Err(Error::usage("report readiness needs an inventory: it is what is judged").with_hint(
+                        "flowproof inventory script > collect.sh; run it where the AWS CLI may read, then add --inventory DIR",
+                    ));
+                }
+                readiness::report(logs, engine, &args.cost.pricing.charges()?, at).await
             }
             Command::Coverage(_) => {
                 needs_control_planes(logs)?;
@@ -273,7 +309,7 @@ impl Command {
                 let before = match &args.compare {
                     None => None,
                     Some(period) => {
-                        let (logs, engine) = earlier(args, period, logs, context).await?;
+                        let (logs, engine) = earlier(&args.cost.report, period, logs, context).await?;
                         // A period without records takes from the other where its gateways stand.
                         let mut both = cost::places(&engine).await?;
                         both.append(&mut places);
@@ -293,7 +329,7 @@ impl Command {
 }
 
 /// Opens the logs of the period that is compared with.
-async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context: &Context) -> Result<(Arc<Logs>, Engine)> {
+async fn earlier(args: &ReportArgs, period: &str, logs: &Arc<Logs>, context: &Context) -> Result<(Arc<Logs>, Engine)> {
     let window = match period.split_once("..") {
         Some((from, to)) => TimeRange::parse(Some(from), Some(to), context.now)?,
         None if period == "previous" => match (logs.window.from, logs.window.to) {
@@ -302,7 +338,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
         },
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
-    let logs = args.cost.report.logs.open_for(context, Asked { window: Some(window), ..Asked::default() }).await?;
+    let logs = args.logs.open_for(context, Asked { window: Some(window), ..Asked::default() }).await?;
     let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
@@ -310,7 +346,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
 /// `--fail-on`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum FailOn {
-    /// Destinations that violate the policy; without a policy there are none
+    /// Destinations that violate the policy, or what report readiness finds missing
     Findings,
     /// Hours in which an interface should have been logged and was not
     Gaps,
@@ -322,7 +358,7 @@ enum FailOn {
 /// If logs or inventory cannot be read, or the output cannot be written.
 pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let args = command.report_args();
-    if args.logs.is_empty() {
+    if args.logs.is_empty() && !matches!(command, Command::Readiness(_)) {
         return Err(
             Error::usage("no LOGS are given").with_hint(format!("flowproof report {} s3://bucket/prefix --inventory DIR", command.name()))
         );
@@ -362,7 +398,8 @@ fn status(report: &Report, args: &ReportArgs, context: &Context) -> Status {
         report.further.get("incomplete_objects").and_then(serde_json::Value::as_array).is_some_and(|objects| !objects.is_empty());
     let rejects = args.logs.max_rejects(context).is_some_and(|max| report.inputs.records.rejected > max);
     let gaps = args.fail_on.contains(&FailOn::Gaps) && (egress::has_gaps(report) || coverage::has_gaps(report));
-    match args.fail_on.contains(&FailOn::Findings) && policy::has_violations(report) {
+    let missing = report.further.get("findings").and_then(serde_json::Value::as_u64).is_some_and(|findings| findings > 0);
+    match args.fail_on.contains(&FailOn::Findings) && (policy::has_violations(report) || missing) {
         true => Status::Findings,
         false if incomplete || rejects || gaps => Status::Incomplete,
         false => Status::Done,

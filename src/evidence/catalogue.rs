@@ -42,7 +42,7 @@ impl Definition {
     }
 }
 
-use Need::{Accepted, CustomerRouted, Coverage, Field, Rejected};
+use Need::{Accepted, Coverage, CustomerRouted, Field, Rejected};
 
 /// What every statement about destinations needs.
 const ADDRESSES: [Need; 3] = [Field("srcaddr"), Field("dstaddr"), Field("dstport")];

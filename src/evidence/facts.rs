@@ -285,9 +285,8 @@ fn flow_logs(inventory: &Inventory, ledger: &Ledger, scope: &[ClusterDay<'_>]) -
     let mut rows = Vec::new();
     for of in scope {
         let arn = &*of.cluster.arn;
-        let row = |subject: &str, finding: &str, reason: String| {
-            [some(arn), Some(day_name(of.day)), some(subject), some(finding), Some(reason)]
-        };
+        let row =
+            |subject: &str, finding: &str, reason: String| [some(arn), Some(day_name(of.day)), some(subject), some(finding), Some(reason)];
         let weak = ledger.weaknesses_on(inventory, arn, of.day);
         for (flow_log, weakness) in &weak {
             let finding = if matches!(weakness, Weakness::UnknownConfiguration) { "indeterminate" } else { "violation" };
@@ -371,9 +370,8 @@ fn missing_periods(ledger: &Ledger) -> Vec<MissingPeriod> {
 }
 
 fn deliveries(missing: &[MissingPeriod]) -> Result<RecordBatch> {
-    let row = |gap: &MissingPeriod| {
-        [Some(day_name(gap.day)), gap.account.clone(), gap.region.clone(), some(&gap.subject), some(&gap.reason)]
-    };
+    let row =
+        |gap: &MissingPeriod| [Some(day_name(gap.day)), gap.account.clone(), gap.region.clone(), some(&gap.subject), some(&gap.reason)];
     texts(["day", "account_id", "region", "subject", "reason"], missing.iter().map(row).collect())
 }
 

@@ -1,13 +1,13 @@
 //! The files of a bundle, all made from the results and from what was read.
 
 use super::bag::Bag;
+use super::canonical;
 use super::catalogue::CATALOGUE;
 use super::collect::Collected;
 use super::digest::{Digest, Fixity};
 use super::limits;
 use super::oscal::{self, BundleFile, RunIdentity};
 use super::results::Results;
-use super::canonical;
 use crate::error::{Error, Result, printable};
 use crate::inventory;
 use crate::policy::Policy;
@@ -92,9 +92,7 @@ pub fn run_digest(results: &Results, params: &Params) -> Result<Digest> {
 /// # Errors
 /// As [`run_digest`].
 pub fn predicate(results: &Results, params: &Params) -> Result<Map<String, Value>> {
-    let verdict = |statement: &super::results::Statement| {
-        json!({ "statement": statement.id, "cluster_arn": statement.cluster_arn, "verdict": statement.verdict })
-    };
+    let verdict = |statement: &super::results::Statement| json!({ "statement": statement.id, "cluster_arn": statement.cluster_arn, "verdict": statement.verdict });
     let predicate = json!({
         "run": run_digest(results, params)?.to_string(),
         "tool": results.tool,

@@ -128,16 +128,19 @@ impl Builder {
                 let owner = owned(&eni.owner);
                 self.take_eni(scope, owner, *eni, dated);
             }
-            Sighting::Resource { item, owner, life, seen } => {
+            Sighting::Resource { mut item, owner, life, seen } => {
                 let owner = owned(&owner);
+                if !self.name(&mut item, scope) {
+                    return;
+                }
                 let (key, id) = item.key();
                 let id = id.clone();
                 let seen_at = self.dating(scope, seen, dated);
-                let listed = seen
-                    .is_none()
+                let listed = (seen.is_none() && item.is_listed())
                     .then(|| self.scopes.listed(Listed::Aws { key, account: owner.account.clone(), region: owner.region.clone() }, dated));
-                // AZ names mean something else in each account.
-                let per_account = if key == "AvailabilityZones" { owner.account.clone() } else { None };
+                // AZ names mean something else in each account, and names of roles are an account's own.
+                let is_own = key == "AvailabilityZones" || matches!(*item, Item::Role(_));
+                let per_account = if is_own { owner.account.clone() } else { None };
                 self.owners.entry((key, id.clone())).or_insert(owner);
                 self.resources.observe((key, id, per_account), listed, seen_at, life, [*item]);
             }
@@ -185,6 +188,24 @@ impl Builder {
                 }
             }
         }
+    }
+
+    /// Gives what IAM shows without a name the one of the wrapper or path; returns whether it has one now.
+    fn name(&mut self, item: &mut Item, scope: &Scope) -> bool {
+        let (name, from, what) = match item {
+            Item::Role(role) => (&mut role.name, &scope.role, "role_name"),
+            Item::Policy(policy) => (&mut policy.id, &scope.policy, "policy_arn"),
+            _ => return true,
+        };
+        if name.is_empty() {
+            *name = from.clone().unwrap_or_default();
+        }
+        if name.is_empty() {
+            let hint = format!("wrap it in {{\"{what}\": …, \"data\": …}}");
+            self.inventory.warnings.push(format!("{}: does not say whose permissions these are, ignored; {hint}", scope.path));
+            return false;
+        }
+        true
     }
 
     /// Returns how a sighting is dated, and counts files that leave it open.

@@ -4,6 +4,7 @@
 
 use crate::inventory::Inventory;
 use crate::inventory::model::EgressMode;
+use std::collections::BTreeSet;
 
 /// Whether what an answer needs is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,7 @@ pub fn check(inventory: &Inventory) -> Vec<Finding> {
         peers_over_vpcs(inventory),
         coverage(inventory),
         public_names(inventory),
+        readiness(inventory),
         time(inventory),
     ]
 }
@@ -196,6 +198,30 @@ fn public_names(inventory: &Inventory) -> Finding {
         found: format!("{} ranges{when}", inventory.ranges.count),
         why: "names public AWS destinations where the log lacks pkt-dst-aws-service",
         command: "curl -fsS https://ip-ranges.amazonaws.com/ip-ranges.json",
+    }
+}
+
+/// What `report readiness` needs beside the rest.
+fn readiness(inventory: &Inventory) -> Finding {
+    let vpcs: BTreeSet<&str> = inventory.vpc_attributes.iter().map(|held| &*held.item.vpc_id).collect();
+    let roles: BTreeSet<&str> = inventory.roles.iter().map(|held| &*held.item.name).collect();
+    let parts = [
+        inventory.route_tables.len(),
+        inventory.security_groups.len(),
+        inventory.network_acls.len(),
+        inventory.dhcp_options.len(),
+        vpcs.len(),
+        roles.len(),
+    ];
+    Finding {
+        answer: "readiness for CUSTOMER_ROUTED",
+        presence: Presence::of(parts.iter().filter(|count| **count > 0).count(), parts.len()),
+        found: format!(
+            "{} route tables, {} security groups, {} network ACLs, {} DHCP options sets; DNS attributes of {} VPCs, policies of {} roles",
+            parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
+        ),
+        why: "the switch cannot be undone, and what is not collected stays unknown in report readiness",
+        command: "aws ec2 describe-route-tables; describe-security-groups; describe-network-acls; describe-dhcp-options; describe-vpc-attribute --vpc-id ID --attribute enableDnsSupport; aws iam list-attached-role-policies --role-name NAME; get-policy-version; flowproof inventory script has them all",
     }
 }
 

@@ -311,7 +311,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 }
 
 /// Keys by which a wrapper gives time and scope to the data inside.
-const WRAPPER_KEYS: [&str; 10] = [
+const WRAPPER_KEYS: [&str; 14] = [
     "collected_at",
     "collectedAt",
     "account_id",
@@ -322,6 +322,10 @@ const WRAPPER_KEYS: [&str; 10] = [
     "cluster_arn",
     "clusterArn",
     "prefix_list_id",
+    "role_name",
+    "roleName",
+    "policy_arn",
+    "policyArn",
 ];
 
 fn is_wrapper(rest: &Value) -> bool {

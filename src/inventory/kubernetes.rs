@@ -185,26 +185,35 @@ pub(super) fn url_target(url: &str) -> Option<CallTarget> {
     (!host.is_empty()).then(|| CallTarget::Url { host: host.trim_end_matches('.').to_ascii_lowercase().into(), port })
 }
 
-fn call(caller: Caller, meta: &Meta<'_>, target: CallTarget, failure_policy: Option<&str>) -> KubeFact {
-    KubeFact::Call { caller, name: meta.name.clone(), target, failure_policy: failure_policy.map(Arc::from) }
+fn call(caller: Caller, meta: &Meta<'_>, target: CallTarget) -> KubeFact {
+    KubeFact::Call { caller, name: meta.name.clone(), hook: None, target, timeout_s: None, failure_policy: None }
 }
 
 fn webhooks(caller: Caller, meta: &Meta<'_>, v: &Value) -> Vec<KubeFact> {
-    let hook = |hook: &Value| Some(call(caller, meta, client_target(member(hook, "clientConfig")?)?, text(hook, "failurePolicy")));
+    let hook = |hook: &Value| {
+        Some(KubeFact::Call {
+            caller,
+            name: meta.name.clone(),
+            hook: text(hook, "name").map(Arc::from),
+            target: client_target(member(hook, "clientConfig")?)?,
+            timeout_s: member(hook, "timeoutSeconds").and_then(Value::as_i64),
+            failure_policy: text(hook, "failurePolicy").map(Arc::from),
+        })
+    };
     elements(v, "webhooks").iter().filter_map(hook).collect()
 }
 
 fn api_service(meta: &Meta<'_>, v: &Value) -> Vec<KubeFact> {
     // Without a service it is built into the API server.
     let target = member(v, "spec").and_then(|spec| member(spec, "service")).and_then(service_target);
-    target.map(|target| call(Caller::ApiService, meta, target, None)).into_iter().collect()
+    target.map(|target| call(Caller::ApiService, meta, target)).into_iter().collect()
 }
 
 fn conversion(meta: &Meta<'_>, v: &Value) -> Vec<KubeFact> {
     let conversion = member(v, "spec").and_then(|spec| member(spec, "conversion"));
     let webhook = conversion.filter(|c| text(c, "strategy") == Some("Webhook")).and_then(|c| member(c, "webhook"));
     let target = webhook.and_then(|webhook| client_target(member(webhook, "clientConfig")?));
-    target.map(|target| call(Caller::Conversion, meta, target, None)).into_iter().collect()
+    target.map(|target| call(Caller::Conversion, meta, target)).into_iter().collect()
 }
 
 #[cfg(test)]

@@ -110,6 +110,8 @@ pub(super) fn join_cluster(known: &mut Cluster, seen: Cluster, at: UnixSeconds) 
     set(&mut known.cluster_security_group_id, seen.cluster_security_group_id);
     set(&mut known.version, seen.version);
     set(&mut known.status, seen.status);
+    set(&mut known.role_arn, seen.role_arn);
+    set(&mut known.ip_family, seen.ip_family);
     set(&mut known.oidc_issuer, seen.oidc_issuer);
     add(&mut known.subnet_ids, seen.subnet_ids);
     add(&mut known.security_group_ids, seen.security_group_ids);
@@ -203,7 +205,7 @@ impl Inventory {
             FlowLog => flow_logs, LoadBalancer => load_balancers, Attachment => attachments, Peering => peerings,
             SecurityGroup => security_groups, NetworkAcl => network_acls, DhcpOptions => dhcp_options,
             Resolver => resolver_endpoints, Instance => instances, PrefixList => prefix_lists, PrefixEntry => prefix_entries,
-            Zone => zones, Account => accounts, Custody => custody, ServiceControl => service_control_policies,
+            Zone => zones, Account => accounts, Custody => custody, ServiceControl => service_control_policies, VpcAttribute => vpc_attributes, Role => roles, Policy => policies,
         );
     }
 }

@@ -10,10 +10,13 @@ pub mod control_plane;
 pub mod custody;
 pub mod destinations;
 pub mod groups;
+pub mod dialled;
 pub mod kinds;
 pub mod model;
 pub mod peers;
+pub mod permissions;
 pub mod ranges;
+pub mod reach;
 pub mod routes;
 pub mod script;
 pub mod service_control;
@@ -94,6 +97,9 @@ pub struct Inventory {
     accounts: Vec<Held<model::Account>>,
     custody: Vec<Held<custody::Custody>>,
     service_control_policies: Vec<Held<service_control::ServiceControlPolicy>>,
+    vpc_attributes: Vec<Held<model::VpcAttribute>>,
+    roles: Vec<Held<model::Role>>,
+    policies: Vec<Held<model::ManagedPolicy>>,
 
     kube: Vec<KubeHeld>,
     /// Indexes into `kube` by address: nodes, and everything that names a pod.
@@ -231,6 +237,12 @@ impl Inventory {
         custody: custody::Custody;
         /// Returns the service control policies.
         service_control_policies: service_control::ServiceControlPolicy;
+        /// Returns the attributes of VPCs.
+        vpc_attributes: model::VpcAttribute;
+        /// Returns what is known of IAM roles.
+        roles: model::Role;
+        /// Returns the managed IAM policies.
+        policies: model::ManagedPolicy;
     }
 
     /// Returns the AZ id of a subnet.

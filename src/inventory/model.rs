@@ -159,6 +159,10 @@ pub struct Cluster {
     pub version: Option<Arc<str>>,
     /// `ACTIVE` and the like, last seen.
     pub status: Option<Arc<str>>,
+    /// ARN of its IAM role, last seen.
+    pub role_arn: Option<Arc<str>>,
+    /// `ipv4` or `ipv6`: which addresses its pods and Services have.
+    pub ip_family: Option<Arc<str>>,
     /// Egress mode, last seen.
     pub egress_mode: EgressMode,
     /// Egress mode at each sighting (`i64::MIN` for one without an as-of time); sorted.
@@ -265,6 +269,68 @@ pub struct Vpc {
     pub tags: Tags,
 }
 
+/// An attribute of a VPC, as `describe-vpc-attribute` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VpcAttribute {
+    /// `vpc-…`
+    pub vpc_id: Arc<str>,
+    /// `enableDnsSupport` or `enableDnsHostnames`.
+    pub attribute: &'static str,
+    /// Whether it is on.
+    pub on: bool,
+}
+
+/// A statement of an IAM policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Statement {
+    /// Whether it allows; else it denies.
+    pub allow: bool,
+    /// Actions that it is about, e.g. `ec2:Describe*`.
+    pub actions: Vec<Arc<str>>,
+    /// … or all but these.
+    pub not_actions: Vec<Arc<str>>,
+    /// Resources that it is about.
+    pub resources: Vec<Arc<str>>,
+    /// Whether it holds under a condition only, or for all resources but some.
+    pub conditional: bool,
+}
+
+/// What one call of IAM says about a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RoleFact {
+    /// `get-role`: its permissions boundary.
+    Boundary(Option<Arc<str>>),
+    /// `list-attached-role-policies`: the ARNs, all of them; sorted.
+    Attached(Vec<Arc<str>>),
+    /// `list-role-policies`: the names of the policies in the role itself, all of them; sorted.
+    Inline(Vec<Arc<str>>),
+    /// `get-role-policy`: one of those.
+    Policy {
+        /// Name.
+        name: Arc<str>,
+        /// Statements.
+        statements: Vec<Statement>,
+    },
+}
+
+/// A fact about an IAM role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Role {
+    /// Name; unique in its account.
+    pub name: Arc<str>,
+    /// The fact.
+    pub fact: RoleFact,
+}
+
+/// The version of a managed policy that is in force.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ManagedPolicy {
+    /// ARN, or only the name where the document does not say more.
+    pub id: Arc<str>,
+    /// Statements.
+    pub statements: Vec<Statement>,
+}
+
 /// An address of a NAT gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NatAddress {
@@ -325,6 +391,8 @@ pub struct VpcEndpoint {
     pub subnet_ids: Vec<Arc<str>>,
     /// Route tables, of a gateway endpoint.
     pub route_table_ids: Vec<Arc<str>>,
+    /// Whether the service's own name leads to it within the VPC.
+    pub private_dns: Option<bool>,
     /// Tags.
     pub tags: Tags,
 }
@@ -634,8 +702,12 @@ pub enum KubeFact {
         caller: Caller,
         /// Name of the object.
         name: Arc<str>,
+        /// Name of the webhook within it.
+        hook: Option<Arc<str>>,
         /// Where it calls.
         target: CallTarget,
+        /// How long the API server waits for an answer, in seconds, of a webhook.
+        timeout_s: Option<i64>,
         /// `Fail` or `Ignore`, of a webhook.
         failure_policy: Option<Arc<str>>,
     },

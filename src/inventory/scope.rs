@@ -17,6 +17,9 @@ pub(super) struct Scope {
     /// Cluster name or ARN that a wrapper gives.
     pub(super) cluster: Option<Arc<str>>,
     pub(super) prefix_list: Option<Arc<str>>,
+    /// IAM role and policy, where the document itself does not name them.
+    pub(super) role: Option<Arc<str>>,
+    pub(super) policy: Option<Arc<str>>,
     pub(super) path: Arc<str>,
 }
 
@@ -36,6 +39,20 @@ fn words(part: &str) -> impl Iterator<Item = &str> {
     std::iter::once(stem).chain(part.split(['_', '=', '.', ' ']))
 }
 
+/// Returns the name that stands behind a folder: `roles/NAME/…`, `policies/NAME.json`.
+fn part_behind(path: &str, folder: &str) -> Option<Arc<str>> {
+    let mut parts = path.rsplit(['/', '\\']);
+    let mut below = parts.next()?;
+    for part in parts {
+        if part == folder {
+            let stem = below.strip_suffix(".gz").unwrap_or(below);
+            return Some(stem.strip_suffix(".json").unwrap_or(stem).into());
+        }
+        below = part;
+    }
+    None
+}
+
 impl Scope {
     /// Reads what the path says; `as_of` is for files without a time.
     pub(super) fn of_path(path: &str, as_of: Option<UnixSeconds>) -> Scope {
@@ -46,6 +63,8 @@ impl Scope {
             owner: Owner { account: word(is_account), region: word(is_region) },
             cluster: None,
             prefix_list: word(|word| word.starts_with("pl-")),
+            role: part_behind(path, "roles"),
+            policy: part_behind(path, "policies"),
             path: path.into(),
         }
     }
@@ -64,6 +83,8 @@ impl Scope {
             },
             cluster: cluster.or_else(|| self.cluster.clone()),
             prefix_list: shared(&["prefix_list_id", "prefixListId"]).or_else(|| self.prefix_list.clone()),
+            role: shared(&["role_name", "roleName"]).or_else(|| self.role.clone()),
+            policy: shared(&["policy_arn", "policyArn"]).or_else(|| self.policy.clone()),
             path: self.path.clone(),
         }
     }

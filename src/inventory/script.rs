@@ -107,6 +107,37 @@ collect_cluster() {
     done
 }
 
+# Attributes are shown one by one, and name no other VPC.
+collect_vpcs() {
+  names aws ec2 describe-vpcs --region "$region" --query 'Vpcs[].VpcId' | while IFS= read -r vpc; do
+    for attribute in enableDnsSupport enableDnsHostnames; do
+      call "$dir/${attribute}_$vpc.json" aws ec2 describe-vpc-attribute --region "$region" --vpc-id "$vpc" --attribute "$attribute" --output json
+    done
+  done
+}
+
+# What the cluster's role may do. These lists do not say whose they are: the folder roles/NAME does.
+collect_role() {
+  arn=$(aws eks describe-cluster --region "$region" --name "$1" --query cluster.roleArn --output text 2> /dev/null < /dev/null) || return 0
+  role=${arn##*/}
+  to=$dir/roles/$role
+  [ ! -d "$to" ] || return 0
+  mkdir -p "$to/policies"
+  call "$to/get-role.json" aws iam get-role --role-name "$role" --output json
+  call "$to/list-attached-role-policies.json" aws iam list-attached-role-policies --role-name "$role" --output json
+  call "$to/list-role-policies.json" aws iam list-role-policies --role-name "$role" --output json
+  names aws iam list-role-policies --role-name "$role" --query 'PolicyNames[]' | while IFS= read -r policy; do
+    call "$to/get-role-policy-$policy.json" aws iam get-role-policy --role-name "$role" --policy-name "$policy" --output json
+  done
+  {
+    names aws iam list-attached-role-policies --role-name "$role" --query 'AttachedPolicies[].PolicyArn'
+    names aws iam get-role --role-name "$role" --query 'Role.PermissionsBoundary.PermissionsBoundaryArn'
+  } | while IFS= read -r policy; do
+    version=$(aws iam get-policy --policy-arn "$policy" --query Policy.DefaultVersionId --output text 2> /dev/null < /dev/null) || version=none
+    call "$to/policies/${policy##*/}.json" aws iam get-policy-version --policy-arn "$policy" --version-id "$version" --output json
+  done
+}
+
 collect_prefix_lists() {
   names aws ec2 describe-managed-prefix-lists --region "$region" --query "PrefixLists[?OwnerId!='AWS'].[PrefixListId]" |
     while IFS= read -r id; do
@@ -211,8 +242,8 @@ fn region_function(kubernetes: bool) -> String {
     for call in CALLS {
         out.push_str(&format!("  call \"$dir/{}.json\" aws {call} --region \"$region\" --output json\n", call.replace(' ', "-")));
     }
-    out.push_str("  collect_prefix_lists\n  names aws eks list-clusters --region \"$region\" --query 'clusters[]' > \"$work/clusters\"\n");
-    out.push_str("  while IFS= read -r cluster; do\n    collect_cluster \"$cluster\"\n");
+    out.push_str("  collect_prefix_lists\n  collect_vpcs\n  names aws eks list-clusters --region \"$region\" --query 'clusters[]' > \"$work/clusters\"\n");
+    out.push_str("  while IFS= read -r cluster; do\n    collect_cluster \"$cluster\"\n    collect_role \"$cluster\"\n");
     if kubernetes {
         out.push_str("    collect_objects \"$cluster\"\n");
     }

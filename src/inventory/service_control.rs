@@ -53,7 +53,8 @@ fn denies(statement: &Value, action: &str) -> bool {
         && statement.get("Condition").and_then(Value::as_object).is_some_and(|conditions| {
             let is_mode_alone = |tests: &Value| tests.as_object().is_some_and(|tests| tests.len() == 1 && tests.keys().all(is_mode));
             // "Null: false" narrows the denial to requests that name a mode, which is what changes one.
-            let tests = |tests: &Value| is_mode_alone(tests) && tests.as_object().is_some_and(|tests| tests.values().all(is_customer_routed));
+            let tests =
+                |tests: &Value| is_mode_alone(tests) && tests.as_object().is_some_and(|tests| tests.values().all(is_customer_routed));
             let is_known = |(operator, tested): (&String, &Value)| match operator.as_str() {
                 "StringNotEquals" | "StringNotEqualsIgnoreCase" | "StringNotEqualsIfExists" => tests(tested),
                 "Null" => is_mode_alone(tested),

@@ -6,11 +6,11 @@
 
 use crate::inventory::custody::{self, Custody, CustodyFact};
 use crate::inventory::json::{elements, instant, instant_of, member, text};
-use crate::inventory::kubernetes;
 use crate::inventory::model::*;
 use crate::inventory::ranges::AwsRange;
 use crate::inventory::service_control::{self, ServiceControlPolicy};
 use crate::inventory::timeline::{Life, Seen};
+use crate::inventory::{kubernetes, permissions};
 use crate::time::UnixSeconds;
 use ipnet::IpNet;
 use serde_json::Value;
@@ -117,6 +117,9 @@ pub(super) enum Item {
     Account(Account),
     ServiceControl(ServiceControlPolicy),
     Custody(Custody),
+    VpcAttribute(VpcAttribute),
+    Role(Role),
+    Policy(ManagedPolicy),
 }
 
 impl Item {
@@ -144,7 +147,16 @@ impl Item {
             Self::Account(it) => ("Accounts", &it.id),
             Self::ServiceControl(it) => ("ServiceControlPolicies", &it.name),
             Self::Custody(it) => (it.fact.call(), &it.bucket),
+            Self::VpcAttribute(it) => (it.attribute, &it.vpc_id),
+            Self::Role(it) => (permissions::call_of(&it.fact), &it.name),
+            Self::Policy(it) => ("PolicyVersion", &it.id),
         }
+    }
+
+    /// Returns whether it stands in a listing, so that its absence from a later one proves something. Attributes of a VPC and the
+    /// policies of roles are asked for one by one.
+    pub(super) fn is_listed(&self) -> bool {
+        !matches!(self, Self::VpcAttribute(_) | Self::Role(_) | Self::Policy(_))
     }
 }
 
@@ -159,7 +171,7 @@ pub(super) const NETWORK_INTERFACES: &str = "NetworkInterfaces";
 /// Key of the listing of cluster names.
 pub(super) const CLUSTER_NAMES: &str = "clusters";
 
-static LISTINGS: [Listing; 32] = [
+static LISTINGS: [Listing; 34] = [
     Listing { key: NETWORK_INTERFACES, read: |v, out| out.extend(eni(v).map(|eni| Sighting::Eni(Box::new(eni)))) },
     Listing { key: "Subnets", read: |v, out| out.extend(subnet(v).map(|it| resource(v, Item::Subnet(it), None))) },
     Listing { key: "Vpcs", read: |v, out| out.extend(vpc(v).map(|it| resource(v, Item::Vpc(it), None))) },
@@ -199,6 +211,8 @@ static LISTINGS: [Listing; 32] = [
     Listing { key: "prefixes", read: |v, out| out.extend(AwsRange::read(v).map(Sighting::Range)) },
     Listing { key: "ipv6_prefixes", read: |v, out| out.extend(AwsRange::read(v).map(Sighting::Range)) },
     Listing { key: "items", read: kubernetes::object },
+    Listing { key: "RoleDetailList", read: permissions::role_detail },
+    Listing { key: "Policies", read: permissions::policy_detail },
     Listing { key: "TransitGatewayPeeringAttachments", read: |_, _| {} },
     Listing { key: "SecurityGroupRules", read: |_, _| {} },
 ];
@@ -279,6 +293,10 @@ pub(super) fn object(value: &Value, out: &mut Vec<Sighting>) -> bool {
     out.extend(service_control::read(value).map(|policy| resource(value, Item::ServiceControl(policy), None)));
     let (bucket, facts) = custody::read(value);
     out.extend(facts.into_iter().map(|fact| Sighting::Custody { bucket: bucket.clone(), fact }));
+    out.extend(vpc_attributes(value));
+    if permissions::document(value, out) {
+        return true;
+    }
     if out.len() == before
         && let Some(listing) = bare_resource(value).and_then(listing)
     {
@@ -309,7 +327,7 @@ fn embedded(value: &Value, read: fn(&Value, &mut Vec<Sighting>), out: &mut Vec<S
     }
 }
 
-fn shared(value: &Value, name: &str) -> Option<Arc<str>> {
+pub(super) fn shared(value: &Value, name: &str) -> Option<Arc<str>> {
     text(value, name).map(Arc::from)
 }
 
@@ -376,7 +394,7 @@ pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-fn resource(value: &Value, item: Item, created: Option<UnixSeconds>) -> Sighting {
+pub(super) fn resource(value: &Value, item: Item, created: Option<UnixSeconds>) -> Sighting {
     Sighting::Resource { item: Box::new(item), owner: owner(value), life: Life::began(created), seen: None }
 }
 
@@ -453,6 +471,15 @@ fn vpc(v: &Value) -> Option<Vpc> {
     })
 }
 
+/// Reads `describe-vpc-attribute`: one attribute a call, `{"VpcId": …, "EnableDnsSupport": {"Value": true}}`.
+fn vpc_attributes(v: &Value) -> Vec<Sighting> {
+    let read = |(name, attribute): (&str, &'static str)| {
+        let on = member(member(v, name)?, "Value")?.as_bool()?;
+        Some(resource(v, Item::VpcAttribute(VpcAttribute { vpc_id: shared(v, "VpcId")?, attribute, on }), None))
+    };
+    [("EnableDnsSupport", "enableDnsSupport"), ("EnableDnsHostnames", "enableDnsHostnames")].into_iter().filter_map(read).collect()
+}
+
 /// Reads a NAT gateway, and its interfaces: enough to find them where no listing of interfaces was collected.
 fn nat(v: &Value, out: &mut Vec<Sighting>) {
     let Some(id) = shared(v, "NatGatewayId") else { return };
@@ -514,6 +541,7 @@ fn endpoint(v: &Value) -> Option<VpcEndpoint> {
         interface_ids: strings(v, "NetworkInterfaceIds"),
         subnet_ids: strings(v, "SubnetIds"),
         route_table_ids: strings(v, "RouteTableIds"),
+        private_dns: member(v, "PrivateDnsEnabled").and_then(Value::as_bool),
         tags: tags(v),
     })
 }
@@ -767,6 +795,8 @@ fn cluster(v: &Value, seen: Option<Seen>, created: Option<UnixSeconds>) -> Optio
             created_at,
             version: shared(v, "Version"),
             status: shared(v, "Status"),
+            role_arn: shared(v, "RoleArn"),
+            ip_family: network.and_then(|network| shared(network, "IpFamily")),
             egress_mode: mode,
             mode_seen: Vec::new(),
             mode_changes: Vec::new(),

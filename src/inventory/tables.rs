@@ -138,6 +138,7 @@ fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, R
         ("pods", pods(inventory, at)),
         ("prefix_lists", prefix_lists(inventory, at)),
         ("resolver_endpoints", resolver_endpoints(inventory, at)),
+        ("role_policies", role_policies(inventory, at)),
         ("route_tables", route_tables(inventory, at)),
         ("security_groups", security_groups(inventory, at)),
         ("services", services(inventory, at)),
@@ -145,6 +146,7 @@ fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, R
         ("transit_gateway_attachments", attachments(inventory, at)),
         ("vpc_endpoints", vpc_endpoints(inventory, at)),
         ("vpc_peerings", peerings(inventory, at)),
+        ("vpc_attributes", vpc_attributes(inventory, at)),
         ("vpcs", vpcs(inventory, at)),
         ("webhooks", webhooks(inventory, at)),
     ];
@@ -220,6 +222,8 @@ fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
         .list("subnet_ids", |c| c.subnet_ids.clone())
         .list("security_group_ids", |c| c.security_group_ids.clone())
         .text("cluster_security_group_id", |c| c.cluster_security_group_id.as_deref())
+        .text("role_arn", |c| c.role_arn.as_deref())
+        .text("ip_family", |c| c.ip_family.as_deref())
         .text("oidc_issuer", |c| c.oidc_issuer.as_deref())
         .list("identity_issuers", |c| c.identity_issuers.clone())
         .list("remote_networks", |c| texts(&[c.remote_node_networks.clone(), c.remote_pod_networks.clone()].concat()))
@@ -288,6 +292,7 @@ fn vpc_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         .list("interface_ids", |row| row.item.interface_ids.clone())
         .list("subnet_ids", |row| row.item.subnet_ids.clone())
         .list("route_table_ids", |row| row.item.route_table_ids.clone())
+        .flag("private_dns", |row| row.item.private_dns)
         .scope()
         .tags(|row| &row.item.tags)
         .ok()?
@@ -424,6 +429,39 @@ fn dhcp_options(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .finish()
 }
 
+fn vpc_attributes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpc_attributes, at)
+        .text("vpc_id", |row| Some(&row.item.vpc_id))
+        .text("attribute", |row| Some(row.item.attribute))
+        .flag("value", |row| Some(row.item.on))
+        .scope()
+        .valid()
+        .finish()
+}
+
+/// One row per policy of a role, and one per role for its boundary.
+fn role_policies(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+    type Row = (Held<()>, Arc<str>, &'static str, Arc<str>);
+    let of_role = |row: &Held<Role>| {
+        let (kind, policies): (_, Vec<Arc<str>>) = match &row.item.fact {
+            RoleFact::Boundary(boundary) => ("boundary", boundary.iter().cloned().collect()),
+            RoleFact::Attached(arns) => ("attached", arns.clone()),
+            RoleFact::Inline(names) => ("inline", names.clone()),
+            RoleFact::Policy { .. } => return Vec::new(),
+        };
+        let scope = Held { item: (), account_id: row.account_id.clone(), region: row.region.clone(), claim: row.claim };
+        policies.into_iter().map(|policy| (scope.clone(), row.item.name.clone(), kind, policy)).collect::<Vec<Row>>()
+    };
+    let rows: Vec<Row> = inventory.roles.iter().flat_map(of_role).collect();
+    Columns::new(rows.iter(), at, |row| row.0.claim.valid)
+        .text("role", |row| Some(&row.1))
+        .text("kind", |row| Some(row.2))
+        .text("policy", |row| Some(&row.3))
+        .text("account_id", |row| row.0.account_id.as_deref())
+        .period(|row| row.0.claim.valid)
+        .finish()
+}
+
 fn resolver_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
     Columns::held(&inventory.resolver_endpoints, at)
         .text("resolver_endpoint_id", |row| Some(&row.item.id))
@@ -523,7 +561,9 @@ fn services(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
 
 fn webhooks(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
     let call = |held: &KubeHeld| match &held.fact {
-        KubeFact::Call { caller, name, target, failure_policy } => Some((*caller, name.clone(), target.clone(), failure_policy.clone())),
+        KubeFact::Call { caller, name, target, failure_policy, .. } => {
+            Some((*caller, name.clone(), target.clone(), failure_policy.clone()))
+        }
         _ => None,
     };
     let service = |target: CallTarget| match target {
@@ -544,6 +584,8 @@ fn webhooks(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
         .owned("host", |held| call(held).and_then(|(_, _, target, _)| host(target)))
         .number("port", |held| call(held).map(|(_, _, target, _)| port(target)))
         .owned("failure_policy", |held| call(held).and_then(|(.., policy)| policy.map(|policy| policy.to_string())))
+        .number("timeout_s", |held| if let KubeFact::Call { timeout_s, .. } = &held.fact { *timeout_s } else { None })
+        .text("webhook", |held| if let KubeFact::Call { hook, .. } = &held.fact { hook.as_deref() } else { None })
         .period(claim_of)
         .finish()
 }

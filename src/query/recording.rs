@@ -76,7 +76,8 @@ impl Recording {
         };
         let file = tempfile::Builder::new().suffix(".parquet").tempfile_in(folder).map_err(fault)?;
         let schema = crate::enrich::schema(&columns());
-        let properties = WriterProperties::builder().set_compression(Compression::LZ4_RAW).set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
+        let properties =
+            WriterProperties::builder().set_compression(Compression::LZ4_RAW).set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
         let writer = ArrowWriter::try_new(file.reopen().map_err(fault)?, SchemaRef::clone(&schema), Some(properties.build()));
         let control_planes = inventory.enis().iter().filter(|eni| eni.kind == InterfaceKind::EksControlPlane);
         Ok(Recording {
