@@ -14,6 +14,8 @@ mod cost_properties;
 mod cost_reports;
 /// `sample-logs/costs/`: what traffic costs, against figures worked out by hand.
 mod costs;
+/// Reports as documents: well-formed pages that load nothing, with the rows of the other formats; hostile names; 100,000 destinations.
+mod documents;
 /// Files that lie about themselves, written field by field.
 mod forge;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.

@@ -694,7 +694,7 @@ mod tests {
         let flow = |n: u64| (["c".to_owned(), "p".to_owned(), format!("d{n:02}")], n * 10, n == 1);
         let flows = Flows::of("f", ["a", "b", "c"], (1..=30).map(flow), |n| n.to_string());
         assert_eq!(flows.flows.len(), NODES_SHOWN_MAX);
-        assert_eq!(flows.flows.iter().map(|flow| flow.weight).sum::<u64>(), (1..=30).map(|n| n * 10).sum());
+        assert_eq!(flows.flows.iter().map(|flow| flow.weight).sum::<u64>(), (1..=30).map(|n| n * 10).sum::<u64>());
         // d01 is kept for its alert; d30 to d09 for their weight; d02 to d08 are the rest.
         let others = flows.flows.iter().find(|flow| flow.ends[2] == "7 others").unwrap();
         assert_eq!((others.weight, others.is_alert), (350, false));

@@ -112,8 +112,8 @@ fn coverage(inventory: &Inventory, findings: &Findings) -> Section {
     let states = findings.coverage.iter().map(|hour| (label(inventory, hour.eni), hour.hour, State::named(hour.state)));
     section.push(Block::HeatMap(HeatMap::of("Control-plane interfaces by hour", states)));
     let columns = ["interface", "state", "from", "to"].map(Column::text).into_iter().chain([Column::number("hours")]);
-    let mut table = Table::new("Hours in which records lack", columns.collect());
-    for (eni, state, from, to) in lacking(findings) {
+    let mut table = Table::new("Hours without records, or with records lost", columns.collect());
+    for (eni, state, from, to) in incomplete_hours(findings) {
         let hours = (to - from).div_euclid(HOUR).unsigned_abs();
         table.push_with(|| {
             vec![
@@ -130,7 +130,7 @@ fn coverage(inventory: &Inventory, findings: &Findings) -> Section {
 }
 
 /// Stretches of hours with records lost or without any: interface, state, first second, end.
-fn lacking(findings: &Findings) -> Vec<(u32, &'static str, UnixSeconds, UnixSeconds)> {
+fn incomplete_hours(findings: &Findings) -> Vec<(u32, &'static str, UnixSeconds, UnixSeconds)> {
     let mut stretches: Vec<(u32, &'static str, UnixSeconds, UnixSeconds)> = Vec::new();
     for hour in findings.coverage.iter().filter(|hour| !matches!(hour.state, "OK" | "NODATA")) {
         match stretches.last_mut() {
@@ -178,14 +178,22 @@ fn short(names: &str) -> String {
     }
 }
 
+fn name_and_kind(row: &Cells<'_>) -> String {
+    let of = |name: &str| row.text(name).unwrap_or_default().replace(',', ", ");
+    match (of("dst_name"), of("dst_kind")) {
+        (name, kind) if name.is_empty() => kind,
+        (name, kind) if kind.is_empty() => name,
+        (name, kind) => format!("{name} ({kind})"),
+    }
+}
+
 fn destinations(rows: &[Cells<'_>]) -> Section {
     let is_judged = rows.iter().any(|row| row.text("verdict").is_some());
-    let mut columns = vec![Column::text("destination"), Column::wrapped("name"), Column::text("cluster")];
+    let mut columns = vec![Column::text("destination"), Column::wrapped("name"), Column::wrapped("cluster")];
     if is_judged {
         columns.extend([Column::text("verdict"), Column::wrapped("approved by")]);
     }
     columns.extend([
-        Column::wrapped("kind"),
         Column::wrapped("path"),
         Column::number("conns"),
         Column::wrapped("failed"),
@@ -199,12 +207,11 @@ fn destinations(rows: &[Cells<'_>]) -> Section {
     for row in rows {
         table.push_with(|| {
             let of = |name: &str| row.text(name).unwrap_or_default();
-            let mut cells = vec![Cell::text(destination(row)), Cell::text(of("dst_name").replace(',', ", ")), Cell::text(of("cluster"))];
+            let mut cells = vec![Cell::text(destination(row)), Cell::text(name_and_kind(row)), Cell::text(of("cluster"))];
             if is_judged {
                 cells.extend([Cell::badge(of("verdict")), Cell::text(of("approved_by").replace(',', ", "))]);
             }
             cells.extend([
-                Cell::text(of("dst_kind").replace(',', ", ")),
                 Cell::text(of("path").replace(',', ", ")),
                 Cell::number(row.count("connections")),
                 Cell::text(failures(row).0),

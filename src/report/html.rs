@@ -11,8 +11,6 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const STYLE: &str = include_str!("html.css");
 /// Nothing is loaded but what the file holds itself.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-/// Columns above which a table prints on a page turned sideways.
-const COLUMNS_UPRIGHT_MAX: usize = 7;
 
 /// Returns the page.
 pub fn page(document: &Document) -> String {
@@ -56,15 +54,11 @@ pub fn page(document: &Document) -> String {
 fn section(section: &Section) -> Markup {
     let heading = format!("{}-heading", section.id);
     html! {
-        section id=(section.id) .wide[is_wide(section)] aria-labelledby=(heading) {
+        section id=(section.id) aria-labelledby=(heading) {
             h2 id=(heading) { (text(&section.heading, CELL_LETTERS_MAX)) }
             @for (at, of) in section.blocks.iter().enumerate() { (block(of, &format!("{}-{at}", section.id))) }
         }
     }
-}
-
-fn is_wide(section: &Section) -> bool {
-    section.blocks.iter().any(|block| matches!(block, Block::Table(table) if table.columns.len() > COLUMNS_UPRIGHT_MAX))
 }
 
 fn block(block: &Block, id: &str) -> Markup {
@@ -213,5 +207,67 @@ fn code(lines: &str) -> Markup {
     html! {
         @for line in kept.lines() { (visible(line, usize::MAX).0) "\n" }
         @if let Some(letters) = cut { span.cut { (cut_mark(letters)) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::document::{Bar, Bars, Flows, HeatMap, Matrix, State};
+    use crate::time::HOUR;
+
+    fn small() -> Document {
+        let mut document = Document::new("EKS API server egress", "2026-10-05 to 2026-10-06");
+        document.fact("clusters", Cell::number(1_234));
+        let mut verdicts = Table::new("Conclusions", vec![Column::text("id"), Column::text("verdict")]);
+        for (id, verdict) in [("S1", "PASS"), ("S2", "FAIL"), ("S3", "INDETERMINATE")] {
+            verdicts.push(vec![Cell::text(id), Cell::badge(verdict)]);
+        }
+        document.verdicts = Some(verdicts);
+        let mut section = Section::new("coverage", "Coverage");
+        section.paragraph("What the logs say.").heading("By hour");
+        let states = [("eni-1", 0, State::Ok), ("eni-1", 1, State::Ok), ("eni-1", 2, State::Gap), ("eni-2", 2, State::NoData)];
+        let states = states.map(|(eni, hour, state)| (eni.to_owned(), 1_759_622_400 + hour * HOUR, state));
+        section.push(Block::HeatMap(HeatMap::of("Interfaces by hour", states)));
+        document.push(section);
+        let mut section = Section::new("amounts", "Amounts");
+        let bar = |label: &str, weight: u64| Bar { label: label.to_owned(), weight, text: format!("{weight} B") };
+        section.push(Block::Bars(Bars::of("By category", "bytes", [bar("nat", 5), bar("direct", 10)])));
+        let amounts = [("az1", "az2", 10), ("az2", "az1", 1), ("az1", "az2", 5)].map(|(a, b, n)| (a.to_owned(), b.to_owned(), n));
+        section.push(Block::Matrix(Matrix::of("From AZ to AZ", ("from", "to"), amounts, |n| format!("{n} B"))));
+        let ends = |end: &str| ["c".to_owned(), "vpc".to_owned(), end.to_owned()];
+        section.push(Block::Flows(Flows::of(
+            "Who went where",
+            ["cluster", "path", "destination"],
+            [(ends("a"), 9, false), (ends("b"), 1, true)],
+            |n| format!("{n} B"),
+        )));
+        section.list(["one", "two"]).code("SQL", "SELECT 1\n  FROM \"a<b\"");
+        document.push(section);
+        document
+    }
+
+    #[test]
+    fn a_small_document() {
+        let page = page(&small()).replace(STYLE, "…").replace('>', ">\n");
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!("page", page);
+            insta::assert_snapshot!("markdown", crate::report::markdown::of(&small()));
+        });
+    }
+
+    #[test]
+    fn nothing_is_loaded_and_the_same_document_is_the_same_page() {
+        let first = page(&small());
+        assert_eq!(first, page(&small()));
+        for load in ["http:", "https:", "src=", "@import", "<script", "<link", "javascript:"] {
+            assert!(!first.contains(load), "{load}");
+        }
+        assert_eq!(first.matches("url(").count(), first.matches("url(#").count());
+    }
+
+    #[test]
+    fn a_style_sheet_stays_a_style_sheet() {
+        assert!(!STYLE.contains('<'), "it stands in the page as it is");
     }
 }

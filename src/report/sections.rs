@@ -19,8 +19,7 @@ pub fn period(period: TimeRange) -> String {
 
 /// Returns a document with what every cover says: the period, and what was read.
 pub fn begun(title: &str, of: TimeRange, inputs: &Inputs, faults: usize) -> Document {
-    let mut document = Document::new(title, period(of));
-    document.fact("period (UTC, the end excluded)", Cell::text(period(of)));
+    let mut document = Document::new(title, format!("{} (UTC, the end excluded)", period(of)));
     document.fact("log objects read", Cell::text(format!("{} ({})", super::document::grouped(inputs.objects), format_bytes(inputs.bytes))));
     document.fact("records of traffic", Cell::number(inputs.records.ok));
     if faults > 0 {

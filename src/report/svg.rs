@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Width of every picture, in its own units, which are CSS pixels where there is room.
-const WIDTH: f64 = 960.0;
+const WIDTH: f64 = 1120.0;
 /// Room for labels at the left of heat maps and bars, and the columns of a terminal that fit into it.
 const LABEL_WIDTH: f64 = 250.0;
 const LABEL_COLUMNS: usize = 36;
@@ -208,9 +208,9 @@ struct Node {
 
 const NODE_WIDTH: f64 = 10.0;
 /// Left edges of the three columns of nodes.
-const COLUMNS: [f64; 3] = [170.0, 430.0, 690.0];
+const COLUMNS: [f64; 3] = [190.0, 460.0, 730.0];
 /// Columns of a terminal that a label may take.
-const LABELS: [usize; 3] = [24, 30, 38];
+const LABELS: [usize; 3] = [25, 32, 54];
 /// Height that all flows together take, beside what small ones get so that they can be seen.
 const FLOWS_HEIGHT: f64 = 260.0;
 const NODE_HEIGHT_MIN: f64 = 18.0;

@@ -95,7 +95,9 @@ class Browser:
         self.ask("Page.navigate", {"url": url})
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self.next())
-        self.ask("Runtime.evaluate", {"expression": "new Promise(done => requestAnimationFrame(() => setTimeout(done, 50)))", "awaitPromise": True})
+        # Answered after layout, and after what the page would still have asked for.
+        self.ask("Page.getLayoutMetrics")
+        self.ask("Page.captureScreenshot")
 
     def seen(self, url):
         """Console messages, and requests for anything but the page."""
