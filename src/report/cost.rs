@@ -4,7 +4,7 @@ use super::Report;
 use super::by::By;
 use super::cells::cells;
 use super::charges::{self, Charges, QUANTITY_SCALE, Unpriced, dollars, range, sum};
-use super::document::{Bar, Bars, Block, Cell, Document, Section};
+use super::document::{self, Bar, Bars, Block, Cell, Document, Section};
 use super::page::{self, PageColumn};
 use super::scanned::Scan;
 use super::sections;
@@ -379,7 +379,7 @@ fn push(key: &Key, account_name: Option<&str>, line: &Line, is_now: bool, before
 }
 
 /// The columns of the page, and the first rows of it, the dearest on top.
-fn paged(inventory: &Inventory, by: &By, lines: &Lines, rows_max: usize) -> (Vec<PageColumn>, Vec<Vec<String>>) {
+fn paged(inventory: &Inventory, by: &By, lines: &Lines, rows_max: usize) -> (Vec<PageColumn<'static>>, Vec<Vec<String>>) {
     let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost), (*key).clone()));
     let cells = |(key, line): &(&Key, &Line)| {
@@ -453,20 +453,20 @@ fn document_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, befor
     if *by != By::Default {
         section.push(Block::Bars(bars("List cost by owner", lines, |key| key.owner.clone().unwrap_or_else(|| "-".to_owned()))));
     }
-    let (columns, rows) = paged(inventory, by, lines, sections::PAGED_MAX);
+    let (columns, rows) = paged(inventory, by, lines, document::ROWS_SHOWN_MAX);
     section.table(sections::paged("What costs most first", &columns, rows, lines.len()));
     document.push(section);
     document
 }
 
-/// Sums of what has a price, in millionths of a dollar.
+/// Sums of cost, in millionths of a dollar; one without a price has no length.
 fn bars(caption: &str, lines: &Lines, label: impl Fn(&Key) -> String) -> Bars {
-    let mut sums: BTreeMap<String, Decimal> = BTreeMap::new();
+    let mut sums: BTreeMap<String, Option<Decimal>> = BTreeMap::new();
     for (key, line) in lines {
-        let cost = sums.entry(label(key)).or_default();
-        *cost = cost.saturating_add(line.cost.unwrap_or_default());
+        let cost = sums.entry(label(key)).or_insert(Some(Decimal::ZERO));
+        *cost = sum([*cost, line.cost]);
     }
     let millionths = |cost: Decimal| cost.checked_mul(Decimal::from(1_000_000)).and_then(|cost| u64::try_from(cost.trunc()).ok());
-    let bar = |(label, cost): (String, Decimal)| Bar { label, weight: millionths(cost).unwrap_or(0), text: dollars(Some(cost)) };
+    let bar = |(label, cost): (String, Option<Decimal>)| Bar { label, weight: cost.and_then(millionths).unwrap_or(0), text: dollars(cost) };
     Bars::of(caption, "list cost", sums.into_iter().map(bar))
 }

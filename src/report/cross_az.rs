@@ -4,7 +4,7 @@ use super::Report;
 use super::by::By;
 use super::cells::{Cells, cells};
 use super::charges::{self, Charges, Unpriced, dollars, range};
-use super::document::{Bar, Bars, Block, Cell, Column, Document, Matrix, Section, Table};
+use super::document::{self, Bar, Bars, Block, Cell, Column, Document, Matrix, Section, Table};
 use super::page::{self, PageColumn};
 use super::scanned::Scan;
 use super::sections;
@@ -130,6 +130,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
     scan.notes.extend(charges::note(&unpriced));
     let page = page_of(&scan, by, charge, &lines, &total);
     let mut document = document_of(&scan, by, charge, &moved, &lines, &total);
+    document.fact("without an AZ at both ends", Cell::text(format_bytes(unresolved.0)));
     document.push(zone_aware(&candidates));
     sections::end_of_scan(&mut document, &scan, sql);
     let money = vec![
@@ -381,7 +382,7 @@ fn push(line: &Line, by: &By, rows: &mut Rows) {
 }
 
 /// The columns of the page, and the first rows of it: what costs most, or weighs most, first, since a reader looks for that.
-fn paged(by: &By, lines: &[Line], rows_max: usize) -> (Vec<PageColumn>, Vec<Vec<String>>) {
+fn paged(by: &By, lines: &[Line], rows_max: usize) -> (Vec<PageColumn<'static>>, Vec<Vec<String>>) {
     let mut sorted: Vec<&Line> = lines.iter().collect();
     sorted.sort_by_key(|line| (std::cmp::Reverse(line.cost), std::cmp::Reverse(line.metered), std::cmp::Reverse(line.bytes)));
     let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -488,7 +489,7 @@ fn document_of(scan: &Scan, by: &By, charge: Charge, pairs: &[(String, String, S
     if *by != By::Default {
         section.paragraph(format!("Charged: {}.", charged(charge)));
     }
-    let (columns, rows) = paged(by, lines, sections::PAGED_MAX);
+    let (columns, rows) = paged(by, lines, document::ROWS_SHOWN_MAX);
     section.table(sections::paged("What costs most first", &columns, rows, lines.len()));
     document.push(section);
     document

@@ -393,7 +393,7 @@ fn line(row: &Cells<'_>) -> (String, Line) {
 }
 
 /// Kubernetes kinds are long; the other formats have them in full.
-fn short_name(name: &str) -> String {
+pub(super) fn short_name(name: &str) -> String {
     const SHORT: [(&str, &str); 3] = [
         ("validatingwebhookconfiguration/", "webhook/"),
         ("mutatingwebhookconfiguration/", "webhook/"),

@@ -3,7 +3,7 @@
 
 use super::cells::{Cells, cells};
 use super::document::{Block, Cell, Column, Document, Flows, HeatMap, Section, State, Table, Tone};
-use super::egress::{Findings, clusters, destination, failures, hours_of, mode_names, modes, outside, visibility};
+use super::egress::{Findings, clusters, destination, failures, hours_of, mode_names, modes, outside, short_name, visibility};
 use super::page::plural;
 use super::sections;
 use crate::inventory::Inventory;
@@ -155,7 +155,7 @@ fn picture(rows: &[Cells<'_>]) -> Section {
     section.paragraph("The width is bytes, both ways. ✕, red and dashes: no connection was answered, or the destination is not approved.");
     let flow = |row: &Cells<'_>| {
         let path = row.text("path").unwrap_or_else(|| "path not recorded".to_owned());
-        let name = row.text("dst_name").map_or_else(|| destination(row), |name| format!("{} ({})", short(&name), destination(row)));
+        let name = row.text("dst_name").map_or_else(|| destination(row), |name| format!("{}  {}", destination(row), short(&name)));
         ([row.text("cluster").unwrap_or_default(), path.replace(',', ", "), name], bytes(row), is_alert(row))
     };
     section.push(Block::Flows(Flows::of(
@@ -179,8 +179,8 @@ fn short(names: &str) -> String {
 }
 
 fn name_and_kind(row: &Cells<'_>) -> String {
-    let of = |name: &str| row.text(name).unwrap_or_default().replace(',', ", ");
-    match (of("dst_name"), of("dst_kind")) {
+    let of = |name: &str| row.text(name).unwrap_or_default();
+    match (short_name(&of("dst_name")), of("dst_kind").replace(',', ", ")) {
         (name, kind) if name.is_empty() => kind,
         (name, kind) if kind.is_empty() => name,
         (name, kind) => format!("{name} ({kind})"),

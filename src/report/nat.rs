@@ -5,9 +5,9 @@ use super::by::By;
 use super::cells::{Cells, cells};
 use super::charges::{self, Charges, Unpriced, dollars, sum};
 use super::cost::{Standing, places, standing};
-use super::document::{Bar, Bars, Block, Cell, Column, Document, Section, Table};
+use super::document::{self, Bar, Bars, Block, Cell, Column, Document, Section, Table};
 use super::nat_savings::{Recommendation, recommendations};
-use super::page;
+use super::page::{self, PageColumn};
 use super::scanned::Scan;
 use super::sections;
 use super::value::{self, Json};
@@ -404,7 +404,7 @@ fn push(key: &Key, line: &Line, by: &By, rows: &mut Rows) {
 }
 
 /// The columns of the page, and the first rows of it, the dearest on top.
-fn paged<'a>(by: &'a By, lines: &BTreeMap<Key, Line>, rows_max: usize) -> (Vec<(&'a str, bool, Option<usize>)>, Vec<Vec<String>>) {
+fn paged<'a>(by: &'a By, lines: &BTreeMap<Key, Line>, rows_max: usize) -> (Vec<PageColumn<'a>>, Vec<Vec<String>>) {
     let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost()), std::cmp::Reverse(line.processed()), (*key).clone()));
     let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -503,7 +503,7 @@ fn document_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, idle: Option<D
     document.fact("… transfer beyond", total(&|line| line.transfer));
     document.fact("hours of used gateways", total(&|line| line.hours));
     document.fact("hours of unused gateways", Cell::Text(dollars(idle)));
-    let (columns, rows) = paged(by, lines, sections::PAGED_MAX);
+    let (columns, rows) = paged(by, lines, document::ROWS_SHOWN_MAX);
     let label = |key: &Key| {
         let parts: Vec<&str> = [&key.0, &key.1, &key.2, &key.3].into_iter().flatten().map(String::as_str).collect();
         if parts.is_empty() { "-".to_owned() } else { parts.join(" ") }

@@ -1,15 +1,13 @@
 //! What documents of all reports share: the facts of the cover, how records were counted, notes, limits, the SQL behind.
 
-use super::document::{Cell, Column, Document, ROWS_SHOWN_MAX, Section, Table};
+use super::document::{Cell, Column, Document, Section, Table};
+use super::page::PageColumn;
 use super::scanned::Scan;
 use super::{Inputs, value};
 use crate::query::functions::format_bytes;
 use crate::time::{TimeRange, rfc3339};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-
-/// A column of a page for a terminal: heading, whether it stands at the right, and how far it may be cut.
-type PageColumn<'a> = (&'a str, bool, Option<usize>);
 
 /// Returns a period in words.
 pub fn period(period: TimeRange) -> String {
@@ -113,6 +111,3 @@ pub fn rows(caption: &str, schema: &SchemaRef, batches: &[RecordBatch]) -> Table
     }
     table
 }
-
-/// Rows of a page that a document wants.
-pub const PAGED_MAX: usize = ROWS_SHOWN_MAX;

@@ -341,12 +341,12 @@ fn bands(flows: &Flows, columns: &mut [BTreeMap<&str, Node>], left: usize, scale
 
 /// Returns the numbers of flows.
 pub fn table_of_flows(flows: &Flows) -> Table {
-    let columns = flows.heads.iter().map(Column::wrapped).chain([Column::number("amount"), Column::text("")]);
+    let columns = flows.heads.iter().map(Column::wrapped).chain([Column::number("amount"), Column::text("to look at")]);
     let mut table = Table::new(flows.caption.clone(), columns.collect());
     for flow in &flows.flows {
         table.push_with(|| {
             let ends = flow.ends.iter().map(Cell::text);
-            ends.chain([Cell::text(&flow.text), Cell::text(if flow.is_alert { "look here" } else { "" })]).collect()
+            ends.chain([Cell::text(&flow.text), Cell::text(if flow.is_alert { "yes" } else { "" })]).collect()
         });
     }
     table
