@@ -2,9 +2,8 @@
 //! each destination, those that were not approved first.
 
 use super::cells::{Cells, cells};
-use super::document::{Block, Cell, Column, Document, Flows, HeatMap, Section, State, Table, Tone};
+use super::document::{Block, Cell, Column, Document, Flows, HeatMap, Section, State, Table, Tone, grouped};
 use super::egress::{Findings, clusters, destination, failures, hours_of, mode_names, modes, outside, short_name, visibility};
-use super::page::plural;
 use super::sections;
 use crate::inventory::Inventory;
 use crate::query::functions::format_bytes;
@@ -152,7 +151,7 @@ fn picture(rows: &[Cells<'_>]) -> Section {
         section.paragraph("No destination was contacted in the period, as far as these logs show.");
         return section;
     }
-    section.paragraph("The width is bytes, both ways. ✕, red and dashes: no connection was answered, or the destination is not approved.");
+    section.paragraph("What counts is bytes, both ways. Those to look at, marked by ✕ in the picture: no connection was answered, or the destination is not approved.");
     let flow = |row: &Cells<'_>| {
         let path = row.text("path").unwrap_or_else(|| "path not recorded".to_owned());
         let name = row.text("dst_name").map_or_else(|| destination(row), |name| format!("{}  {}", destination(row), short(&name)));
@@ -203,7 +202,7 @@ fn destinations(rows: &[Cells<'_>]) -> Section {
         Column::wrapped("first and last seen"),
         Column::text("confidence"),
     ]);
-    let mut table = Table::new(format!("{}, by bytes", plural(rows.len() as u64, "destination")), columns);
+    let mut table = Table::new(format!("{} destinations, by bytes", grouped(rows.len() as u64)), columns);
     for row in rows {
         table.push_with(|| {
             let of = |name: &str| row.text(name).unwrap_or_default();

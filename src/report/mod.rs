@@ -78,7 +78,7 @@ impl Format {
             "txt" => Ok(Format::Table),
             "html" | "htm" => Ok(Format::Html),
             _ => Err(Error::usage(format!("the suffix of {path:?} names no format"))
-                .with_hint("use .html, .md, .csv, .tsv, .json, .ndjson, .parquet, .arrow or .txt")),
+                .with_hint("use .csv, .tsv, .json, .ndjson, .html, .md, .parquet, .arrow or .txt")),
         }
     }
 }
