@@ -300,7 +300,7 @@ fn bands(flows: &Flows, columns: &mut [BTreeMap<&str, Node>], left: usize, scale
     let y = |columns: &[BTreeMap<&str, Node>], column: usize, name: &str| {
         columns.get(column).and_then(|nodes| nodes.get(name)).map_or(0.0, |node| node.y)
     };
-    let mut order: Vec<((&str, &str), (u64, bool))> = sums.into_iter().collect();
+    let mut order: Vec<_> = sums.into_iter().collect();
     order.sort_by(|a, b| {
         let place = |names: &(&str, &str)| (y(columns, left, names.0), y(columns, left + 1, names.1));
         let (a, b) = (place(&a.0), place(&b.0));
