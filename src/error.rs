@@ -126,7 +126,12 @@ impl From<arrow::error::ArrowError> for Error {
 /// Object keys, log lines and inventory names are untrusted (design §9): an escape sequence in one of
 /// them must not reach the terminal.
 pub fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    let unsafe_char = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    // Controls; what turns the direction of writing; what ends a line or cannot be seen at all, so that two names look alike.
+    let unsafe_char = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+            || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
     if !text.chars().any(unsafe_char) {
         return text.into();
     }

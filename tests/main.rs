@@ -18,6 +18,8 @@ mod cost_reports;
 mod costs;
 /// The sealed bundle: accepted by other tools, and no change to it unseen.
 mod evidence;
+/// Reports as documents: well-formed pages that load nothing, with the rows of the other formats; hostile names; 100,000 destinations.
+mod documents;
 /// Files that lie about themselves, written field by field.
 mod forge;
 /// Logs of any size with their inventory and the truth about them; shares no code with the engine.

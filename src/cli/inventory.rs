@@ -153,7 +153,7 @@ fn write_tables(tables: &[(&str, RecordBatch)], at: Option<i64>, format: Format,
         serde_json::to_writer_pretty(&mut *out, &document).map_err(|error| Error::from(std::io::Error::from(error)))?;
         return Ok(writeln!(out)?);
     }
-    if tables.len() != 1 && matches!(format, Format::Parquet | Format::Arrow) {
+    if tables.len() != 1 && matches!(format, Format::Parquet | Format::Arrow | Format::Html) {
         return Err(Error::usage("this format holds one table").with_hint("choose one with --table NAME"));
     }
     for (name, batch) in tables {

@@ -98,7 +98,9 @@ pub async fn plan(args: PlanArgs, context: &Context) -> Result<Status> {
             writeln!(out)?;
         }
         Format::Table | Format::Markdown | Format::Csv | Format::Tsv => page(&document, &mut out)?,
-        Format::Parquet | Format::Arrow => return Err(Error::usage("a plan is not a table").with_hint("use -o table or -o json")),
+        Format::Parquet | Format::Arrow | Format::Html => {
+            return Err(Error::usage("a plan is not a table").with_hint("use -o table or -o json"));
+        }
     }
     out.flush()?;
     Ok(Status::Done)

@@ -45,7 +45,7 @@ pub struct ReportArgs {
     logs: LogsArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Also write the report to a file, in the format of its suffix (repeatable): csv, json, ndjson, md, parquet, …
+    /// Also write the report to a file, in the format of its suffix (repeatable): html, md, csv, json, ndjson, parquet, …
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     export: Vec<String>,
     /// Exit with 4 on hours without logs (gaps), with 3 on findings (of a policy; of what is missing in report readiness)

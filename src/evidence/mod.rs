@@ -44,6 +44,7 @@ pub mod controls;
 pub mod limits;
 pub mod oscal;
 pub mod collect;
+pub mod document;
 pub mod payload;
 
 pub use bag::{Bag, Seal, Sealed};

@@ -5,6 +5,7 @@ use super::canonical;
 use super::catalogue::CATALOGUE;
 use super::collect::Collected;
 use super::digest::{Digest, Fixity};
+use super::document;
 use super::limits;
 use super::oscal::{self, BundleFile, RunIdentity};
 use super::results::Results;
@@ -12,7 +13,7 @@ use crate::error::{Error, Result, printable};
 use crate::inventory;
 use crate::policy::Policy;
 use crate::query::library;
-use crate::report::{Format, Renderer, columnar, renderer};
+use crate::report::{Format, Renderer, columnar, html, markdown, renderer};
 use crate::time::parse_instant;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema};
@@ -135,6 +136,7 @@ impl Payload<'_> {
             bag.add(&format!("sql/{name}.sql"), sql.as_bytes())?;
         }
         self.write_records(bag).await?;
+        self.write_documents(bag)?;
         self.write_oscal(bag)?;
         let run = serde_json::to_vec_pretty(self.run).map_err(|error| Error::failed("run.json cannot be written").caused_by(error))?;
         bag.add("run.json", &run)?;
@@ -249,6 +251,14 @@ impl Payload<'_> {
             writer.end()?;
         }
         file.finish().map(|_| ())
+    }
+
+    fn write_documents(&self, bag: &mut Bag) -> Result<()> {
+        let results = &self.collected.results;
+        let document = document::document(results, &run_digest(results, self.params)?.to_string());
+        bag.add("report.html", html::page(&document).as_bytes())?;
+        bag.add("report.md", markdown::of(&document).as_bytes())?;
+        Ok(())
     }
 
     fn write_oscal(&self, bag: &mut Bag) -> Result<()> {

@@ -4,8 +4,10 @@ use super::Report;
 use super::by::By;
 use super::cells::cells;
 use super::charges::{self, Charges, QUANTITY_SCALE, Unpriced, dollars, range, sum};
-use super::page;
+use super::document::{self, Bar, Bars, Block, Cell, Document, Section};
+use super::page::{self, PageColumn};
 use super::scanned::Scan;
+use super::sections;
 use super::value::Json;
 use crate::cost::prices::{Direction, Meter, usage_type_of};
 use crate::error::Result;
@@ -108,6 +110,8 @@ pub fn report(costs: Costs, inventory: &Inventory, by: &By, charges: &Charges, b
     scan.notes.push("NAT gateway and endpoint hours are those of every gateway and interface endpoint of the inventory, for each hour begun in the period".to_owned());
     scan.notes.extend(charges::note(&unpriced));
     let page = page_of(&scan, inventory, by, &lines, before);
+    let mut document = document_of(&scan, inventory, by, &lines, before);
+    sections::end_of_scan(&mut document, &scan, sql);
     let total = sum(lines.values().map(|line| line.cost));
     let mut totals =
         vec![("list_cost", charges::json(total)), ("list_cost_min", charges::json(sum(lines.values().map(|line| line.cost_min))))];
@@ -130,6 +134,7 @@ pub fn report(costs: Costs, inventory: &Inventory, by: &By, charges: &Charges, b
         further,
         money: vec![("totals", Json::Object(totals))],
         page,
+        document,
     })
 }
 
@@ -373,19 +378,8 @@ fn push(key: &Key, account_name: Option<&str>, line: &Line, is_now: bool, before
     rows.push(&values.into_iter().chain(compared).collect::<Vec<_>>());
 }
 
-/// The page for a terminal.
-fn page_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, before: Option<&Costs>) -> String {
-    let total = sum(lines.values().map(|line| line.cost));
-    let mut page = format!("Cost of this traffic at list price, {}\n", scan.window());
-    page += &match before {
-        Some(before) => {
-            format!("{}; {} in {}\n", dollars(total), dollars(sum(before.lines.values().map(|line| line.cost))), before.scan.window())
-        }
-        None if total.is_none() => "not all prices are known\n".to_owned(),
-        None => format!("{}\n", dollars(total)),
-    };
-    page += &page::inputs(&scan.inputs, &scan.faults);
-    page.push('\n');
+/// The columns of the page, and the first rows of it, the dearest on top.
+fn paged(inventory: &Inventory, by: &By, lines: &Lines, rows_max: usize) -> (Vec<PageColumn<'static>>, Vec<Vec<String>>) {
     let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost), (*key).clone()));
     let cells = |(key, line): &(&Key, &Line)| {
@@ -421,9 +415,58 @@ fn page_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, before: O
     if *by != By::Default {
         columns.insert(0, ("owner", false, Some(12)));
     }
-    page += &page::table(&columns, &sorted.iter().take(ROWS_SHOWN_MAX).map(cells).collect::<Vec<_>>());
+    (columns, sorted.iter().take(rows_max).map(cells).collect())
+}
+
+/// The page for a terminal.
+fn page_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, before: Option<&Costs>) -> String {
+    let total = sum(lines.values().map(|line| line.cost));
+    let mut page = format!("Cost of this traffic at list price, {}\n", scan.window());
+    page += &match before {
+        Some(before) => {
+            format!("{}; {} in {}\n", dollars(total), dollars(sum(before.lines.values().map(|line| line.cost))), before.scan.window())
+        }
+        None if total.is_none() => "not all prices are known\n".to_owned(),
+        None => format!("{}\n", dollars(total)),
+    };
+    page += &page::inputs(&scan.inputs, &scan.faults);
+    page.push('\n');
+    let (columns, rows) = paged(inventory, by, lines, ROWS_SHOWN_MAX);
+    page += &page::table(&columns, &rows);
     if lines.len() > ROWS_SHOWN_MAX {
         page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
     }
     page + &page::notes(scan.notes.iter())
+}
+
+/// The document: bars by usage type and by owner, and the rows.
+fn document_of(scan: &Scan, inventory: &Inventory, by: &By, lines: &Lines, before: Option<&Costs>) -> Document {
+    let mut document = sections::begun("Cost of this traffic at list price", scan.period, &scan.inputs, scan.faults.len());
+    let total = sum(lines.values().map(|line| line.cost));
+    document.fact("list cost (an estimate)", Cell::Text(range(sum(lines.values().map(|line| line.cost_min)), total)));
+    if let Some(before) = before {
+        let earlier = sum(before.lines.values().map(|line| line.cost));
+        document.fact(format!("… in {}", before.scan.window()), Cell::Text(dollars(earlier)));
+    }
+    let mut section = Section::new("rows", "Line by line");
+    section.push(Block::Bars(bars("List cost by usage type", lines, |key| key.usage_type.clone())));
+    if *by != By::Default {
+        section.push(Block::Bars(bars("List cost by owner", lines, |key| key.owner.clone().unwrap_or_else(|| "-".to_owned()))));
+    }
+    let (columns, rows) = paged(inventory, by, lines, document::ROWS_SHOWN_MAX);
+    section.table(sections::paged("What costs most first", &columns, rows, lines.len()));
+    document.push(section);
+    document
+}
+
+/// Sums of cost, in millionths of a dollar; one without a price has no length.
+fn bars(caption: &str, lines: &Lines, label: impl Fn(&Key) -> String) -> Bars {
+    let mut sums: BTreeMap<String, Option<Decimal>> = BTreeMap::new();
+    for (key, line) in lines {
+        let cost = sums.entry(label(key)).or_insert(Some(Decimal::ZERO));
+        *cost = sum([*cost, line.cost]);
+    }
+    let millionths = |cost: Decimal| cost.checked_mul(Decimal::from(1_000_000)).and_then(|cost| u64::try_from(cost.trunc()).ok());
+    let bar = |(label, cost): (String, Option<Decimal>)| Bar { label, weight: cost.and_then(millionths).unwrap_or(0), text: dollars(cost) };
+    Bars::of(caption, "list cost", sums.into_iter().map(bar))
 }

@@ -2,7 +2,8 @@
 //!
 //! The JSON is the ledger in full. It says what is covered and what weakens that, and leaves conclusions to those who draw them.
 
-use super::{Inputs, Report, coverage_page, incomplete_objects, page, value};
+use super::document::{Cell, Column, Document, Section, Table};
+use super::{Inputs, Report, coverage_page, egress_document, incomplete_objects, page, sections, value};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::query::coverage::State;
@@ -67,7 +68,9 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     notes.push("a covered hour shows that logging was live, not that every packet was logged: flow logs never hold traffic to the Amazon DNS resolver, instance metadata and time service, or DHCP".to_owned());
     let text = coverage_page::page(&coverage, &notes);
     let further = coverage.further(query.sql);
-    Ok(Report { name: "coverage", period: ledger.period, inputs, schema, rows, notes, further, money: Vec::new(), page: text })
+    let document = coverage.document(&notes, query.sql);
+    let period = ledger.period;
+    Ok(Report { name: "coverage", period, inputs, schema, rows, notes, further, money: Vec::new(), page: text, document })
 }
 
 /// Returns whether any hour is a gap, or silent without anybody knowing why.
@@ -93,6 +96,60 @@ impl Coverage<'_> {
     /// Returns an interface's id.
     pub fn interface(&self, eni: u32) -> &str {
         self.inventory.enis().get(eni as usize).map_or("", |eni| &*eni.id)
+    }
+
+    /// Returns the document: the picture of the hours, what is missing, and days by cluster.
+    fn document(&self, notes: &[String], sql: &str) -> Document {
+        let mut document = sections::begun("Coverage of EKS control planes", self.ledger.period, self.inputs, self.faults.len());
+        for (state, hours) in self.by_state() {
+            document.fact(format!("interface-hours {}", state.as_str()), Cell::number(hours));
+        }
+        document.push(egress_document::coverage(self.inventory, &self.ledger.hours));
+        document.push(self.days_section());
+        document.push(self.flow_logs_section());
+        sections::end(&mut document, notes, self.inputs, self.faults, sql);
+        document
+    }
+
+    fn days_section(&self) -> Section {
+        let columns = ["cluster", "day"].map(Column::text).into_iter();
+        let columns = columns.chain(["interfaces", "hours", "covered", "share"].map(Column::number)).collect();
+        let mut table = Table::new("Covered share of each cluster's interface-hours", columns);
+        for day in &self.ledger.days {
+            table.push_with(|| {
+                let share =
+                    day.covered_share().map_or_else(|| "none expected".to_owned(), |share| format!("{}.{:02} %", share / 100, share % 100));
+                vec![
+                    Cell::text(&*day.cluster_arn),
+                    Cell::text(rfc3339(day.day).chars().take("2026-10-01".len()).collect::<String>()),
+                    Cell::number(day.interfaces),
+                    Cell::number(day.expected()),
+                    Cell::number(day.covered()),
+                    Cell::text(share),
+                ]
+            });
+        }
+        let mut section = Section::new("days", "Days");
+        section.table(table);
+        section
+    }
+
+    fn flow_logs_section(&self) -> Section {
+        let columns = vec![Column::text("flow log"), Column::wrapped("weakness"), Column::number("interface spans touched")];
+        let mut table = Table::new("What flow logs cannot show", columns);
+        for touched in &self.ledger.flow_logs.touched {
+            table.push_with(|| {
+                vec![
+                    Cell::text(if touched.flow_log_id.is_empty() { "(no id)" } else { &touched.flow_log_id }),
+                    Cell::text(touched.weakness.says()),
+                    Cell::number(touched.spans.len() as u64),
+                ]
+            });
+        }
+        let mut section = Section::new("flow-logs", "Flow logs");
+        section.paragraph("A weakness counts for those interfaces and hours only in which its flow log does.");
+        section.table(table);
+        section
     }
 
     /// Returns the hours of all clusters by state.

@@ -4,8 +4,10 @@ use super::Report;
 use super::by::By;
 use super::cells::{Cells, cells};
 use super::charges::{self, Charges, Unpriced, dollars, range};
-use super::page;
+use super::document::{self, Bar, Bars, Block, Cell, Column, Document, Matrix, Section, Table};
+use super::page::{self, PageColumn};
 use super::scanned::Scan;
+use super::sections;
 use super::value::{self, Json};
 use crate::cost::prices::Meter;
 use crate::error::Result;
@@ -14,6 +16,7 @@ use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
 use crate::query::{Engine, Logs, library};
 use arrow::datatypes::DataType::{Int32, Int64, Utf8};
 use rust_decimal::Decimal;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Rows that the terminal shows; the other formats hold all.
@@ -83,6 +86,8 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
     let unresolved = unresolved(engine, charges, &mut unpriced).await?;
     let candidates = candidates(engine, charges, &mut unpriced).await?;
     let mut scan = Scan::of(logs, |missing| &missing.cross_az).await?;
+    let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let moved: Vec<_> = pair_lines.iter().map(|line| (of(&line.key.0), of(&line.key.1), line.category.clone(), line.bytes)).collect();
     let (sql, columns, lines) = match by {
         By::Default => (pairs.sql, pair_columns(), pair_lines),
         by => {
@@ -124,6 +129,10 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
     scan.notes.push(charges::basis(charges));
     scan.notes.extend(charges::note(&unpriced));
     let page = page_of(&scan, by, charge, &lines, &total);
+    let mut document = document_of(&scan, by, charge, &moved, &lines, &total);
+    document.fact("without an AZ at both ends", Cell::text(format_bytes(unresolved.0)));
+    document.push(zone_aware(&candidates));
+    sections::end_of_scan(&mut document, &scan, sql);
     let money = vec![
         (
             "unresolved",
@@ -142,7 +151,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
                 ("list_cost_min", charges::json(total.cost_min)),
             ]),
         ),
-        ("recommendations", Json::List(candidates)),
+        ("recommendations", Json::List(candidates.iter().map(Candidate::json).collect())),
     ];
     let further = scan.further(sql);
     Ok(Report {
@@ -155,6 +164,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
         further,
         money,
         page,
+        document,
     })
 }
 
@@ -238,25 +248,74 @@ async fn unresolved(engine: &Engine, charges: &Charges, unpriced: &mut Unpriced)
     Ok((bytes, cost))
 }
 
+/// What would show a candidate wrong.
+const FALSIFIED_IF: &str = "the far end is the only one, or holds what is not in the client's own AZ";
+
+/// A service that might gain by zone-aware routing.
+struct Candidate {
+    service: Option<String>,
+    src: Option<String>,
+    dst: Option<String>,
+    bytes: u64,
+    metered: u64,
+    saving: Option<Decimal>,
+}
+
+impl Candidate {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("kind", Json::Plain("zone-aware-routing".into())),
+            ("service", Json::Plain(self.service.clone().into())),
+            ("src", Json::Plain(self.src.clone().into())),
+            ("dst", Json::Plain(self.dst.clone().into())),
+            ("bytes", Json::Plain(value::count(self.bytes))),
+            ("metered_bytes", Json::Plain(value::count(self.metered))),
+            ("saving", charges::json(self.saving)),
+            ("falsified_if", Json::Plain(FALSIFIED_IF.into())),
+        ])
+    }
+}
+
 /// Services that might gain by zone-aware routing.
-async fn candidates(engine: &Engine, charges: &Charges, unpriced: &mut Unpriced) -> Result<Vec<Json>> {
+async fn candidates(engine: &Engine, charges: &Charges, unpriced: &mut Unpriced) -> Result<Vec<Candidate>> {
     let query = library::find("zone-aware-candidates")?;
     let (_, batches) = engine.collect(query.sql, &query.bind(&[], 0)?).await?;
     let candidate = |row: Cells<'_>| {
         let category = row.text("category").unwrap_or_default();
         let metered = row.count("metered_bytes");
-        Json::Object(vec![
-            ("kind", Json::Plain("zone-aware-routing".into())),
-            ("service", Json::Plain(row.text("service").into())),
-            ("src", Json::Plain(row.text("src").into())),
-            ("dst", Json::Plain(row.text("dst").into())),
-            ("bytes", Json::Plain(value::count(row.count("bytes")))),
-            ("metered_bytes", Json::Plain(value::count(metered))),
-            ("saving", charges::json(charges.bytes(row.text("region").as_deref(), &meter(&category), metered, unpriced))),
-            ("falsified_if", Json::Plain("the far end is the only one, or holds what is not in the client's own AZ".into())),
-        ])
+        Candidate {
+            service: row.text("service"),
+            src: row.text("src"),
+            dst: row.text("dst"),
+            bytes: row.count("bytes"),
+            metered,
+            saving: charges.bytes(row.text("region").as_deref(), &meter(&category), metered, unpriced),
+        }
     };
     Ok(cells(&batches).map(candidate).collect())
+}
+
+fn zone_aware(candidates: &[Candidate]) -> Section {
+    let columns = vec![
+        Column::wrapped("service"),
+        Column::wrapped("from"),
+        Column::wrapped("to"),
+        Column::number("bytes"),
+        Column::number("metered"),
+        Column::number("at most saved"),
+    ];
+    let mut table = Table::new("Services that might be kept within an AZ", columns);
+    for one in candidates {
+        table.push_with(|| {
+            let of = |text: &Option<String>| Cell::optional(text.as_deref());
+            let amounts = [format_bytes(one.bytes), format_bytes(one.metered), dollars(one.saving)].map(Cell::Text);
+            [of(&one.service), of(&one.src), of(&one.dst)].into_iter().chain(amounts).collect()
+        });
+    }
+    let mut section = Section::new("recommendations", "What zone-aware routing might save");
+    section.paragraph(format!("Savings are those of this period at list price. Not if {FALSIFIED_IF}."));
+    section.table(table);
+    section
 }
 
 #[rustfmt::skip]
@@ -322,22 +381,12 @@ fn push(line: &Line, by: &By, rows: &mut Rows) {
     }
 }
 
-/// The page for a terminal.
-fn page_of(scan: &Scan, by: &By, charge: Charge, lines: &[Line], total: &Total) -> String {
-    let mut page = format!("Bytes between AZs, {}\n", scan.window());
-    page += &format!(
-        "{} moved; {} metered, list cost {}\n",
-        format_bytes(total.bytes),
-        format_bytes(total.metered),
-        range(total.cost_min, total.cost)
-    );
-    page += &page::inputs(&scan.inputs, &scan.faults);
-    page.push('\n');
-    // What costs most, or weighs most, first: a reader of a page looks for that.
+/// The columns of the page, and the first rows of it: what costs most, or weighs most, first, since a reader looks for that.
+fn paged(by: &By, lines: &[Line], rows_max: usize) -> (Vec<PageColumn<'static>>, Vec<Vec<String>>) {
     let mut sorted: Vec<&Line> = lines.iter().collect();
     sorted.sort_by_key(|line| (std::cmp::Reverse(line.cost), std::cmp::Reverse(line.metered), std::cmp::Reverse(line.bytes)));
     let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
-    let rows = sorted.iter().take(ROWS_SHOWN_MAX);
+    let rows = sorted.iter().take(rows_max);
     if *by == By::Default {
         let cells = |line: &&Line| {
             let ends = if line.ends.0 == line.ends.1 { line.ends.0.to_string() } else { format!("{}–{}", line.ends.1, line.ends.0) };
@@ -362,7 +411,7 @@ fn page_of(scan: &Scan, by: &By, charge: Charge, lines: &[Line], total: &Total) 
             ("ends", true, None),
             ("list cost", true, None),
         ];
-        page += &page::table(&columns, &rows.map(cells).collect::<Vec<_>>());
+        (columns.to_vec(), rows.map(cells).collect())
     } else {
         let cells = |line: &&Line| {
             vec![
@@ -382,18 +431,66 @@ fn page_of(scan: &Scan, by: &By, charge: Charge, lines: &[Line], total: &Total) 
             ("metered", true, None),
             ("list cost", true, None),
         ];
-        page += &page::table(&columns, &rows.map(cells).collect::<Vec<_>>());
-        page += &format!(
-            "  charged: {}\n",
-            match charge {
-                Charge::Split => "each metered end to its own owner, as AWS bills it",
-                Charge::Sender => "both ends to the sender",
-                Charge::Receiver => "both ends to the receiver",
-            }
-        );
+        (columns.to_vec(), rows.map(cells).collect())
+    }
+}
+
+/// Who is charged, in words.
+fn charged(charge: Charge) -> &'static str {
+    match charge {
+        Charge::Split => "each metered end to its own owner, as AWS bills it",
+        Charge::Sender => "both ends to the sender",
+        Charge::Receiver => "both ends to the receiver",
+    }
+}
+
+/// The page for a terminal.
+fn page_of(scan: &Scan, by: &By, charge: Charge, lines: &[Line], total: &Total) -> String {
+    let mut page = format!("Bytes between AZs, {}\n", scan.window());
+    page += &format!(
+        "{} moved; {} metered, list cost {}\n",
+        format_bytes(total.bytes),
+        format_bytes(total.metered),
+        range(total.cost_min, total.cost)
+    );
+    page += &page::inputs(&scan.inputs, &scan.faults);
+    page.push('\n');
+    let (columns, rows) = paged(by, lines, ROWS_SHOWN_MAX);
+    page += &page::table(&columns, &rows);
+    if *by != By::Default {
+        page += &format!("  charged: {}\n", charged(charge));
     }
     if lines.len() > ROWS_SHOWN_MAX {
         page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
     }
     page + &page::notes(scan.notes.iter())
+}
+
+/// The document: the matrix of AZs, what lies between, the rows.
+fn document_of(scan: &Scan, by: &By, charge: Charge, pairs: &[(String, String, String, u64)], lines: &[Line], total: &Total) -> Document {
+    let mut document = sections::begun("Bytes between AZs", scan.period, &scan.inputs, scan.faults.len());
+    document.fact("moved between AZs", Cell::text(format_bytes(total.bytes)));
+    document.fact("… of that imputed", Cell::text(format_bytes(total.bytes.saturating_sub(total.observed))));
+    document.fact("metered by AWS", Cell::text(format_bytes(total.metered)));
+    document.fact("list cost (an estimate)", Cell::text(range(total.cost_min, total.cost)));
+    let mut section = Section::new("azs", "From AZ to AZ");
+    section.paragraph("Bytes moved, each movement once, between different AZs. AZ ids name the same place in every account.");
+    let amounts = pairs.iter().map(|(src, dst, _, bytes)| (src.clone(), dst.clone(), *bytes));
+    section.push(Block::Matrix(Matrix::of("Bytes moved", ("from", "to"), amounts, format_bytes)));
+    let mut by_category: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, _, category, bytes) in pairs {
+        let sum = by_category.entry(category).or_default();
+        *sum = sum.saturating_add(*bytes);
+    }
+    let bar = |(category, weight): (&str, u64)| Bar { label: category.to_owned(), weight, text: format_bytes(weight) };
+    section.push(Block::Bars(Bars::of("Bytes moved, by what lies between", "bytes", by_category.into_iter().map(bar))));
+    document.push(section);
+    let mut section = Section::new("rows", if *by == By::Default { "By pair of AZs" } else { "By owner" });
+    if *by != By::Default {
+        section.paragraph(format!("Charged: {}.", charged(charge)));
+    }
+    let (columns, rows) = paged(by, lines, document::ROWS_SHOWN_MAX);
+    section.table(sections::paged("What costs most first", &columns, rows, lines.len()));
+    document.push(section);
+    document
 }

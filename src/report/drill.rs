@@ -4,8 +4,9 @@
 //! the logs have a gap is not gone. Everything else of the report is that of the later period.
 
 use super::cells::{Cells, cells};
+use super::document::Section;
 use super::page::{self, table};
-use super::{Report, egress};
+use super::{Report, egress, sections};
 use crate::error::Result;
 use crate::query::{Engine, Logs};
 use crate::time::{TimeRange, rfc3339};
@@ -164,6 +165,10 @@ fn compared(before: &Report, mut after: Report) -> Result<Report> {
     after.further.insert("changes".into(), json!(counted));
     let (schema, batch) = columns(&rows, &batch_before, &batch_after)?;
     (after.schema, after.rows) = (schema, vec![batch]);
+    let mut changes = Section::new("changes", "What changed");
+    changes.paragraph(format!("Outcomes of destinations, compared with {}; what changed comes first.", window(before.period)));
+    changes.table(sections::rows("Destinations of both periods", &after.schema, &after.rows));
+    after.document.sections.insert(0, changes);
     Ok(after)
 }
 

@@ -1,10 +1,11 @@
 //! `report egress`: which destinations each cluster's API server contacted through the VPC, by which path, with what
 //! outcome, and how much of the period the logs cover.
 
+use super::cells::{Cells, cells};
 use super::page::{self, WIDTH, plural};
 use super::policy::Judged;
 use super::table::{Column, align, cut};
-use super::{Inputs, Report, incomplete_objects, value};
+use super::{Inputs, Report, egress_document, incomplete_objects, value};
 use crate::error::{Result, printable};
 use crate::inventory::{Cluster, EgressMode, InterfaceKind, Inventory};
 use crate::pipeline::LayoutTotal;
@@ -14,8 +15,7 @@ use crate::query::functions::{format_bytes, protocol_name};
 use crate::query::summary::Facts;
 use crate::query::{Egress, Engine, Logs, library};
 use crate::time::{TimeRange, rfc3339};
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -28,12 +28,12 @@ const UNSURE: usize = 7;
 const VERDICT: usize = 8;
 
 /// What a run found out besides the rows.
-struct Findings {
-    period: TimeRange,
-    inputs: Inputs,
-    coverage: Vec<CoverageHour>,
+pub(super) struct Findings {
+    pub(super) period: TimeRange,
+    pub(super) inputs: Inputs,
+    pub(super) coverage: Vec<CoverageHour>,
     facts: Facts,
-    faults: Vec<(String, &'static str, String)>,
+    pub(super) faults: Vec<(String, &'static str, String)>,
     skipped: (u64, u64, Vec<String>),
     undecided: Vec<(String, i64)>,
     certainty: Certainty,
@@ -53,7 +53,7 @@ struct Certainty {
 
 /// The hours of a cluster by state.
 #[derive(Default)]
-struct Hours {
+pub(super) struct Hours {
     by_state: BTreeMap<&'static str, u64>,
     gaps: Vec<String>,
     unknown: Vec<String>,
@@ -76,9 +76,11 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine) -> Result<Report> {
     notes.extend(logs.listed.notes.iter().cloned());
     let page = page(&logs.inventory, &findings, judged.as_ref(), &rows, &notes);
     notes.extend(judged.iter().flat_map(Judged::notes));
+    let document = egress_document::document(&logs.inventory, &findings, &rows, &notes, query.sql);
     let mut further = further(&logs.inventory, &findings, query.sql);
     further.extend(judged.iter().map(|judged| ("policy".to_owned(), judged.document())));
-    Ok(Report { name: "egress", period: findings.period, inputs: findings.inputs, schema, rows, notes, further, money: Vec::new(), page })
+    let (period, inputs) = (findings.period, findings.inputs);
+    Ok(Report { name: "egress", period, inputs, schema, rows, notes, further, money: Vec::new(), page, document })
 }
 
 const ORIENTATION: &str = include_str!("../../queries/parts/orientation.sql");
@@ -88,10 +90,10 @@ async fn orientation(engine: &Engine) -> Result<(Vec<(String, i64)>, Certainty)>
     let (_, batches) = engine.collect(ORIENTATION, &[]).await?;
     let mut undecided = Vec::new();
     let mut certainty = Certainty::default();
-    for (batch, row) in batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| (batch, row))) {
-        let of = |name| number(batch, name, row);
+    for row in cells(&batches) {
+        let of = |name: &str| i64::try_from(row.count(name)).unwrap_or(i64::MAX);
         if of("undecided") > 0 {
-            undecided.push((cell(batch, "cluster_arn", row), of("undecided")));
+            undecided.push((row.text("cluster_arn").unwrap_or_default(), of("undecided")));
         }
         certainty.bytes = certainty.bytes.saturating_add(of("bytes"));
         certainty.bytes_certain = certainty.bytes_certain.saturating_add(of("bytes_certain"));
@@ -130,7 +132,7 @@ fn partial_logs(inventory: &Inventory, egress: &Egress) -> BTreeSet<(String, Str
 }
 
 /// The egress modes of a cluster in the period, in order; more than one where it changed.
-fn modes(cluster: &Cluster, period: TimeRange) -> Vec<EgressMode> {
+pub(super) fn modes(cluster: &Cluster, period: TimeRange) -> Vec<EgressMode> {
     let seen = cluster.mode_seen.iter().filter(|(t, _)| period.contains(*t)).map(|(_, mode)| mode.clone());
     let at = |t: Option<i64>| t.map(|t| cluster.mode_at(t));
     let mut modes: Vec<EgressMode> = at(period.from).into_iter().chain(seen).chain(at(period.to)).collect();
@@ -139,12 +141,12 @@ fn modes(cluster: &Cluster, period: TimeRange) -> Vec<EgressMode> {
 }
 
 /// The modes in words: `CUSTOMER_ROUTED`, or `AWS_MANAGED, then CUSTOMER_ROUTED`.
-fn mode_names(modes: &[EgressMode]) -> String {
+pub(super) fn mode_names(modes: &[EgressMode]) -> String {
     modes.iter().map(|mode| mode.as_deref().unwrap_or("mode unknown")).collect::<Vec<_>>().join(", then ")
 }
 
 /// What the egress mode means for what can be seen (EKS user guide, "Control plane egress").
-fn visibility(modes: &[EgressMode]) -> &'static str {
+pub(super) fn visibility(modes: &[EgressMode]) -> &'static str {
     match modes {
         [mode] => match mode.as_deref() {
             Some("CUSTOMER_ROUTED") => "egress of the API server goes through the VPC: destinations outside are visible here",
@@ -161,13 +163,13 @@ fn is_customer_routed(modes: &[EgressMode]) -> bool {
 }
 
 /// Clusters that matter to a run: all of the inventory, by ARN.
-fn clusters(inventory: &Inventory) -> BTreeMap<&str, Vec<&Cluster>> {
+pub(super) fn clusters(inventory: &Inventory) -> BTreeMap<&str, Vec<&Cluster>> {
     let mut clusters: BTreeMap<&str, Vec<&Cluster>> = BTreeMap::new();
     inventory.clusters().iter().for_each(|cluster| clusters.entry(&cluster.arn).or_default().push(cluster));
     clusters
 }
 
-fn hours_of(inventory: &Inventory, arn: &str, coverage: &[CoverageHour]) -> Hours {
+pub(super) fn hours_of(inventory: &Inventory, arn: &str, coverage: &[CoverageHour]) -> Hours {
     let mut hours = Hours::default();
     for hour in coverage {
         let Some(eni) = inventory.enis().get(hour.eni as usize) else { continue };
@@ -189,16 +191,16 @@ fn hours_of(inventory: &Inventory, arn: &str, coverage: &[CoverageHour]) -> Hour
 }
 
 impl Hours {
-    fn total(&self) -> u64 {
+    pub(super) fn total(&self) -> u64 {
         self.by_state.values().sum()
     }
 
-    fn logged(&self) -> u64 {
+    pub(super) fn logged(&self) -> u64 {
         State::ALL.into_iter().filter(|state| state.is_logged()).filter_map(|state| self.by_state.get(state.as_str())).sum()
     }
 
     /// `logged 4 of 4 interface-hours, SKIPDATA in 1 (eni-… 2026-…)`.
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         if self.total() == 0 {
             return "coverage unknown: the logs do not show that this cluster was logged in the period at all".to_owned();
         }
@@ -351,70 +353,64 @@ fn further(inventory: &Inventory, findings: &Findings, sql: &str) -> Map<String,
     further
 }
 
-fn column_of<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a arrow::array::ArrayRef> {
-    batch.column_by_name(name)
-}
-
-fn cell(batch: &RecordBatch, name: &str, row: usize) -> String {
-    column_of(batch, name).and_then(|array| value::text(array, row)).unwrap_or_default()
-}
-
-fn number(batch: &RecordBatch, name: &str, row: usize) -> i64 {
-    let Some(array) = column_of(batch, name).filter(|array| array.is_valid(row)) else { return 0 };
-    if let Some(values) = array.as_primitive_opt::<Int64Type>() {
-        values.value(row)
-    } else {
-        array.as_primitive_opt::<Int32Type>().map_or(0, |values| values.value(row).into())
-    }
-}
-
 /// One destination as the terminal shows it.
 struct Line {
     cells: Vec<String>,
     /// Whether it violates the policy.
     violates: bool,
-    failed: i64,
+    failed: u64,
     outside: bool,
     unnamed: bool,
-    bytes: i64,
+    bytes: u64,
 }
 
-fn line(batch: &RecordBatch, row: usize) -> (String, Line) {
-    let of = |name| number(batch, name, row);
-    let (address, port, kind) = (cell(batch, "dst_addr", row), of("dst_port"), cell(batch, "dst_kind", row));
-    let protocol = protocol_name(of("protocol") as i32).unwrap_or_default().to_lowercase();
+/// The destination: `address:port`, with the protocol if it is not TCP.
+pub(super) fn destination(row: &Cells<'_>) -> String {
+    let (address, port) = (row.text("dst_addr").unwrap_or_default(), row.count("dst_port"));
+    let protocol = protocol_name(row.count("protocol") as i32).unwrap_or_default().to_lowercase();
     let place = match (port, address.contains(':')) {
         (0, _) => address,
         (_, true) => format!("[{address}]:{port}"),
         (_, false) => format!("{address}:{port}"),
     };
-    let place = if protocol == "tcp" { place } else { format!("{place}/{protocol}") };
-    let name = cell(batch, "dst_name", row);
+    if protocol == "tcp" { place } else { format!("{place}/{protocol}") }
+}
+
+/// How connections failed, in words, and how many did.
+pub(super) fn failures(row: &Cells<'_>) -> (String, u64) {
     let problems = [("rejected", "rejected"), ("unanswered", "unanswered"), ("refused", "refused"), ("reply_blocked", "reply blocked")];
-    let shown: Vec<String> = problems.iter().filter(|(key, _)| of(key) > 0).map(|(key, word)| format!("{} {word}", of(key))).collect();
-    let failed = problems.iter().map(|(key, _)| of(key)).sum();
-    let confidence = cell(batch, "confidence", row);
-    let (out, back) = (of("bytes_accepted").saturating_add(of("bytes_rejected")), of("reply_bytes"));
+    let counts = problems.map(|(key, word)| (row.count(key), word));
+    let words: Vec<String> = counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    (words.join(", "), counts.iter().map(|(count, _)| count).sum())
+}
+
+/// Whether packets left the VPC. Where the logs do not say the path, the kind of the destination does.
+pub(super) fn outside(row: &Cells<'_>) -> bool {
+    match row.text("path").filter(|path| !path.is_empty()) {
+        Some(path) => path.split(',').any(|path| path != "vpc"),
+        None => matches!(row.text("dst_kind").as_deref(), Some("internet" | "aws-service")),
+    }
+}
+
+fn line(row: &Cells<'_>) -> (String, Line) {
+    let of = |name: &str| row.text(name).unwrap_or_default();
+    let (name, (failed_words, failed), confidence) = (of("dst_name"), failures(row), of("confidence"));
+    let (out, back) = (row.count("bytes_accepted").saturating_add(row.count("bytes_rejected")), row.count("reply_bytes"));
     let unnamed = name.is_empty();
-    let what = if unnamed { kind.clone() } else { short_name(&name) };
-    let path = cell(batch, "path", row);
-    let verdict = cell(batch, "verdict", row);
+    let verdict = of("verdict");
     let violates = !matches!(verdict.as_str(), "" | "approved" | "indeterminate");
-    // Where the logs do not say the path, the kind of the destination does.
-    let outside =
-        if path.is_empty() { matches!(kind.as_str(), "internet" | "aws-service") } else { path.split(',').any(|path| path != "vpc") };
     let cells = vec![
-        place,
-        what,
-        path,
-        of("connections").to_string(),
-        if shown.is_empty() { "-".to_owned() } else { shown.join(", ") },
-        format_bytes(out.max(0) as u64),
-        format_bytes(back.max(0) as u64),
+        destination(row),
+        if unnamed { of("dst_kind") } else { short_name(&name) },
+        of("path"),
+        row.count("connections").to_string(),
+        if failed == 0 { "-".to_owned() } else { failed_words },
+        format_bytes(out),
+        format_bytes(back),
         if matches!(confidence.as_str(), "certain" | "high") { String::new() } else { confidence },
         verdict,
     ];
-    (cell(batch, "cluster_arn", row), Line { cells, violates, failed, outside, unnamed, bytes: out.saturating_add(back) })
+    (of("cluster_arn"), Line { cells, violates, failed, outside: outside(row), unnamed, bytes: out.saturating_add(back) })
 }
 
 /// Kubernetes kinds are long; the other formats have them in full.
@@ -431,11 +427,9 @@ pub(super) fn short_name(name: &str) -> String {
 /// The page for a terminal: readable at 100 columns, what matters on top.
 fn page(inventory: &Inventory, findings: &Findings, judged: Option<&Judged<'_>>, rows: &[RecordBatch], notes: &[String]) -> String {
     let mut by_cluster: BTreeMap<String, Vec<Line>> = BTreeMap::new();
-    for batch in rows {
-        for row in 0..batch.num_rows() {
-            let (arn, line) = line(batch, row);
-            by_cluster.entry(arn).or_default().push(line);
-        }
+    for row in cells(rows) {
+        let (arn, line) = line(&row);
+        by_cluster.entry(arn).or_default().push(line);
     }
     let mut page = head(findings, &by_cluster);
     judged.iter().for_each(|judged| page.push_str(&judged.head()));

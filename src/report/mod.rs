@@ -9,8 +9,11 @@ pub mod cost;
 pub mod coverage;
 mod coverage_page;
 pub mod cross_az;
+pub mod document;
 pub mod egress;
 pub mod drill;
+mod egress_document;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod nat;
@@ -21,6 +24,8 @@ pub mod readiness;
 mod readiness_checks;
 mod readiness_cost;
 pub mod scanned;
+pub mod sections;
+pub mod svg;
 pub mod table;
 pub mod tabular;
 pub mod tie_out;
@@ -58,6 +63,8 @@ pub enum Format {
     Parquet,
     /// Arrow IPC stream.
     Arrow,
+    /// One page; of reports only.
+    Html,
 }
 
 impl Format {
@@ -76,8 +83,9 @@ impl Format {
             "parquet" => Ok(Format::Parquet),
             "arrow" => Ok(Format::Arrow),
             "txt" => Ok(Format::Table),
+            "html" | "htm" => Ok(Format::Html),
             _ => Err(Error::usage(format!("the suffix of {path:?} names no format"))
-                .with_hint("use .csv, .tsv, .json, .ndjson, .md, .parquet, .arrow or .txt")),
+                .with_hint("use .csv, .tsv, .json, .ndjson, .html, .md, .parquet, .arrow or .txt")),
         }
     }
 }
@@ -111,6 +119,7 @@ pub fn renderer<'a>(format: Format, schema: &SchemaRef, out: &'a mut (dyn Write 
         Format::Markdown => Box::new(markdown::Table::new(schema, out)?),
         Format::Parquet => Box::new(columnar::Parquet::new(schema, out)?),
         Format::Arrow => Box::new(columnar::Ipc::new(schema, out)?),
+        Format::Html => return Err(Error::usage("rows alone are no page: html is for reports").with_hint("use csv or markdown")),
     })
 }
 
@@ -188,11 +197,13 @@ pub struct Report {
     pub money: Vec<(&'static str, Json)>,
     /// The page for a terminal.
     pub page: String,
+    /// The document for who reads or prints it.
+    pub document: document::Document,
 }
 
 /// The result JSON, keys in the order in which a reader wants them. Counts are numbers up to 2^53, else text.
 #[derive(Debug, Serialize)]
-pub struct Document<'a> {
+pub struct ResultJson<'a> {
     report: &'static str,
     schema_version: u32,
     period: Period,
@@ -236,9 +247,9 @@ struct RecordsDocument {
 
 impl Report {
     /// Returns the result JSON (design §5).
-    pub fn document(&self) -> Document<'_> {
+    pub fn result_json(&self) -> ResultJson<'_> {
         let records = &self.inputs.records;
-        Document {
+        ResultJson {
             report: self.name,
             schema_version: SCHEMA_VERSION,
             period: Period { from: self.period.from.map(rfc3339), to: self.period.to.map(rfc3339) },
@@ -271,14 +282,11 @@ impl Report {
         match format {
             Format::Table => out.write_all(self.page.as_bytes())?,
             Format::Json => {
-                serde_json::to_writer_pretty(&mut *out, &self.document()).map_err(|error| Error::from(std::io::Error::from(error)))?;
+                serde_json::to_writer_pretty(&mut *out, &self.result_json()).map_err(|error| Error::from(std::io::Error::from(error)))?;
                 out.write_all(b"\n")?;
             }
-            Format::Markdown => {
-                markdown::head(self, out)?;
-                self.write_rows(format, out)?;
-                markdown::notes(self, out)?;
-            }
+            Format::Markdown => out.write_all(markdown::of(&self.document).as_bytes())?,
+            Format::Html => out.write_all(html::page(&self.document).as_bytes())?,
             _ => self.write_rows(format, out)?,
         }
         Ok(out.flush()?)

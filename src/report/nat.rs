@@ -5,9 +5,11 @@ use super::by::By;
 use super::cells::{Cells, cells};
 use super::charges::{self, Charges, Unpriced, dollars, sum};
 use super::cost::{Standing, places, standing};
+use super::document::{self, Bar, Bars, Block, Cell, Column, Document, Section, Table};
 use super::nat_savings::{Recommendation, recommendations};
-use super::page;
+use super::page::{self, PageColumn};
 use super::scanned::Scan;
+use super::sections;
 use super::value::{self, Json};
 use crate::cost::prices::Meter;
 use crate::error::Result;
@@ -161,6 +163,8 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
     lines.iter().for_each(|(key, line)| push(key, line, by, &mut rows));
     notes(&mut scan, &parts, idle, charges, &unpriced);
     let page = page_of(&scan, by, &lines, &recommendations);
+    let mut document = document_of(&scan, by, &lines, idle, &recommendations);
+    sections::end_of_scan(&mut document, &scan, query.sql);
     let list_cost = sum(lines.values().map(Line::cost));
     let totals = Json::Object(vec![
         ("bytes_processed", Json::Plain(value::count(lines.values().map(Line::processed).sum()))),
@@ -181,6 +185,7 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charges: &Charge
         further,
         money: vec![("totals", totals), ("recommendations", Json::List(recommended))],
         page,
+        document,
     })
 }
 
@@ -398,25 +403,8 @@ fn push(key: &Key, line: &Line, by: &By, rows: &mut Rows) {
     rows.push(&values.collect::<Vec<_>>());
 }
 
-/// The page for a terminal.
-fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &[Recommendation]) -> String {
-    let processed: u64 = lines.values().map(Line::processed).sum();
-    let total = |of: &dyn Fn(&Line) -> Option<Decimal>| dollars(sum(lines.values().map(of)));
-    let mut page = format!("NAT, {}\n", scan.window());
-    page += &match sum(lines.values().map(Line::cost)) {
-        None => format!("{} processed; not all prices are known\n", format_bytes(processed)),
-        Some(cost) => format!(
-            "{} processed, list cost {}: processing {}, between AZs {}, transfer {}; hours {}\n",
-            format_bytes(processed),
-            dollars(Some(cost)),
-            total(&|line| line.processing),
-            total(&|line| line.cross_az),
-            total(&|line| line.transfer),
-            total(&|line| line.hours)
-        ),
-    };
-    page += &page::inputs(&scan.inputs, &scan.faults);
-    page.push('\n');
+/// The columns of the page, and the first rows of it, the dearest on top.
+fn paged<'a>(by: &'a By, lines: &BTreeMap<Key, Line>, rows_max: usize) -> (Vec<PageColumn<'a>>, Vec<Vec<String>>) {
     let mut sorted: Vec<(&Key, &Line)> = lines.iter().collect();
     sorted.sort_by_key(|(key, line)| (std::cmp::Reverse(line.cost()), std::cmp::Reverse(line.processed()), (*key).clone()));
     let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -459,7 +447,30 @@ fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &
         ("transfer", true, None),
         ("list cost", true, None),
     ];
-    page += &page::table(&columns, &sorted.iter().take(ROWS_SHOWN_MAX).map(cells).collect::<Vec<_>>());
+    (columns.to_vec(), sorted.iter().take(rows_max).map(cells).collect())
+}
+
+/// The page for a terminal.
+fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &[Recommendation]) -> String {
+    let processed: u64 = lines.values().map(Line::processed).sum();
+    let total = |of: &dyn Fn(&Line) -> Option<Decimal>| dollars(sum(lines.values().map(of)));
+    let mut page = format!("NAT, {}\n", scan.window());
+    page += &match sum(lines.values().map(Line::cost)) {
+        None => format!("{} processed; not all prices are known\n", format_bytes(processed)),
+        Some(cost) => format!(
+            "{} processed, list cost {}: processing {}, between AZs {}, transfer {}; hours {}\n",
+            format_bytes(processed),
+            dollars(Some(cost)),
+            total(&|line| line.processing),
+            total(&|line| line.cross_az),
+            total(&|line| line.transfer),
+            total(&|line| line.hours)
+        ),
+    };
+    page += &page::inputs(&scan.inputs, &scan.faults);
+    page.push('\n');
+    let (columns, rows) = paged(by, lines, ROWS_SHOWN_MAX);
+    page += &page::table(&columns, &rows);
     if lines.len() > ROWS_SHOWN_MAX {
         page += &format!("  … {} more rows; -o csv writes all\n", lines.len() - ROWS_SHOWN_MAX);
     }
@@ -479,4 +490,56 @@ fn page_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, recommendations: &
         }
     }
     page + &page::notes(scan.notes.iter())
+}
+
+/// The document: whose bytes they are, the rows, what would save money.
+fn document_of(scan: &Scan, by: &By, lines: &BTreeMap<Key, Line>, idle: Option<Decimal>, recommendations: &[Recommendation]) -> Document {
+    let total = |of: &dyn Fn(&Line) -> Option<Decimal>| Cell::Text(dollars(sum(lines.values().map(of))));
+    let mut document = sections::begun("NAT gateways", scan.period, &scan.inputs, scan.faults.len());
+    document.fact("processed", Cell::text(format_bytes(lines.values().map(Line::processed).sum())));
+    document.fact("list cost (an estimate)", total(&Line::cost));
+    document.fact("… processing", total(&|line| line.processing));
+    document.fact("… between AZs", total(&|line| line.cross_az));
+    document.fact("… transfer beyond", total(&|line| line.transfer));
+    document.fact("hours of used gateways", total(&|line| line.hours));
+    document.fact("hours of unused gateways", Cell::Text(dollars(idle)));
+    let (columns, rows) = paged(by, lines, document::ROWS_SHOWN_MAX);
+    let label = |key: &Key| {
+        let parts: Vec<&str> = [&key.0, &key.1, &key.2, &key.3].into_iter().flatten().map(String::as_str).collect();
+        if parts.is_empty() { "-".to_owned() } else { parts.join(" ") }
+    };
+    let bar = |(key, line): (&Key, &Line)| Bar { label: label(key), weight: line.processed(), text: format_bytes(line.processed()) };
+    let mut section = Section::new("rows", "Who drives NAT");
+    section.push(Block::Bars(Bars::of("Bytes processed, both ways", "bytes", lines.iter().map(bar))));
+    section.table(sections::paged("What costs most first", &columns, rows, lines.len()));
+    section.paragraph(FORMULA);
+    document.push(section);
+    let mut section = Section::new("recommendations", "What would save money");
+    section.paragraph("Savings are those of this period at list price, with the arithmetic behind, and what would show each wrong.");
+    let columns = vec![
+        Column::text("what"),
+        Column::text("for"),
+        Column::text("in"),
+        Column::number("bytes"),
+        Column::number("saving"),
+        Column::wrapped("arithmetic"),
+        Column::wrapped("not if"),
+    ];
+    let mut table = Table::new("Recommendations", columns);
+    for one in recommendations {
+        table.push_with(|| {
+            vec![
+                Cell::text(one.kind),
+                Cell::text(&one.service),
+                Cell::optional(one.vpc.as_deref()),
+                Cell::text(format_bytes(one.bytes)),
+                Cell::text(dollars(one.saving)),
+                Cell::text(&one.arithmetic),
+                Cell::text(one.falsified_if),
+            ]
+        });
+    }
+    section.table(table);
+    document.push(section);
+    document
 }

@@ -5,6 +5,8 @@ use super::table::{Column, align};
 use crate::error::printable;
 use crate::query::functions::format_bytes;
 
+/// A column: its heading, whether it stands at the right, and how far it may be cut.
+pub type PageColumn<'a> = (&'a str, bool, Option<usize>);
 /// Columns of a terminal that a page is readable on (design §5).
 pub const WIDTH: usize = 100;
 /// Faults that a page lists one by one.
@@ -39,8 +41,8 @@ pub fn notes<'a>(notes: impl Iterator<Item = &'a String>) -> String {
     if lines.is_empty() { lines } else { format!("\nnotes\n{lines}") }
 }
 
-/// Returns a table within the page: for each column its heading, whether it stands at the right, and how far it may be cut.
-pub fn table(columns: &[(&str, bool, Option<usize>)], rows: &[Vec<String>]) -> String {
+/// Returns a table within the page.
+pub fn table(columns: &[PageColumn<'_>], rows: &[Vec<String>]) -> String {
     let columns: Vec<Column> =
         columns.iter().map(|(name, right, shrink_to)| Column { name: (*name).to_owned(), right: *right, shrink_to: *shrink_to }).collect();
     align(&columns, rows, Some(WIDTH - 2)).lines().map(|line| format!("  {line}\n")).collect()

@@ -4,10 +4,11 @@
 //! named resources and on when they were seen. The checks stand in `readiness_checks`, the money in `readiness_cost`.
 
 use super::charges::{self, Charges, Unpriced, dollars};
+use super::document::{Cell, Column, Document, Section, Table};
 use super::page::{self, WIDTH, plural, table};
 use super::readiness_checks::{self as checks, Asked};
 use super::readiness_cost::{self as money_of, Measured};
-use super::{Inputs, Report, incomplete_objects, value};
+use super::{Inputs, Report, incomplete_objects, sections, value};
 use crate::error::Result;
 use crate::inventory::reach::{Rests, as_of};
 use crate::inventory::{Cluster, Inventory};
@@ -220,17 +221,51 @@ fn of(inventory: &Inventory, observed: Option<Observed>, charges: &Charges, t: U
     judged.iter().for_each(|judged| judged.rows.iter().for_each(|row| push(judged.cluster, row, t, &mut rows)));
     let page = page_of(&judged, observed.as_ref(), t, &notes);
     let (period, inputs) = observed.as_ref().map(|observed| (observed.period, observed.inputs.clone())).unwrap_or_default();
+    let (schema, rows) = (schema(&columns), vec![rows.finish()?]);
+    let document = document(&judged, (period, &inputs), observed.as_ref(), &notes);
     Ok(Report {
         name: "readiness",
         period,
         inputs,
-        schema: schema(&columns),
-        rows: vec![rows.finish()?],
+        schema,
+        rows,
         notes,
         further: further(&judged, observed.as_ref(), t),
         money: Vec::new(),
         page,
+        document,
     })
+}
+
+/// The document: each cluster's checks, what is missing first.
+fn document(judged: &[Judged<'_>], (period, inputs): (TimeRange, &Inputs), observed: Option<&Observed>, notes: &[String]) -> Document {
+    let faults = observed.map_or(&[][..], |observed| &observed.faults);
+    let mut document = sections::begun("Readiness for CUSTOMER_ROUTED", period, inputs, faults.len());
+    for one in judged {
+        let mut rows: Vec<&Row> = one.rows.iter().collect();
+        rows.sort_by_key(|row| (row.state != State::Missing, row.state != State::Unknown));
+        let columns = ["check", "state"].map(Column::text).into_iter();
+        let columns = columns.chain(["subject", "dialled", "found", "what to do"].map(Column::wrapped)).collect();
+        let mut table = Table::new("Checks, what is missing first", columns);
+        for row in rows {
+            table.push_with(|| {
+                vec![
+                    Cell::text(row.check),
+                    Cell::badge(row.state.as_str()),
+                    Cell::text(&*row.subject),
+                    Cell::optional(row.dialled.as_deref()),
+                    Cell::text(&*row.detail),
+                    Cell::optional(row.fix.as_deref().filter(|_| row.state != State::Ok)),
+                ]
+            });
+        }
+        let mut section = Section::new(&one.cluster.arn, &*one.cluster.name);
+        section.paragraph(&*one.cluster.arn);
+        section.table(table);
+        document.push(section);
+    }
+    sections::end(&mut document, notes, inputs, faults, observed.map_or("", |observed| &observed.sql));
+    document
 }
 
 /// What holds for every row.

@@ -1,9 +1,10 @@
 //! CSV (RFC 4180) and TSV: a header, then the rows; NULL is empty.
 
 use super::{Renderer, value};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use std::borrow::Cow;
 use std::io::Write;
 
 /// Rows with a delimiter between their cells.
@@ -41,9 +42,21 @@ impl Renderer for Delimited<'_> {
     }
 }
 
-/// A spreadsheet runs a text that starts like a formula (OWASP, "CSV Injection"); names in logs are untrusted.
+/// A spreadsheet runs a text that starts like a formula (OWASP, "CSV Injection"; ASVS 5 adds NUL, and some spreadsheets fold
+/// full-width forms), and a terminal obeys control characters; names in logs are untrusted. Tabs and ends of lines are data.
 fn inert(text: String) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    const FORMULA: [char; 12] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '＝', '＋', '－', '＠'];
+    let is_formula = text.starts_with(FORMULA);
+    if !is_formula && matches!(printable(&text), Cow::Borrowed(_)) {
+        return text;
+    }
+    let mut out = if is_formula { "'".to_owned() } else { String::new() };
+    for part in text.split_inclusive(['\t', '\r', '\n']) {
+        let end = part.len() - usize::from(part.ends_with(['\t', '\r', '\n']));
+        out += &printable(part.get(..end).unwrap_or_default());
+        out += part.get(end..).unwrap_or_default();
+    }
+    out
 }
 
 fn fault(error: csv::Error) -> Error {

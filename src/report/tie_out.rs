@@ -5,8 +5,10 @@ use super::by::By;
 use super::cells::cells;
 use super::charges::{Charges, QUANTITY_SCALE, dollars, sum};
 use super::cost::{Places, operation, places, standing};
+use super::document::Section;
 use super::page;
 use super::scanned::Scan;
+use super::sections;
 use super::value::Json;
 use crate::cost::bill::{Bill, read};
 use crate::cost::bill_shares::allocate;
@@ -105,17 +107,13 @@ pub fn report(tied: TiedOut, by: &By) -> Result<Report> {
     let page = page_of(&scan, by, &bill, &rows, &allocation);
     let money = vec![("bill", totals(&bill, &rows)), ("allocation", allocated(&allocation))];
     let further = scan.further(sql);
-    Ok(Report {
-        name: "cost",
-        period: scan.period,
-        inputs: scan.inputs,
-        schema: schema(&columns),
-        rows: vec![table.finish()?],
-        notes: scan.notes,
-        further,
-        money,
-        page,
-    })
+    let (schema, rows) = (schema(&columns), vec![table.finish()?]);
+    let mut document = sections::begun("The bill beside the flow logs", scan.period, &scan.inputs, scan.faults.len());
+    let mut section = Section::new("rows", "Line by line");
+    section.table(sections::rows("Lines of the bill, and what the logs tell of each", &schema, &rows));
+    document.push(section);
+    sections::end_of_scan(&mut document, &scan, sql);
+    Ok(Report { name: "cost", period: scan.period, inputs: scan.inputs, schema, rows, notes: scan.notes, further, money, page, document })
 }
 
 fn read_bill(files: &[PathBuf]) -> Result<Bill> {
