@@ -7,6 +7,7 @@ use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
 use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
+use crate::query::grain::Grain;
 use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
@@ -153,6 +154,9 @@ pub struct CostReportArgs {
     focus: Option<String>,
 }
 
+/// Owners of traffic that rows may be for.
+const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
+
 impl Command {
     fn report_args(&self) -> &ReportArgs {
         match self {
@@ -177,8 +181,17 @@ impl Command {
         self.report_args().quiet.quiet
     }
 
+    /// Returns what the sums behind the report must tell apart.
+    fn grain(&self) -> Result<Grain> {
+        Ok(match self {
+            Command::Egress(_) => Grain::Full,
+            Command::CrossAz(_) => cross_az::GRAIN,
+            Command::Nat(_) => nat::GRAIN,
+            Command::Cost(args) => cost::grain(&By::parse(args.by.as_deref(), "none", OWNERS)?),
+        })
+    }
+
     async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
-        const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
         match self {
             Command::Egress(_) => {
                 needs_control_planes(logs)?;
@@ -240,7 +253,7 @@ async fn earlier(args: &CostReportArgs, period: &str, logs: &Arc<Logs>, context:
         },
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
-    let logs = args.cost.report.logs.open_window(context, Some(window)).await?;
+    let logs = args.cost.report.logs.open_for(context, Some(window), logs.grain).await?;
     let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
@@ -266,7 +279,7 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
         );
     }
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
-    let logs = args.logs.open(context).await?;
+    let logs = args.logs.open_for(context, None, command.grain()?).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::of_sums(&logs)?;
     let report = command.report(&logs, &engine, context).await?;

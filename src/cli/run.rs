@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result, printable};
 use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
+use crate::query::grain::Grain;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
 use crate::source::{self, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
@@ -215,14 +216,15 @@ impl LogsArgs {
     /// # Errors
     /// A usage error if nothing is found; access errors; a malformed inventory file.
     pub async fn open(&self, context: &Context) -> Result<Arc<Logs>> {
-        self.open_window(context, None).await
+        self.open_for(context, None, Grain::Full).await
     }
 
-    /// As [`LogsArgs::open`], for another window than that of the options.
+    /// As [`LogsArgs::open`], for another window than that of the options, and for statements that ask for no more than sums of a
+    /// grain.
     ///
     /// # Errors
     /// As [`LogsArgs::open`].
-    pub async fn open_window(&self, context: &Context, window: Option<TimeRange>) -> Result<Arc<Logs>> {
+    pub async fn open_for(&self, context: &Context, window: Option<TimeRange>, grain: Grain) -> Result<Arc<Logs>> {
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -254,6 +256,7 @@ impl LogsArgs {
             threads,
             memory_limit,
             spill_dir: self.spill_dir(context),
+            grain,
             scans: Scans::default(),
             summary: tokio::sync::OnceCell::new(),
             hours: tokio::sync::OnceCell::new(),

@@ -6,11 +6,13 @@ pub mod connections;
 pub mod drift;
 pub mod flow_table;
 pub mod functions;
+pub mod grain;
 pub mod library;
 pub mod hourly;
 pub mod hours;
 pub mod log_tables;
 pub mod names;
+pub mod narrowed;
 pub mod nat_roles;
 pub mod other_ends;
 pub mod part_columns;
@@ -39,6 +41,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{FutureExt, Stream, TryStreamExt};
+use grain::Grain;
 use hourly::{Hourly, Key, Sums};
 use hours::Hours;
 use std::num::NonZeroUsize;
@@ -73,6 +76,8 @@ pub struct Logs {
     pub memory_limit: usize,
     /// Folder for spill files.
     pub spill_dir: PathBuf,
+    /// What the hourly sums tell apart.
+    pub grain: Grain,
     /// Accounting of every scan of this run.
     pub scans: Scans,
     /// The one scan behind `connections` and `report egress`.
@@ -217,7 +222,8 @@ impl Logs {
             threads: self.threads,
         };
         let intake = self.new_intake();
-        let mut hourly = Hourly::new(Arc::clone(&self.inventory), self.memory_limit / 4 / hourly::ENTRY_BYTES, self.spill_dir.clone());
+        let mut hourly =
+            Hourly::new(Arc::clone(&self.inventory), self.grain, self.memory_limit / 4 / hourly::ENTRY_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;
