@@ -40,6 +40,7 @@
 //!         summary: tokio::sync::OnceCell::new(),
 //!         hours: tokio::sync::OnceCell::new(),
 //!         listed,
+//!         grain: Default::default(),
 //!     });
 //!     let sql = "SELECT dstaddr, dstport, count(*) AS records FROM flows WHERE action = 'REJECT' GROUP BY dstaddr, dstport";
 //!     let (_, rows) = Engine::new(&logs)?.collect(sql, &[]).await?;

@@ -10,6 +10,7 @@ use crate::generator::{Config, Container, Format, generate};
 use crate::runs::{self, Run, Setting};
 use flowproof::cost::prices::PriceList;
 use flowproof::inventory::Inventory;
+use flowproof::query::grain::Grain;
 use flowproof::report::by::By;
 use flowproof::report::charges::Charges;
 use rust_decimal::Decimal;
@@ -381,12 +382,19 @@ fn threads_order_and_memory_change_no_byte_of_a_report() {
     let estate = Estate::of(&four_sites(61, 20_000));
     let wanted = reports(&estate.run(Setting::default()));
     assert!(wanted.iter().all(|text| text.len() > 2_000));
-    for (threads, memory_limit) in [(8, 192 << 20), (1, TIGHT)] {
+    let others = [
+        (8, 192 << 20, Grain::Pods),
+        (1, TIGHT, Grain::Pods),
+        (1, TIGHT, Grain::Full),
+        (2, 192 << 20, Grain::Full),
+        (8, 192 << 20, Grain::PodsBetweenZones),
+    ];
+    for (threads, memory_limit, grain) in others {
         let (mut inputs, listed) = runs::list(&[estate.dir.path().join("logs").to_str().unwrap()], Setting::default().window);
         Rng::new(61, threads as u64).shuffle(&mut inputs);
-        let run = runs::open_inputs(inputs, listed, &estate.inventory, Setting { threads, memory_limit, ..Setting::default() });
-        assert_eq!(reports(&run), wanted, "{threads} threads, {memory_limit} bytes");
-        assert_eq!(run.has_spilled(), memory_limit < 192 << 20);
+        let run = runs::open_inputs(inputs, listed, &estate.inventory, Setting { threads, memory_limit, grain, ..Setting::default() });
+        assert_eq!(reports(&run), wanted, "{threads} threads, {memory_limit} bytes, {grain:?}");
+        assert_eq!(run.has_spilled(), memory_limit == TIGHT && grain == Grain::Full);
     }
 }
 
@@ -454,32 +462,64 @@ fn reports_over_records_are_reports_over_sums() {
     }
 }
 
+/// A shipped query and its parameters.
+type Asked<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+
 #[test]
 fn sums_alike_are_one_row_in_reports_and_nothing_else_is_different() {
     for (seed, format) in [(73, Format::V5), (74, Format::V2)] {
         let estate = Estate::of(&Config { format, ..four_sites(seed, 8_000) });
-        let run = estate.run(Setting::default());
+        let whole = estate.run(Setting::default());
+        // With each grain the statements that need it; those of the grains behind it need less.
         let by = |by| [("by", by)];
-        let asked: [(&str, &[(&str, &str)]); 9] = [
-            ("cross-az", &[]),
-            ("cross-az-owners", &by("account")),
-            ("cross-az-owners", &by("namespace")),
-            ("zone-aware-candidates", &[("limit", "1000")]),
-            ("nat", &by("pair")),
-            ("nat", &by("service")),
-            ("costs", &by("eni")),
-            ("meters-by-day", &by("service")),
-            ("meters-by-day", &[]),
+        let asked: [(Grain, &[Asked<'_>]); 4] = [
+            (Grain::Full, &[]),
+            (
+                Grain::Pods,
+                &[
+                    ("cross-az-owners", &by("namespace")),
+                    ("costs", &by("service")),
+                    ("meters-by-day", &by("service")),
+                    ("meters-by-day", &by("namespace")),
+                ],
+            ),
+            (
+                Grain::PodsBetweenZones,
+                &[
+                    ("cross-az", &[]),
+                    ("cross-az-owners", &by("account")),
+                    ("cross-az-owners", &by("service")),
+                    ("zone-aware-candidates", &[("limit", "1000")]),
+                ],
+            ),
+            (
+                Grain::Interfaces,
+                &[
+                    ("nat", &by("pair")),
+                    ("nat", &by("service")),
+                    ("costs", &by("eni")),
+                    ("costs", &by("cluster")),
+                    ("meters-by-day", &by("subnet")),
+                    ("meters-by-day", &[]),
+                ],
+            ),
         ];
-        for (name, params) in asked {
-            let rows = run.shipped(name, params);
-            assert!(rows.len() > 3, "{name}");
-            assert_eq!(run.shipped_in_reports(name, params), rows, "{format:?} {name} {params:?}");
+        let mut before = i64::MAX;
+        for (grain, asked) in asked {
+            let run = estate.run(Setting { grain, ..Setting::default() });
+            for (name, params) in asked {
+                let rows = whole.shipped(name, params);
+                assert!(rows.len() > 3, "{name}");
+                assert_eq!(run.shipped_in_reports(name, params), rows, "{format:?} {grain:?} {name} {params:?}");
+            }
+            let rows = run.rows_in_reports("SELECT count(*) AS rows, sum(bytes) AS bytes, sum(records) AS records FROM hourly");
+            let all = whole.sql("SELECT sum(bytes) AS bytes, sum(records) AS records FROM hourly");
+            assert_eq!((&rows[0]["bytes"], &rows[0]["records"]), (&all[0]["bytes"], &all[0]["records"]), "{grain:?}");
+            // A row of all columns is a sum.
+            let sums = run.rows_in_reports("SELECT * FROM hourly").len() as i64;
+            assert!(sums < before, "{grain:?}: {sums} sums, and {before} before");
+            before = sums;
         }
-        let folded = run.rows_in_reports("SELECT count(*) AS rows, sum(bytes) AS bytes FROM hourly");
-        let whole = run.sql("SELECT count(*) AS rows, sum(bytes) AS bytes FROM hourly");
-        assert_eq!(folded[0]["bytes"], whole[0]["bytes"]);
-        assert!(folded[0]["rows"].as_i64() < whole[0]["rows"].as_i64(), "{folded:?} {whole:?}");
     }
 }
 

@@ -50,6 +50,8 @@ mod runs;
 mod s3;
 /// An S3 server on loopback, with faults on demand.
 mod s3_server;
+/// What a bundle claims: verdicts against tables worked out by hand, missing inputs, hidden records, two runs alike.
+mod statements;
 /// Listing and reading, by one contract for disks and S3.
 mod source;
 /// The house rules, read from the sources: arrows, single homes, goldens, and documents that name what exists.

@@ -6,8 +6,9 @@ use flowproof::cost::prices::PriceList;
 use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
 use flowproof::inventory::{self, Inventory};
-use flowproof::pipeline::Input;
+use flowproof::pipeline::{Input, Intake};
 use flowproof::query::coverage::Closing;
+use flowproof::query::grain::Grain;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, library};
 use flowproof::report::by::By;
 use flowproof::report::charges::Charges;
@@ -31,6 +32,8 @@ pub(crate) struct Setting {
     pub(crate) memory_limit: usize,
     pub(crate) validation: Validation,
     pub(crate) log_format: Option<Arc<Layout>>,
+    /// What the sums of reports tell apart.
+    pub(crate) grain: Grain,
 }
 
 impl Default for Setting {
@@ -42,6 +45,7 @@ impl Default for Setting {
             memory_limit: MEMORY_LIMIT_DEFAULT,
             validation: Validation::ReadColumns,
             log_format: None,
+            grain: Grain::Pods,
         }
     }
 }
@@ -50,7 +54,8 @@ impl Default for Setting {
 pub(crate) struct Run {
     logs: Arc<Logs>,
     engine: Engine,
-    /// That of reports.
+    /// Those of reports, whose sums are coarser.
+    reported: Arc<Logs>,
     of_sums: Engine,
     spill_dir: tempfile::TempDir,
     runtime: Runtime,
@@ -82,24 +87,29 @@ pub(crate) fn list(logs: &[&str], window: TimeRange) -> (Vec<Input>, ListCounts)
 /// Opens objects of any source.
 pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Arc<Inventory>, setting: Setting) -> Run {
     let spill_dir = tempfile::tempdir().unwrap();
-    let logs = Arc::new(Logs {
-        inputs: inputs.into(),
-        listed,
-        inventory: Arc::clone(inventory),
-        policy: None,
-        window: setting.window,
-        closing: setting.closing,
-        validation: setting.validation,
-        log_format: setting.log_format,
-        threads: setting.threads,
-        memory_limit: setting.memory_limit,
-        spill_dir: spill_dir.path().to_owned(),
-        scans: Scans::default(),
-        summary: OnceCell::new(),
-        hours: OnceCell::new(),
-    });
-    let (engine, of_sums) = (Engine::new(&logs).unwrap(), Engine::of_sums(&logs).unwrap());
-    Run { logs, engine, of_sums, spill_dir, runtime: runtime() }
+    let inputs: Arc<[Input]> = inputs.into();
+    let logs_of = |grain| {
+        Arc::new(Logs {
+            inputs: Arc::clone(&inputs),
+            listed: listed.clone(),
+            inventory: Arc::clone(inventory),
+            policy: None,
+            window: setting.window,
+            closing: setting.closing,
+            validation: setting.validation,
+            log_format: setting.log_format.clone(),
+            threads: setting.threads,
+            memory_limit: setting.memory_limit,
+            spill_dir: spill_dir.path().to_owned(),
+            scans: Scans::default(),
+            summary: OnceCell::new(),
+            hours: OnceCell::new(),
+            grain,
+        })
+    };
+    let (logs, reported) = (logs_of(Grain::Full), logs_of(setting.grain));
+    let (engine, of_sums) = (Engine::new(&logs).unwrap(), Engine::of_sums(&reported).unwrap());
+    Run { logs, engine, reported, of_sums, spill_dir, runtime: runtime() }
 }
 
 /// Reads every file below a folder as inventory.
@@ -149,27 +159,27 @@ fn json(report: &Report) -> String {
 impl Run {
     /// Returns `report cross-az -o json`, byte for byte.
     pub(crate) fn cross_az_text(&self, charges: &Charges) -> String {
-        let report = cross_az::report(&self.logs, &self.of_sums, &By::Default, cross_az::Charge::Split, charges);
+        let report = cross_az::report(&self.reported, &self.of_sums, &By::Default, cross_az::Charge::Split, charges);
         json(&self.runtime.block_on(report).unwrap())
     }
 
     /// Returns `report nat -o json`, byte for byte.
     pub(crate) fn nat_text(&self, charges: &Charges) -> String {
-        json(&self.runtime.block_on(nat::report(&self.logs, &self.of_sums, &By::Default, charges)).unwrap())
+        json(&self.runtime.block_on(nat::report(&self.reported, &self.of_sums, &By::Default, charges)).unwrap())
     }
 
     /// Returns `report cost -o json`, byte for byte.
     pub(crate) fn cost_text(&self, by: &By, charges: &Charges) -> String {
         let costs = async {
             let places = cost::places(&self.of_sums).await?;
-            cost::Costs::of(&self.logs, &self.of_sums, by, charges, &places).await
+            cost::Costs::of(&self.reported, &self.of_sums, by, charges, &places).await
         };
         json(&cost::report(self.runtime.block_on(costs).unwrap(), &self.logs.inventory, by, charges, None).unwrap())
     }
 
     /// Returns `report egress -o json`, byte for byte.
     pub(crate) fn report_text(&self) -> String {
-        json(&self.runtime.block_on(egress::report(&self.logs, &self.of_sums)).unwrap())
+        json(&self.runtime.block_on(egress::report(&self.reported, &self.of_sums)).unwrap())
     }
 
     /// Returns `report egress -o json`.
@@ -243,14 +253,18 @@ impl Run {
         values[0].as_i64().unwrap_or_else(|| panic!("{sql}: {}", values[0]))
     }
 
+    fn intakes(&self) -> Vec<Arc<Intake>> {
+        self.logs.intakes().into_iter().chain(self.reported.intakes()).collect()
+    }
+
     /// Returns the accounting of every object in the scan behind the report.
     pub(crate) fn tallies(&self) -> Vec<Tally> {
-        self.logs.intakes()[0].objects().into_iter().map(|(_, read)| read.tally).collect()
+        self.intakes()[0].objects().into_iter().map(|(_, read)| read.tally).collect()
     }
 
     /// Returns the positions of the objects that each scan so far has read.
     pub(crate) fn scans(&self) -> Vec<Vec<usize>> {
-        self.logs.intakes().iter().map(|intake| intake.objects().iter().map(|(at, _)| *at).collect()).collect()
+        self.intakes().iter().map(|intake| intake.objects().iter().map(|(at, _)| *at).collect()).collect()
     }
 
     /// Returns the URIs of the objects that a run reads.

@@ -1,12 +1,21 @@
 //! `flowproof evidence`: keys, and sealed bundles verified and shown.
 
 use super::output::{self, OutputArgs};
-use super::{Status, catalogue};
+use super::run::{Asked, LogsArgs, S3Args};
+use super::{Context, Status, catalogue};
 use crate::error::{Error, Kind, Result, printable};
 use crate::evidence::bag::{BAG_ENVELOPE, RESULTS_ENVELOPE};
+use crate::evidence::collect::{Collection, collect};
+use crate::evidence::payload::POLICY;
 use crate::evidence::statement::Statement;
+use crate::evidence::verify::Check;
 use crate::evidence::{Contents, KeyPair, Ledger, PublicKey, Report, Surroundings, verify};
+use crate::evidence::{canonical, rerun};
+use crate::policy::Policy;
+use crate::query::coverage::Closing;
 use crate::report::Format;
+use crate::source::Digests;
+use crate::time::parse_instant;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -20,7 +29,7 @@ pub enum Command {
     /// Collect the evidence of a period into a sealed bundle
     Collect(Box<super::collect::CollectArgs>),
     /// Say whether a bundle is exactly what the holder of the key sealed; exit code 6 if it is not
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Show what a bundle says, and its files
     Show(ShowArgs),
     /// Make an Ed25519 key pair: PATH, for signing, and PATH.pub, for those who verify
@@ -42,6 +51,14 @@ pub struct VerifyArgs {
     /// Ledger of runs, that must be whole and name this bundle
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
+    /// Read the inputs again and compare their digests: the LOGS as they were given to collect
+    #[arg(long, value_name = "LOGS", num_args = 1.., help_heading = "Inputs")]
+    inputs: Vec<String>,
+    /// Also compute the results again, from these inputs and what the bundle holds, and compare them
+    #[arg(long, requires = "inputs", help_heading = "Inputs")]
+    rerun: bool,
+    #[command(flatten)]
+    s3: S3Args,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -77,10 +94,10 @@ impl Command {
 ///
 /// # Errors
 /// If a file cannot be read or written; of kind [`Kind::Unverified`] if a bundle does not verify.
-pub fn run(command: Command, context: &super::Context) -> Result<Status> {
+pub fn run(command: Command, context: &Context) -> Result<Status> {
     match command {
         Command::Collect(args) => super::run::block_on(context, super::collect::run(*args, context)),
-        Command::Verify(args) => verify_bundle(&args),
+        Command::Verify(args) => super::run::block_on(context, verify_bundle(&args, context)),
         Command::Show(args) => show(&args),
         Command::Keygen(args) => keygen(&args),
     }
@@ -97,19 +114,55 @@ fn keygen(args: &KeygenArgs) -> Result<Status> {
     Ok(Status::Done)
 }
 
-fn verify_bundle(args: &VerifyArgs) -> Result<Status> {
+async fn verify_bundle(args: &VerifyArgs, context: &Context) -> Result<Status> {
     let key = PublicKey::read(&args.key)?;
-    let contents = Contents::read(&args.bundle)?;
+    let contents = Contents::read_keeping(&args.bundle, |name| !args.inputs.is_empty() && rerun::is_needed(name))?;
     let previous = args.previous.as_deref().map(Contents::read).transpose()?;
     let history = args.ledger.as_deref().map(|path| Ledger::at(path).verify()).transpose()?;
     let surroundings = Surroundings { previous: previous.as_ref(), ledger: history.as_ref() };
-    let report = verify(&contents, &key, &surroundings);
+    let mut report = verify(&contents, &key, &surroundings);
+    // What a bundle says of its inputs is worth a look only if the bundle is what was sealed.
+    if !args.inputs.is_empty() && report.is_verified() {
+        report.checks.extend(against_inputs(args, &contents, context).await?);
+    }
     if args.output.format() == Format::Json {
         write_json(&as_json(&report, &key.id()?))?;
     } else {
         write_checks(&report, args.output)?;
     }
     judge(&report, args.bundle.display().to_string())
+}
+
+/// Reads the inputs again, and if asked computes the results again.
+async fn against_inputs(args: &VerifyArgs, contents: &Contents, context: &Context) -> Result<Vec<Check>> {
+    let recorded = rerun::recorded(contents)?;
+    let logs_args = LogsArgs::of_rerun(args.inputs.clone(), args.s3.clone(), &recorded.params);
+    let policy = recorded.policy.clone().map(|text| Policy::parse(text, POLICY)).transpose()?;
+    let inventory = Arc::new(logs_args.inventory.inventory_of(recorded.inventory.clone(), context)?);
+    let digests = Arc::new(Digests::default());
+    let as_of = recorded.params.as_of.as_deref().and_then(|text| parse_instant(text, 0));
+    let asked = Asked {
+        policy: policy.as_ref(),
+        closing: Some(Closing { as_of, settle_s: recorded.params.settle_seconds }),
+        inventory: Some(inventory),
+        digests: Some(Arc::clone(&digests)),
+        validate_full: true,
+        ..Asked::default()
+    };
+    let logs = logs_args.open_for(context, asked).await?;
+    if !args.rerun {
+        return Ok(vec![rerun::inputs_check(&recorded, &logs.inputs, &digests).await]);
+    }
+    let collection = Collection {
+        logs: Arc::clone(&logs),
+        digests: Arc::clone(&digests),
+        inventory: &recorded.inventory,
+        policy: policy.as_ref(),
+        controls: &recorded.params.controls,
+    };
+    let collected = collect(collection).await?;
+    let again = canonical::to_bytes(&collected.results)?;
+    Ok(vec![rerun::inputs_check(&recorded, &logs.inputs, &digests).await, rerun::results_check(&recorded, &again)])
 }
 
 fn judge(report: &Report, bundle: String) -> Result<Status> {

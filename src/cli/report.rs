@@ -9,6 +9,7 @@ use crate::error::{Error, Result, printable};
 use crate::pipeline::ObjectRead;
 use crate::policy::Policy;
 use crate::query::coverage::{Closing, SETTLE_DEFAULT_S};
+use crate::query::grain::Grain;
 use crate::query::{Engine, Logs};
 use crate::report::by::By;
 use crate::report::charges::Charges;
@@ -210,6 +211,9 @@ pub struct CostReportArgs {
     focus: Option<String>,
 }
 
+/// Owners of traffic that rows may be for.
+const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
+
 impl Command {
     fn report_args(&self) -> &ReportArgs {
         match self {
@@ -252,8 +256,17 @@ impl Command {
         self.report_args().quiet.quiet
     }
 
+    /// Returns what the sums behind the report must tell apart.
+    fn grain(&self) -> Result<Grain> {
+        Ok(match self {
+            Command::Egress(_) | Command::Coverage(_) | Command::Readiness(_) => Grain::Full,
+            Command::CrossAz(_) => cross_az::GRAIN,
+            Command::Nat(_) => nat::GRAIN,
+            Command::Cost(args) => cost::grain(&By::parse(args.by.as_deref(), "none", OWNERS)?),
+        })
+    }
+
     async fn report(&self, logs: &Arc<Logs>, engine: &Engine, context: &Context) -> Result<Report> {
-        const OWNERS: &[&str] = &["account", "vpc", "subnet", "eni", "service", "cluster", "namespace"];
         match self {
             Command::Egress(args) => {
                 needs_control_planes(logs)?;
@@ -338,7 +351,8 @@ async fn earlier(args: &ReportArgs, period: &str, logs: &Arc<Logs>, context: &Co
         },
         None => return Err(Error::usage(format!("{period:?} is no period")).with_hint("--compare previous, or --compare FROM..TO")),
     };
-    let logs = args.logs.open_for(context, Asked { window: Some(window), ..Asked::default() }).await?;
+    let asked = Asked { window: Some(window), grain: logs.grain, ..Asked::default() };
+    let logs = args.logs.open_for(context, asked).await?;
     let engine = Engine::of_sums(&logs)?;
     Ok((logs, engine))
 }
@@ -366,7 +380,7 @@ pub async fn run(command: Command, context: &Context) -> Result<Status> {
     let formats = args.export.iter().map(|path| Format::of_file(path).map(|format| (path, format))).collect::<Result<Vec<_>>>()?;
     // Before anything is listed: a misspelt policy is found at once.
     let policy = command.policy().map(Policy::read).transpose()?;
-    let asked = Asked { policy: policy.as_ref(), closing: Some(command.closing(context)?), ..Asked::default() };
+    let asked = Asked { policy: policy.as_ref(), closing: Some(command.closing(context)?), grain: command.grain()?, ..Asked::default() };
     let logs = args.logs.open_for(context, asked).await?;
     let progress = output::progress(context, &logs);
     let engine = Engine::of_sums(&logs)?;

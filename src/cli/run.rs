@@ -4,11 +4,13 @@ use super::Context;
 use crate::config::{File, parse_size};
 use crate::decode::Validation;
 use crate::error::{Error, Kind, Result, printable};
+use crate::evidence::payload::Params;
 use crate::flow::Layout;
 use crate::inventory::{self, Inventory};
 use crate::pipeline::Input;
 use crate::policy::{Judge, Policy};
 use crate::query::coverage::Closing;
+use crate::query::grain::Grain;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
 use crate::source::{self, Digested, Digests, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant};
@@ -207,6 +209,27 @@ impl LogsArgs {
         self.threads.or(context.file.threads).filter(|threads| *threads > 0).unwrap_or_else(processors).min(THREADS_MAX)
     }
 
+    /// Returns the logs of a run that is made again: places, S3 and resources as they are given now, all else as it was then.
+    pub fn of_rerun(places: Vec<String>, s3: S3Args, then: &Params) -> LogsArgs {
+        LogsArgs {
+            logs: places,
+            objects_from: Vec::new(),
+            from: then.from.clone(),
+            to: then.to.clone(),
+            log_account: then.log_accounts.clone(),
+            log_region: then.log_regions.clone(),
+            flow_log_id: then.flow_log_ids.clone(),
+            log_format: then.log_format.clone(),
+            validate: ValidateArg::Full,
+            max_rejects: None,
+            threads: None,
+            memory_limit: None,
+            spill_dir: None,
+            inventory: InventoryArgs { dirs: Vec::new(), inventory_as_of: then.inventory_as_of.clone() },
+            s3,
+        }
+    }
+
     /// Returns the fields of objects without a header, as they were given.
     pub fn log_format(&self, context: &Context) -> Option<String> {
         self.log_format.clone().or_else(|| context.file.log_format.clone())
@@ -230,7 +253,7 @@ impl LogsArgs {
     /// # Errors
     /// As [`LogsArgs::open`].
     pub async fn open_for(&self, context: &Context, asked: Asked<'_>) -> Result<Arc<Logs>> {
-        let Asked { window, policy, closing, inventory, digests, validate_full } = asked;
+        let Asked { window, policy, closing, inventory, digests, validate_full, grain } = asked;
         let mut prune = self.prune(context)?;
         prune.time = window.unwrap_or(prune.time);
         let options = self.s3.options(context);
@@ -272,6 +295,7 @@ impl LogsArgs {
             threads,
             memory_limit,
             spill_dir: self.spill_dir(context),
+            grain,
             scans: Scans::default(),
             summary: tokio::sync::OnceCell::new(),
             hours: tokio::sync::OnceCell::new(),
@@ -294,6 +318,8 @@ pub struct Asked<'a> {
     pub digests: Option<Arc<Digests>>,
     /// Whether all columns must hold values of their type, whatever the options say.
     pub validate_full: bool,
+    /// What the sums of `hourly` must tell apart.
+    pub grain: Grain,
 }
 
 /// Puts the taking of digests between the objects and their sources.

@@ -46,6 +46,7 @@ pub mod oscal;
 pub mod collect;
 pub mod document;
 pub mod payload;
+pub mod rerun;
 
 pub use bag::{Bag, Seal, Sealed};
 pub use contents::Contents;

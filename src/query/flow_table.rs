@@ -183,7 +183,7 @@ impl Pushed {
 }
 
 /// Reads `column = 'a'`, `column IN ('a', 'b')`, or `column = 'a' OR column = 'b'` (which DataFusion makes of a short list).
-fn one_of(filter: &Expr) -> Option<(&str, Vec<String>)> {
+pub(super) fn one_of(filter: &Expr) -> Option<(&str, Vec<String>)> {
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (column(left), column(right)) {
             (Some(name), None) => Some((name, vec![text(right)?])),

@@ -6,6 +6,7 @@
 
 use super::biflow::LineRef;
 use super::collect::Covered;
+use super::grain::Grain;
 use super::names::{NONE, Names};
 use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::parties::{Parties, PartyColumns};
@@ -16,7 +17,7 @@ use crate::flow::field::{FieldId, id};
 use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::source::LogKey;
-use crate::time::{UnixSeconds, earlier, hour_of};
+use crate::time::{HOUR, UnixSeconds, earlier, hour_of};
 use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
@@ -161,6 +162,23 @@ pub struct Own {
     pub to: UnixSeconds,
 }
 
+/// Bytes of traffic by ten minutes of the hour in which its records start.
+pub type Stretches = [u64; 6];
+
+/// Seconds of such a stretch.
+pub const STRETCH: i64 = HOUR / 6;
+
+/// What a flow log wrote of an interface in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wrote {
+    /// Index among the flow-log ids.
+    pub flow_log: u32,
+    /// How much.
+    pub covered: Covered,
+    /// When.
+    pub stretches: Stretches,
+}
+
 /// By hour: interfaces, and addresses.
 pub type Served = (HashSet<(UnixSeconds, u32), RandomState>, HashSet<(UnixSeconds, IpAddr), RandomState>);
 
@@ -170,7 +188,14 @@ pub type Scope = (Option<Arc<str>>, Option<Arc<str>>);
 /// The sums of a scan.
 #[derive(Debug)]
 pub struct Hourly {
-    inventory: Arc<Inventory>,
+    pub(super) inventory: Arc<Inventory>,
+    pub(super) grain: Grain,
+    /// Context of another end of which nothing is known.
+    pub(super) nobody: u32,
+    /// Context of a way of which nothing is known.
+    pub(super) nowhere: u32,
+    /// Whether the inventory says the same throughout the hour of the last record that asked.
+    pub(super) steady: (Option<UnixSeconds>, bool),
     /// Flow-log ids; the empty text stands for objects whose key names none.
     pub flow_logs: Names,
     /// Who was met, and all other texts.
@@ -178,7 +203,7 @@ pub struct Hourly {
     /// The sums.
     pub sums: Store<Key, Sums>,
     /// By (interface, hour): what each flow log wrote.
-    pub coverage: HashMap<(u32, UnixSeconds), Vec<(u32, Covered)>, RandomState>,
+    pub coverage: HashMap<(u32, UnixSeconds), Vec<Wrote>, RandomState>,
     /// Addresses that interfaces wrote as their own.
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
     /// By (interface, hour): tags that its records carry, as (key, value); of the flow log whose keys are not known, the field's name
@@ -201,16 +226,25 @@ const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 /// The partition of a key: all that was logged of one conversation in an hour, by whomever and in both directions, lies in one,
 /// since what a record means may depend on another's (a NAT gateway or a firewall that passed the same packets on).
 fn partition(key: &Key) -> usize {
+    if key.peer_addr.is_none() {
+        return PARTITION_HASH.hash_one((key.hour, key.local, key.peer, key.local_addr, key.protocol, key.service_port)) as usize
+            % PARTITIONS;
+    }
     let (low, high) = if key.local_addr <= key.peer_addr { (key.local_addr, key.peer_addr) } else { (key.peer_addr, key.local_addr) };
     PARTITION_HASH.hash_one((key.hour, low, high, key.protocol, key.service_port)) as usize % PARTITIONS
 }
 
 impl Hourly {
     /// Makes an empty collection. Beyond `entries_max` entries in memory, sums go to files under `spill_folder`.
-    pub fn new(inventory: Arc<Inventory>, entries_max: usize, spill_folder: PathBuf) -> Hourly {
+    pub fn new(inventory: Arc<Inventory>, grain: Grain, entries_max: usize, spill_folder: PathBuf) -> Hourly {
+        let mut parties = Parties::new(Arc::clone(&inventory));
         Hourly {
-            parties: Parties::new(Arc::clone(&inventory)),
+            nobody: parties.nobody(),
+            nowhere: parties.nowhere(),
+            steady: (None, false),
+            parties,
             inventory,
+            grain,
             flow_logs: Names::default(),
             sums: Store::new(entries_max, spill_folder),
             coverage: HashMap::default(),
@@ -290,7 +324,7 @@ impl Hourly {
             if status == Status::Ok && key.direction == Direction::Unknown {
                 self.undirected = (self.undirected.0 + 1, self.undirected.1.saturating_add(sums.bytes));
             }
-            self.cover(interface, &key, &sums, part.fields);
+            self.cover(interface, &key, &sums, from, part.fields);
             if status == Status::Ok && !party.kind.is_some_and(passes_for_others) {
                 let vpc = if vpc == NONE { self.vpc_of(interface) } else { vpc };
                 self.learn(vpc, interface, &key, from, end.unwrap_or(from));
@@ -304,19 +338,20 @@ impl Hourly {
                 None => drop(self.served.0.insert((key.hour, client))),
             }
         }
+        let key = self.grained(key, &party);
         self.sums.add(partition(&key), key, |held| isize::from(held.merge(&sums)))
     }
 
-    fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, fields: u32) {
+    fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, from: UnixSeconds, fields: u32) {
         let of_hour = self.coverage.entry((interface, key.hour)).or_default();
-        let at = match of_hour.iter().position(|(flow_log, _)| *flow_log == key.flow_log) {
+        let at = match of_hour.iter().position(|wrote| wrote.flow_log == key.flow_log) {
             Some(at) => at,
             None => {
-                of_hour.push((key.flow_log, Covered::default()));
+                of_hour.push(Wrote { flow_log: key.flow_log, covered: Covered::default(), stretches: Stretches::default() });
                 of_hour.len() - 1
             }
         };
-        let Some((_, covered)) = of_hour.get_mut(at) else { return };
+        let Some(Wrote { covered, stretches, .. }) = of_hour.get_mut(at) else { return };
         covered.start_min = earlier(covered.start_min, sums.start_min);
         covered.end_max = covered.end_max.max(sums.end_max);
         covered.fields_max = covered.fields_max.max(fields);
@@ -326,8 +361,16 @@ impl Hourly {
             Status::Ok => {
                 covered.ok += 1;
                 covered.bytes = covered.bytes.saturating_add(sums.bytes);
+                if let Some(bytes) = stretches.get_mut(((from - key.hour) / STRETCH) as usize) {
+                    *bytes = bytes.saturating_add(sums.bytes);
+                }
             }
         }
+    }
+
+    /// Whether an interface has records of its own in an hour.
+    pub(super) fn is_logged(&self, interface: u32, hour: UnixSeconds) -> bool {
+        self.coverage.get(&(interface, hour)).into_iter().flatten().any(|wrote| wrote.covered.ok + wrote.covered.nodata > 0)
     }
 
     /// Remembers that the interface had the address; ids are never reused, so a range of time is enough.
@@ -378,7 +421,7 @@ impl Hourly {
 }
 
 /// Packets of others pass through such an interface: the addresses in them are not its own.
-fn passes_for_others(kind: InterfaceKind) -> bool {
+pub(super) fn passes_for_others(kind: InterfaceKind) -> bool {
     use InterfaceKind::{FirewallEndpoint, GatewayLoadBalancerEndpoint, Gwlb, NatGateway, TransitGateway};
     matches!(kind, NatGateway | TransitGateway | FirewallEndpoint | GatewayLoadBalancerEndpoint | Gwlb)
 }

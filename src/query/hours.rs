@@ -1,14 +1,13 @@
 //! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
 
-use super::collect::Covered;
-use super::hourly::{Direction, Hourly, Key, Sums};
+use super::hourly::{Direction, Hourly, Key, STRETCH, Sums, Wrote};
 use super::names::NONE;
 use super::nat_roles::{Conversations, Seen};
 use super::other_ends::Peer;
 use super::part_columns::Status;
 use super::rows::{ColumnDoc, Rows, Value, utc};
-use super::spill::PARTITIONS;
 use super::summary::counted;
+use super::summed_table::Asked;
 use crate::decode::BATCH_ROWS;
 use crate::error::Result;
 use crate::inventory::ranges::is_private;
@@ -18,7 +17,7 @@ use crate::time::UnixSeconds;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +102,7 @@ pub struct Facts {
     pub duplicate_records: u64,
     /// Bytes of those.
     pub duplicate_bytes: u64,
-    /// Bytes of sums among those that lie wholly outside the range of the flow logs that count: real, or not.
+    /// Bytes of those that lie, by ten minutes in which records start, wholly outside the range of the flow logs that count: real, or not.
     pub in_doubt_bytes: u64,
     /// Flow logs whose records were set aside; sorted.
     pub duplicate_flow_logs: BTreeSet<String>,
@@ -129,6 +128,8 @@ pub struct Hours {
     pub(super) hourly: Hourly,
     pub(super) inventory: Arc<Inventory>,
     counted: Counted,
+    /// Interfaces that say they are in a Local Zone, a Wavelength Zone or on an Outpost.
+    pub(super) beside_zones: HashSet<u32, RandomState>,
     /// By context of an interface: what the inventory says of it.
     locals: Vec<Local>,
     /// By number of a text: the interface of that id.
@@ -159,28 +160,16 @@ struct Lookups {
 /// By (interface, hour): the flow logs that count.
 type Counted = HashMap<(u32, UnixSeconds), Vec<u32>, RandomState>;
 
-/// Bytes of sums that were set aside although the flow logs that count say nothing of that time.
-fn in_doubt_bytes(hourly: &Hourly, counted: &Counted) -> Result<u64> {
-    let Hourly { sums, parties, coverage, .. } = hourly;
-    let mut bytes = 0;
-    for partition in 0..PARTITIONS {
-        sums.each(partition, |key, sums| {
-            let [interface, ..] = parties.locals.get(key.local);
-            let at = (interface, key.hour);
-            let Some(chosen) = counted.get(&at).filter(|chosen| key.status == Status::Ok && !chosen.contains(&key.flow_log)) else {
-                return;
-            };
-            let overlaps = |covered: &Covered| {
-                covered.start_min.zip(sums.end_max).is_none_or(|(from, to)| to > from)
-                    && covered.end_max.zip(sums.start_min).is_none_or(|(to, from)| from < to)
-            };
-            let is_covered = coverage.get(&at).into_iter().flatten().any(|(id, covered)| chosen.contains(id) && overlaps(covered));
-            if !is_covered {
-                bytes = u64::saturating_add(bytes, sums.bytes);
-            }
-        })?;
-    }
-    Ok(bytes)
+/// Bytes that were set aside although the flow logs that count say nothing of that time.
+fn in_doubt_bytes(hour: UnixSeconds, of_hour: &[Wrote], chosen: &[u32]) -> u64 {
+    let counts = |wrote: &&Wrote| chosen.contains(&wrote.flow_log);
+    let is_covered = |from: UnixSeconds| {
+        of_hour.iter().filter(counts).any(|Wrote { covered, .. }| {
+            covered.start_min.is_none_or(|start| start < from + STRETCH) && covered.end_max.is_none_or(|end| end > from)
+        })
+    };
+    let aside = of_hour.iter().filter(|wrote| !counts(wrote)).flat_map(|wrote| wrote.stretches.iter().zip(0..));
+    aside.filter(|(_, at)| !is_covered(hour + at * STRETCH)).fold(0, |sum, (bytes, _)| sum.saturating_add(*bytes))
 }
 
 impl Hours {
@@ -192,28 +181,27 @@ impl Hours {
         hourly.sums.settle(sums_max, |held, part| {
             held.merge(&part);
         })?;
-        let of = |flow_logs: &Vec<(u32, Covered)>| match flow_logs.as_slice() {
-            [(only, _)] => vec![*only],
-            _ => counted(flow_logs.clone(), &hourly.flow_logs),
+        let of = |wrote: &Vec<Wrote>| match wrote.as_slice() {
+            [only] => vec![only.flow_log],
+            several => counted(several.iter().map(|wrote| (wrote.flow_log, wrote.covered)).collect(), &hourly.flow_logs),
         };
         let counted: Counted = hourly.coverage.iter().map(|(key, flow_logs)| (*key, of(flow_logs))).collect();
         let mut facts = Facts { logged_hours: hourly.coverage.len() as u64, ..Facts::default() };
-        for (key, flow_logs) in &hourly.coverage {
-            facts.skipdata_hours += u64::from(flow_logs.iter().any(|(_, covered)| covered.skipdata > 0));
-            for (flow_log, covered) in flow_logs.iter().filter(|(id, _)| counted.get(key).is_some_and(|counted| !counted.contains(id))) {
-                facts.duplicate_records += covered.ok;
-                facts.duplicate_bytes = facts.duplicate_bytes.saturating_add(covered.bytes);
-                facts.duplicate_flow_logs.insert(hourly.flow_logs.get(*flow_log).to_owned());
+        for (key, of_hour) in &hourly.coverage {
+            facts.skipdata_hours += u64::from(of_hour.iter().any(|wrote| wrote.covered.skipdata > 0));
+            let chosen = counted.get(key).map_or(&[][..], Vec::as_slice);
+            for wrote in of_hour.iter().filter(|wrote| !chosen.contains(&wrote.flow_log)) {
+                facts.duplicate_records += wrote.covered.ok;
+                facts.duplicate_bytes = facts.duplicate_bytes.saturating_add(wrote.covered.bytes);
+                facts.duplicate_flow_logs.insert(hourly.flow_logs.get(wrote.flow_log).to_owned());
             }
+            facts.in_doubt_bytes = facts.in_doubt_bytes.saturating_add(in_doubt_bytes(key.1, of_hour, chosen));
         }
         (facts.undirected_records, facts.undirected_bytes) = hourly.undirected;
         facts.unattributed_records = hourly.unattributed;
         let interfaces: BTreeSet<u32> = hourly.coverage.keys().map(|(interface, _)| *interface).collect();
         facts.interfaces = interfaces.len() as u64;
         facts.strangers = interfaces.iter().filter(|name| inventory.eni_index(hourly.parties.names.get(**name)).is_none()).count() as u64;
-        if facts.duplicate_records > 0 {
-            facts.in_doubt_bytes = in_doubt_bytes(&hourly, &counted)?;
-        }
         let mut gateways: HashMap<Arc<str>, Option<usize>, RandomState> = HashMap::default();
         for (at, held) in inventory.nat_gateways().iter().enumerate() {
             let Some(vpc) = &held.item.vpc_id else { continue };
@@ -232,23 +220,19 @@ impl Hours {
             let vpc = if vpc == NONE { held.map_or(NONE, |vpc| parties.names.intern(vpc)) } else { vpc };
             locals.push(Local { eni, vpc });
         }
+        let holders = hourly.own.values().flatten();
+        let beside_zones = holders.filter(|own| parties.locals.get(own.local)[6] != NONE).map(|own| own.interface).collect();
         let enis = parties.names.iter().map(|name| inventory.eni_index(name)).collect();
         let zones = parties.names.iter().map(|name| name.split('-').count() == 2).collect();
-        Ok(Hours { hourly, inventory, counted, locals, enis, zones, gateways, facts })
+        Ok(Hours { hourly, inventory, counted, beside_zones, locals, enis, zones, gateways, facts })
     }
 
     /// Hands on the rows of a partition, in no order, until `take` wants no more; of [`COLUMNS`], those that are wanted, by their
-    /// places. `folded`: rows alike in those are one.
+    /// places. Rows that its filters leave out need not be among them. Where it folds, rows alike in those columns are one.
     ///
     /// # Errors
     /// If spilled sums cannot be read back.
-    pub fn batches(
-        &self,
-        partition: usize,
-        (wanted, folded): (&[usize], bool),
-        inputs: &[Input],
-        take: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> Result<()> {
+    pub fn batches(&self, partition: usize, asked: Asked<'_>, inputs: &[Input], take: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
         let mut conversations = Conversations::default();
         let mut lookups = Lookups::default();
         self.hourly.sums.each(partition, |key, sums| {
@@ -256,10 +240,12 @@ impl Hours {
                 conversations.take(&self.seen(key, sums));
             }
         })?;
-        let start = || if folded { Rows::folding(&COLUMNS, wanted.to_vec()) } else { Rows::of(&COLUMNS, wanted.to_vec()) };
+        let Asked { columns, folded, narrowed } = asked;
+        let start = || if folded { Rows::folding(&COLUMNS, columns.to_vec()) } else { Rows::of(&COLUMNS, columns.to_vec()) };
         let (mut rows, mut goes_on) = (start(), Ok(true));
         self.hourly.sums.each(partition, |key, sums| {
-            if !matches!(goes_on, Ok(true)) {
+            let [class, ..] = self.hourly.parties.ways.get(key.way);
+            if !matches!(goes_on, Ok(true)) || !narrowed.may_keep(key, self.name(class)) {
                 return;
             }
             self.row(&self.seen(key, sums), &conversations, inputs, &mut lookups, &mut rows);
@@ -451,5 +437,33 @@ fn scope(address: IpAddr) -> &'static str {
         IpAddr::V4(v4) if v4.is_link_local() => "link-local",
         _ if is_private(address) => "private",
         _ => "public",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::collect::Covered;
+
+    #[test]
+    fn in_doubt_is_what_lies_outside_of_all_that_counts() {
+        let wrote = |flow_log, from, to, stretches| {
+            let covered = Covered { start_min: from, end_max: to, ..Covered::default() };
+            Wrote { flow_log, covered, stretches }
+        };
+        let aside = wrote(9, Some(0), Some(3_600), [1, 2, 4, 8, 16, 32]);
+        let check = |counts: &[(Option<i64>, Option<i64>)], want: u64| {
+            let mut of_hour = vec![aside];
+            of_hour.extend(counts.iter().zip(0..).map(|((from, to), id)| wrote(id, *from, *to, [64; 6])));
+            let chosen: Vec<u32> = (0..counts.len() as u32).collect();
+            assert_eq!(in_doubt_bytes(0, &of_hour, &chosen), want, "{counts:?}");
+        };
+        check(&[(Some(0), Some(3_600))], 0);
+        check(&[(Some(600), Some(1_800))], 1 + 8 + 16 + 32);
+        check(&[(Some(599), Some(1_801))], 16 + 32);
+        check(&[(Some(600), Some(1_200)), (Some(3_000), Some(3_601))], 1 + 4 + 8 + 16);
+        check(&[(None, None)], 0);
+        check(&[(None, Some(1_200))], 4 + 8 + 16 + 32);
+        assert_eq!(in_doubt_bytes(0, &[aside], &[9]), 0);
     }
 }

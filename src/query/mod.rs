@@ -10,12 +10,14 @@ pub mod flow_log_use;
 pub mod flow_table;
 pub mod functions;
 pub mod ledger;
+pub mod grain;
 pub mod library;
 pub mod hourly;
 pub mod hours;
 pub mod judged;
 pub mod log_tables;
 pub mod names;
+pub mod narrowed;
 pub mod nat_roles;
 pub mod other_ends;
 pub mod part_columns;
@@ -47,6 +49,7 @@ use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{FutureExt, Stream, TryStreamExt};
+use grain::Grain;
 use hourly::{Hourly, Key, Sums};
 use hours::Hours;
 use recording::{Recorded, Recording};
@@ -86,6 +89,8 @@ pub struct Logs {
     pub memory_limit: usize,
     /// Folder for spill files.
     pub spill_dir: PathBuf,
+    /// What the hourly sums tell apart.
+    pub grain: Grain,
     /// Accounting of every scan of this run.
     pub scans: Scans,
     /// The one scan behind `connections` and `report egress`.
@@ -249,7 +254,8 @@ impl Logs {
             threads: self.threads,
         };
         let intake = self.new_intake();
-        let mut hourly = Hourly::new(Arc::clone(&self.inventory), self.memory_limit / 4 / hourly::ENTRY_BYTES, self.spill_dir.clone());
+        let mut hourly =
+            Hourly::new(Arc::clone(&self.inventory), self.grain, self.memory_limit / 4 / hourly::ENTRY_BYTES, self.spill_dir.clone());
         let mut parts = pipeline::run(scan, Arc::clone(&intake));
         while let Some(part) = parts.recv().await {
             let part = part?;

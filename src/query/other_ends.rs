@@ -3,7 +3,6 @@
 use super::hourly::{Key, Own, Sums};
 use super::hours::Hours;
 use super::names::NONE;
-use crate::time::UnixSeconds;
 use std::net::IpAddr;
 
 /// Who the other end is, after all.
@@ -44,11 +43,6 @@ impl Peer<'_> {
 }
 
 impl Hours {
-    fn is_logged(&self, interface: u32, hour: UnixSeconds) -> bool {
-        let of_hour = self.hourly.coverage.get(&(interface, hour));
-        of_hour.into_iter().flatten().any(|(_, covered)| covered.ok + covered.nodata > 0)
-    }
-
     /// Interfaces of a VPC, or without a VPC of the only one, that wrote the address as their own while the sums ran.
     fn owners(&self, vpc: u32, is_certain: bool, address: Option<IpAddr>, sums: &Sums) -> Vec<&Own> {
         let all = address.and_then(|address| self.hourly.own.get(&address)).map_or(&[][..], Vec::as_slice);
@@ -79,11 +73,13 @@ impl Hours {
             link: self.name(link),
             service: self.name(service),
             basis: self.zone(az, NONE).map(|_| "inventory"),
-            logged: eni != NONE && self.is_logged(eni, key.hour),
+            logged: eni != NONE && self.hourly.is_logged(eni, key.hour),
             ..Peer::NOBODY
         };
         let (vpc, is_certain) = if vpc == NONE { (own_vpc, false) } else { (vpc, true) };
         let owners = self.owners(vpc, is_certain, key.peer_addr, sums);
+        // An interface that logs in this hour speaks for itself.
+        let is_known = peer.logged;
         // Whoever it was has written its own side, so this side must not stand for it.
         peer.logged |= !owners.is_empty();
         if let ([own], None) = (owners.as_slice(), peer.eni) {
@@ -99,8 +95,9 @@ impl Hours {
             }
         }
         // What the end says of itself goes before the subnet's zone: an Outpost's subnet has that of its parent.
-        let sublocation_of = |own: &&Own| self.hourly.parties.locals.get(own.local)[6];
-        let is_beside_zones = owners.iter().any(|own| sublocation_of(own) != NONE) || (az != NONE && self.zone(az, NONE).is_none());
+        let is_beside_zones = self.beside_zones.contains(&eni)
+            || owners.iter().any(|own| !is_known && self.beside_zones.contains(&own.interface))
+            || (az != NONE && self.zone(az, NONE).is_none());
         if is_beside_zones {
             (peer.az, peer.basis) = (None, None);
         }

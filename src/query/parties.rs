@@ -76,9 +76,19 @@ impl<const N: usize> Contexts<N> {
             Ok(known) => return known,
             Err(hash) => hash,
         };
+        self.push(texts, texts.map(|text| text.map_or(NONE, |text| names.intern(text))), hash)
+    }
+
+    /// The context of texts that have numbers.
+    fn of_numbers(&mut self, numbers: [u32; N], names: &Names) -> u32 {
+        let texts = numbers.map(|number| (number != NONE).then(|| names.get(number)));
+        self.find(&texts).unwrap_or_else(|hash| self.push(&texts, numbers, hash))
+    }
+
+    fn push(&mut self, texts: &[Option<&str>; N], numbers: [u32; N], hash: u64) -> u32 {
         let number = self.all.len() as u32;
         self.all.push(Context {
-            numbers: texts.map(|text| text.map_or(NONE, |text| names.intern(text))),
+            numbers,
             hash,
             texts: texts.iter().flatten().copied().collect::<String>().into(),
             lengths: texts.map(|text| text.map_or(0, str::len) as u32),
@@ -114,6 +124,8 @@ pub struct Parties {
     recorded: Contexts<7>,
     known: Vec<Known>,
     remembered: HashMap<Asked, u32, RandomState>,
+    /// By context of another end: the one without its pod, or [`NONE`] where nobody has asked.
+    without_pods: Vec<u32>,
     /// AWS services by address, or [`NONE`].
     services: HashMap<IpAddr, u32, RandomState>,
 }
@@ -183,6 +195,7 @@ impl Parties {
             recorded: Contexts::default(),
             known: Vec::new(),
             remembered: HashMap::default(),
+            without_pods: Vec::new(),
             services: HashMap::default(),
         }
     }
@@ -271,6 +284,34 @@ impl Parties {
         }
         self.remembered.insert(asked, peer);
         peer
+    }
+
+    /// Returns the context of another end of which nothing is known.
+    pub fn nobody(&mut self) -> u32 {
+        self.peers.of_numbers([NONE; 9], &self.names)
+    }
+
+    /// Returns the context of a way of which nothing is known.
+    pub fn nowhere(&mut self) -> u32 {
+        self.ways.of_numbers([NONE; 5], &self.names)
+    }
+
+    /// Returns the context of another end, whichever pod of its interface it is.
+    pub fn without_pod(&mut self, peer: u32) -> u32 {
+        if let Some(known) = self.without_pods.get(peer as usize).filter(|known| **known != NONE) {
+            return *known;
+        }
+        let mut numbers = self.peers.get(peer);
+        let name = &mut numbers[6];
+        if *name != NONE && self.names.get(*name).starts_with("pod/") {
+            *name = NONE;
+        }
+        let without = self.peers.of_numbers(numbers, &self.names);
+        self.without_pods.resize(self.peers.count(), NONE);
+        if let Some(known) = self.without_pods.get_mut(peer as usize) {
+            *known = without;
+        }
+        without
     }
 
     /// The AWS service whose published range holds an address.

@@ -1,6 +1,7 @@
 //! Tables of a finished scan, `connections` and `hourly`: the columns that a query names, made whenever it names them.
 
 use super::log_tables::blocking;
+use super::narrowed::Narrowed;
 use super::rows::schema;
 use super::spill::PARTITIONS;
 use super::{Egress, Logs, Scanned, connections, hours};
@@ -11,7 +12,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -21,20 +22,24 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
+/// What a statement asks of a partition's rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Of the table's columns those that are wanted, by their places.
+    pub columns: &'a [usize],
+    /// Whether rows that are alike in all of those but counts may be one, with their counts added up.
+    pub folded: bool,
+    /// Rows that it leaves out.
+    pub narrowed: Narrowed,
+}
+
 /// What a scan came to.
 pub trait Summed: fmt::Debug + Send + Sync {
-    /// Hands on the rows of a partition until `take` wants no more: of the table's columns those that are wanted, by their places.
-    /// `folded`: rows that are alike in all of those but counts may be one, with their counts added up.
+    /// Hands on the rows of a partition until `take` wants no more.
     ///
     /// # Errors
     /// If spilled parts cannot be read back.
-    fn batches(
-        &self,
-        partition: usize,
-        wanted: (&[usize], bool),
-        logs: &Logs,
-        take: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> error::Result<()>;
+    fn batches(&self, partition: usize, asked: Asked<'_>, logs: &Logs, take: &mut dyn FnMut(RecordBatch) -> bool) -> error::Result<()>;
 }
 
 /// Scans some logs, or returns what a scan came to before.
@@ -47,44 +52,35 @@ pub struct SummedTable {
     scan: Scan,
     streams: usize,
     folded: bool,
+    is_narrowed: bool,
 }
 
 impl SummedTable {
     /// Returns `connections`, in the order of their ends.
     pub fn connections(logs: &Arc<Logs>) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.egress().await? as Arc<dyn Summed>) }.boxed();
-        SummedTable { logs: Arc::clone(logs), schema: schema(&connections::COLUMNS), scan, streams: 1, folded: false }
+        SummedTable { logs: Arc::clone(logs), schema: schema(&connections::COLUMNS), scan, streams: 1, folded: false, is_narrowed: false }
     }
 
     /// Returns `hourly`, in no order. `folded` is for statements that only sum its counts: rows in which a statement sees no other
     /// difference are one.
     pub fn hourly(logs: &Arc<Logs>, folded: bool) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.hourly().await? as Arc<dyn Summed>) }.boxed();
-        SummedTable { logs: Arc::clone(logs), schema: schema(&hours::COLUMNS), scan, streams: logs.threads.clamp(1, PARTITIONS), folded }
+        let streams = logs.threads.clamp(1, PARTITIONS);
+        SummedTable { logs: Arc::clone(logs), schema: schema(&hours::COLUMNS), scan, streams, folded, is_narrowed: true }
     }
 }
 
 impl Summed for Egress {
-    fn batches(
-        &self,
-        partition: usize,
-        (wanted, _): (&[usize], bool),
-        logs: &Logs,
-        take: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> error::Result<()> {
-        connections::batches(partition, wanted, (&logs.inventory, &self.inputs, &self.summary, logs.policy.as_deref()), take)
+    fn batches(&self, partition: usize, asked: Asked<'_>, logs: &Logs, take: &mut dyn FnMut(RecordBatch) -> bool) -> error::Result<()> {
+        let from = (&*logs.inventory, &*self.inputs, &self.summary, logs.policy.as_deref());
+        connections::batches(partition, asked.columns, from, take)
     }
 }
 
 impl Summed for Scanned {
-    fn batches(
-        &self,
-        partition: usize,
-        wanted: (&[usize], bool),
-        logs: &Logs,
-        take: &mut dyn FnMut(RecordBatch) -> bool,
-    ) -> error::Result<()> {
-        self.hours.batches(partition, wanted, &logs.inputs, take)
+    fn batches(&self, partition: usize, asked: Asked<'_>, logs: &Logs, take: &mut dyn FnMut(RecordBatch) -> bool) -> error::Result<()> {
+        self.hours.batches(partition, asked, &logs.inputs, take)
     }
 }
 
@@ -104,19 +100,29 @@ impl TableProvider for SummedTable {
         TableType::View
     }
 
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let is_useful = |filter: &&Expr| self.is_narrowed && Narrowed::default().learn(filter);
+        let support = |useful| if useful { TableProviderFilterPushDown::Inexact } else { TableProviderFilterPushDown::Unsupported };
+        Ok(filters.iter().map(is_useful).map(support).collect())
+    }
+
     async fn scan(
         &self,
         _: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         self.logs.needs_inputs().map_err(|error| DataFusionError::External(Box::new(error)))?;
         let columns: Arc<[usize]> = projection.map_or_else(|| (0..self.schema.fields().len()).collect(), |asked| asked.as_slice().into());
         let schema = Arc::new(self.schema.project(&columns)?);
+        let mut narrowed = Narrowed::default();
+        filters.iter().for_each(|filter| {
+            narrowed.learn(filter);
+        });
         let stream = |first| -> Arc<dyn PartitionStream> {
             let (logs, schema, columns) = (Arc::clone(&self.logs), Arc::clone(&schema), Arc::clone(&columns));
-            Arc::new(Share { logs, schema, scan: self.scan, columns, folded: self.folded, first, step: self.streams })
+            Arc::new(Share { logs, schema, scan: self.scan, columns, folded: self.folded, narrowed, first, step: self.streams })
         };
         let exec = StreamingTableExec::try_new(Arc::clone(&schema), (0..self.streams).map(stream).collect(), None, [], false, limit)?;
         Ok(Arc::new(exec))
@@ -130,6 +136,7 @@ struct Share {
     scan: Scan,
     columns: Arc<[usize]>,
     folded: bool,
+    narrowed: Narrowed,
     first: usize,
     step: usize,
 }
@@ -147,14 +154,14 @@ impl PartitionStream for Share {
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (logs, columns, partitions) = (Arc::clone(&self.logs), Arc::clone(&self.columns), (self.first..PARTITIONS).step_by(self.step));
-        let (scan, folded) = ((self.scan)(Arc::clone(&logs)), self.folded);
+        let (scan, folded, narrowed) = ((self.scan)(Arc::clone(&logs)), self.folded, self.narrowed);
         // What one stream has to itself is made on all threads, and handed on in order.
         let at_once = (self.logs.threads / self.step).max(1);
         let batches = async move {
             let summed = scan.await?;
             let started = move |partition| {
                 let (logs, summed, columns) = (Arc::clone(&logs), Arc::clone(&summed), Arc::clone(&columns));
-                std::future::ready(made(move |take| summed.batches(partition, (&columns, folded), &logs, take)))
+                std::future::ready(made(move |take| summed.batches(partition, Asked { columns: &columns, folded, narrowed }, &logs, take)))
             };
             Ok::<_, error::Error>(stream::iter(partitions).map(started).buffered(at_once).flatten())
         };

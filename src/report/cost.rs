@@ -13,6 +13,7 @@ use crate::cost::prices::{Direction, Meter, usage_type_of};
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::query::functions::format_bytes;
+use crate::query::grain::Grain;
 use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
 use crate::query::{Engine, Logs, library};
 use arrow::datatypes::DataType::{self, Int64, Utf8};
@@ -22,6 +23,14 @@ use std::sync::Arc;
 
 /// Rows that the terminal shows; the other formats hold all.
 const ROWS_SHOWN_MAX: usize = 60;
+
+/// Returns what the statements tell apart, with and without a bill: owners by service and namespace are finer than interfaces.
+pub fn grain(by: &By) -> Grain {
+    match by {
+        By::Named("service" | "namespace") => Grain::Pods,
+        _ => Grain::Interfaces,
+    }
+}
 
 /// What distinguishes rows, in their order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ use super::value::{self, Json};
 use crate::cost::prices::Meter;
 use crate::error::Result;
 use crate::query::functions::format_bytes;
+use crate::query::grain::Grain;
 use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
 use crate::query::{Engine, Logs, library};
 use arrow::datatypes::DataType::{Int32, Int64, Utf8};
@@ -21,6 +22,9 @@ use std::sync::Arc;
 
 /// Rows that the terminal shows; the other formats hold all.
 const ROWS_SHOWN_MAX: usize = 40;
+
+/// What its statements tell apart: candidates for zone-aware routing are pods and services, of bytes between AZs.
+pub const GRAIN: Grain = Grain::PodsBetweenZones;
 
 /// Who pays for a movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

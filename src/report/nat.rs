@@ -14,6 +14,7 @@ use super::value::{self, Json};
 use crate::cost::prices::Meter;
 use crate::error::Result;
 use crate::query::functions::format_bytes;
+use crate::query::grain::Grain;
 use crate::query::rows::{ColumnDoc, Rows, Value, money, schema};
 use crate::query::{Engine, Logs, library};
 use arrow::datatypes::DataType::{Int64, Utf8};
@@ -23,6 +24,9 @@ use std::sync::Arc;
 
 /// Rows that the terminal shows; the other formats hold all.
 const ROWS_SHOWN_MAX: usize = 40;
+
+/// What its statements tell apart; at NAT gateways, and of what goes through them, sums are never coarser than their records' ends.
+pub const GRAIN: Grain = Grain::Interfaces;
 
 /// How list_cost comes about.
 const FORMULA: &str = "processing_cost = price(NAT per GB) × (bytes_up + bytes_down), or price(Network Firewall per GB) where a firewall endpoint \
