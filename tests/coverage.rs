@@ -65,7 +65,7 @@ fn gaps_fail_a_run_and_late_hours_do_not() {
     assert!(run(&on_case(&closed)).exits(4).text().contains(",GAP,"));
     run(&on_case(&["--settle", "soon"])).exits(2).tells("--settle").without_results();
     run(&on_case(&["--as-of", "soon"])).exits(2).tells("--as-of").without_results();
-    flowproof(&["report", "coverage", ESTATE_LOGS]).exits(2).tells("report coverage needs an inventory").without_results();
+    flowproof(&["report", "coverage", ESTATE_LOGS]).exits(2).tells("this needs an inventory").without_results();
 }
 
 #[test]

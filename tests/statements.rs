@@ -160,7 +160,8 @@ fn text(period: i64) -> String {
 }
 
 fn object(period: i64) -> String {
-    let minutes = (period + 1) * 5;
+    // The stamp is the first minute of the five in which the records end.
+    let minutes = period * 5;
     let (hour, minute) = (8 + minutes / 60, minutes % 60);
     format!(
         "logs/AWSLogs/{ACCOUNT}/vpcflowlogs/{REGION}/2026/10/05/{ACCOUNT}_vpcflowlogs_{REGION}_{FLOW_LOG}_20261005T{hour:02}{minute:02}Z_0000000{period}.log"

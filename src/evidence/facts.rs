@@ -12,7 +12,7 @@ use crate::inventory::{Cluster, Inventory};
 use crate::policy::Finding;
 use crate::query::coverage::State;
 use crate::query::deliveries::Judgement;
-use crate::query::flow_log_use::Weakness;
+use crate::query::flow_log_use::{Weakness, is_required};
 use crate::query::ledger::{Ledger, cluster_of};
 use crate::query::{Engine, Logs};
 use crate::time::{DAY, TimeRange, UnixSeconds, rfc3339};
@@ -289,7 +289,12 @@ fn flow_logs(inventory: &Inventory, ledger: &Ledger, scope: &[ClusterDay<'_>]) -
             |subject: &str, finding: &str, reason: String| [some(arn), Some(day_name(of.day)), some(subject), some(finding), Some(reason)];
         let weak = ledger.weaknesses_on(inventory, arn, of.day);
         for (flow_log, weakness) in &weak {
-            let finding = if matches!(weakness, Weakness::UnknownConfiguration) { "indeterminate" } else { "violation" };
+            let finding = match weakness {
+                Weakness::UnknownConfiguration => "indeterminate",
+                // Weaker rules decide without them; the statements say where that is not enough.
+                Weakness::MissingFields(fields) if !fields.iter().any(|field| is_required(field)) => "noted",
+                _ => "violation",
+            };
             rows.push(row(if flow_log.is_empty() { "a flow log" } else { flow_log }, finding, weakness.says()));
         }
         let of_cluster = |eni: &u32| cluster_of(inventory, *eni).is_some_and(|cluster| &*cluster.arn == arn);
