@@ -181,8 +181,11 @@ async fn decode(
         (_, Body::Whole(whole)) => Feed::Stored { next: Some((whole, true)), rest: None },
         (_, Body::Streaming { first, rest }) => Feed::Stored { next: Some((first, false)), rest: Some(rest) },
     };
-    let decoder = match feed {
-        Feed::Ranges { .. } => Decoder::Parquet(Box::new(ParquetDecoder::new(Arc::clone(&scan.wanted), object.size))),
+    let decoder = match &feed {
+        Feed::Ranges { whole, .. } => {
+            let decoder = ParquetDecoder::new(Arc::clone(&scan.wanted), object.size);
+            Decoder::Parquet(Box::new(if whole.is_none() { decoder.by_pages() } else { decoder }))
+        }
         Feed::Stored { .. } => {
             let of_flow_log = || scan.tagger.inventory().layout_of_flow_log(object.key.flow_log_id.as_deref()?);
             let layout = scan.log_format.clone().or_else(of_flow_log);

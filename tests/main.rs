@@ -28,6 +28,8 @@ mod hostile_parquet;
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.
 mod listings;
+/// What is left unread of Parquet changes no answer, and is not fetched.
+mod parquet_pruning;
 /// Price lists: what AWS publishes, our own format, and the command over both.
 mod prices;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.
