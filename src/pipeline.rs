@@ -6,7 +6,7 @@
 
 use crate::decode::decompress::{Encoding, WHOLE_STORED_MAX, free_buffers};
 use crate::decode::headerless::{Headerless, LogGroups};
-use crate::decode::object::{ObjectDecoder, Step};
+use crate::decode::object::{Ahead, ObjectDecoder, Step};
 use crate::decode::parquet::ParquetDecoder;
 use crate::decode::reject::Reject;
 use crate::decode::shape::Shape;
@@ -17,10 +17,10 @@ use crate::flow::Layout;
 use crate::source::{Bytestream, Object, Source};
 use arrow::array::RecordBatch;
 use bytes::{Bytes, BytesMut};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use hashbrown::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
@@ -33,6 +33,14 @@ const READ_AHEAD_BYTES: u64 = 32 << 20;
 const PARTS_IN_FLIGHT_MAX: usize = 4;
 /// Stored bytes of a big object given to one decoding step.
 const CHUNK: usize = 1 << 20;
+
+/// Chunks of a big object read ahead of its decoding.
+const CHUNKS_AHEAD_MAX: usize = 1;
+
+/// Requests in flight for ranges of one Parquet object.
+const RANGES_IN_FLIGHT_MAX: usize = 8;
+/// Bytes between two ranges that are read along with them: at 30 ms of latency a request takes as long as thirty times so many.
+const GAP_BYTES_MAX: u64 = 64 << 10;
 
 /// One object to read, and where from.
 #[derive(Debug, Clone)]
@@ -77,11 +85,11 @@ pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
     let budget = Arc::new(Semaphore::new(permits(READ_AHEAD_BYTES) as usize));
     let log_groups = Arc::new(scan.tagger.inventory().layouts_by_log_group());
     tokio::spawn(async move {
-        let scan = Arc::new(scan);
+        let (scan, decoding) = (Arc::new(scan), AtomicUsize::new(0));
         stream::iter(0..scan.inputs.len())
             .map(|at| fetch(Arc::clone(&scan), at, Arc::clone(&budget)))
             .buffer_unordered(READS_IN_FLIGHT_MAX)
-            .map(|fetched| decode(Arc::clone(&scan), Arc::clone(&log_groups), fetched, &sink, &intake))
+            .map(|fetched| decode(Arc::clone(&scan), Arc::clone(&log_groups), fetched, &sink, &intake, &decoding))
             .buffer_unordered(scan.threads.max(1))
             .take_while(|outcome| std::future::ready(!matches!(outcome, Outcome::SinkGone)))
             .for_each(|outcome| intake.object_done(outcome, &sink))
@@ -100,7 +108,7 @@ struct Fetched {
 
 enum Body {
     Whole(Bytes),
-    Streaming { first: Bytes, rest: Bytestream },
+    Streaming { first: Bytes, rest: Option<mpsc::Receiver<Result<Bytes>>> },
 }
 
 /// What became of an object.
@@ -131,10 +139,27 @@ async fn fetch(scan: Arc<Scan>, at: usize, budget: Arc<Semaphore>) -> Fetched {
             return Ok(Body::Whole(whole.freeze()));
         }
         let first = next_chunk(&mut rest).await?;
+        // Of Parquet other ranges are read.
+        let rest = (Encoding::sniff(&first) != Encoding::Parquet).then(|| read_ahead(rest));
         Ok(Body::Streaming { first, rest })
     });
     let body = task.await.unwrap_or_else(|error| Err(Error::failed("a reading task stopped").caused_by(error)));
     Fetched { at, body, _budget: budget }
+}
+
+/// Reads on while what was read is decoded.
+fn read_ahead(mut rest: Bytestream) -> mpsc::Receiver<Result<Bytes>> {
+    let (sender, chunks) = mpsc::channel(CHUNKS_AHEAD_MAX);
+    tokio::spawn(async move {
+        loop {
+            let chunk = next_chunk(&mut rest).await;
+            let is_last = chunk.as_ref().map_or(true, Bytes::is_empty);
+            if sender.send(chunk).await.is_err() || is_last {
+                return;
+            }
+        }
+    });
+    chunks
 }
 
 /// Reads on until a chunk is worth a step; empty at the end.
@@ -162,6 +187,7 @@ async fn decode(
     fetched: Fetched,
     sink: &mpsc::Sender<Result<Part>>,
     intake: &Intake,
+    decoding: &AtomicUsize,
 ) -> Outcome {
     let at = fetched.at;
     let Some(Input { source, object }) = scan.inputs.get(at) else {
@@ -179,10 +205,13 @@ async fn decode(
         (Encoding::Parquet, Body::Whole(whole)) => Feed::Ranges { whole: Some(whole), source: Arc::clone(source), object: object.clone() },
         (Encoding::Parquet, _) => Feed::Ranges { whole: None, source: Arc::clone(source), object: object.clone() },
         (_, Body::Whole(whole)) => Feed::Stored { next: Some((whole, true)), rest: None },
-        (_, Body::Streaming { first, rest }) => Feed::Stored { next: Some((first, false)), rest: Some(rest) },
+        (_, Body::Streaming { first, rest }) => Feed::Stored { next: Some((first, false)), rest },
     };
-    let decoder = match feed {
-        Feed::Ranges { .. } => Decoder::Parquet(Box::new(ParquetDecoder::new(Arc::clone(&scan.wanted), object.size))),
+    let decoder = match &feed {
+        Feed::Ranges { whole, .. } => {
+            let decoder = ParquetDecoder::new(Arc::clone(&scan.wanted), object.size);
+            Decoder::Parquet(Box::new(if whole.is_none() { decoder.by_pages() } else { decoder }))
+        }
         Feed::Stored { .. } => {
             let of_flow_log = || scan.tagger.inventory().layout_of_flow_log(object.key.flow_log_id.as_deref()?);
             let layout = scan.log_format.clone().or_else(of_flow_log);
@@ -190,7 +219,11 @@ async fn decode(
         }
     };
     let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
-    drive(&scan.tagger, Job { at, encoding, from, object }, decoder, feed, sink, intake).await
+    decoding.fetch_add(1, Ordering::Relaxed);
+    let is_core_idle = || decoding.load(Ordering::Relaxed) < scan.threads;
+    let outcome = drive(&scan.tagger, Job { at, encoding, from, object }, decoder, feed, sink, intake, is_core_idle).await;
+    decoding.fetch_sub(1, Ordering::Relaxed);
+    outcome
 }
 
 struct Job<'a> {
@@ -208,10 +241,16 @@ async fn drive(
     mut feed: Feed,
     sink: &mpsc::Sender<Result<Part>>,
     intake: &Intake,
+    is_core_idle: impl Fn() -> bool,
 ) -> Outcome {
     let Job { at, encoding, from, object } = job;
     let mut slot = decoder;
+    let mut ahead = None;
     loop {
+        // A big object keeps two threads busy where there is one to spare; else it is better off in the cache of one.
+        if ahead.is_none() && is_core_idle() {
+            ahead = slot.detach().map(|inflating| start_on_cpu(|| inflating.run()));
+        }
         let (tagger, provenance) = (Arc::clone(tagger), from.clone());
         let stepped = on_cpu(move || {
             let step = slot.step().and_then(|step| tag(step, &tagger, &provenance));
@@ -231,7 +270,13 @@ async fn drive(
                     return Outcome::SinkGone;
                 }
             }
-            Tagged::Hungry(ranges) => feed.give(&mut decoder, ranges).await,
+            Tagged::Hungry(ranges) => match ahead.take() {
+                None => feed.give(&mut decoder, ranges).await,
+                Some(inflating) => match inflating.await {
+                    Ok(inflated) => decoder.attach(inflated),
+                    Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
+                },
+            },
             Tagged::Done(fault) => {
                 let fault = fault.or_else(|| decoder.tally().fault());
                 let (uri, size) = (Arc::clone(&object.uri), object.size);
@@ -280,6 +325,19 @@ impl Decoder {
         }
     }
 
+    fn detach(&mut self) -> Option<Ahead> {
+        match self {
+            Decoder::Text(decoder) => decoder.detach(),
+            Decoder::Parquet(_) => None,
+        }
+    }
+
+    fn attach(&mut self, ahead: Ahead) {
+        if let Decoder::Text(decoder) = self {
+            decoder.attach(ahead);
+        }
+    }
+
     fn fail(&mut self, fault: String) {
         match self {
             Decoder::Text(decoder) => decoder.fail(fault),
@@ -290,7 +348,7 @@ impl Decoder {
 
 /// Where a decoder's input comes from.
 enum Feed {
-    Stored { next: Option<(Bytes, bool)>, rest: Option<Bytestream> },
+    Stored { next: Option<(Bytes, bool)>, rest: Option<mpsc::Receiver<Result<Bytes>>> },
     Ranges { whole: Option<Bytes>, source: Arc<dyn Source>, object: Object },
 }
 
@@ -315,12 +373,13 @@ impl Feed {
     }
 }
 
-async fn stored(next: &mut Option<(Bytes, bool)>, rest: &mut Option<Bytestream>) -> Result<(Bytes, bool)> {
+async fn stored(next: &mut Option<(Bytes, bool)>, rest: &mut Option<mpsc::Receiver<Result<Bytes>>>) -> Result<(Bytes, bool)> {
     if let Some(next) = next.take() {
         return Ok(next);
     }
     let chunk = match rest {
-        Some(rest) => next_chunk(rest).await?,
+        // Its task ends with an empty chunk or a fault, so without either it was stopped.
+        Some(rest) => rest.recv().await.unwrap_or_else(|| Err(Error::failed("a reading task stopped")))?,
         None => Bytes::new(),
     };
     let last = chunk.is_empty();
@@ -335,24 +394,50 @@ fn slices(whole: &Bytes, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
     ranges.iter().map(|range| slice(range).ok_or_else(|| Error::failed("a range lies outside the object"))).collect()
 }
 
+/// Reads ranges, those that nearly touch in one request, some requests at a time.
 async fn read_ranges(source: &dyn Source, object: &Object, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-    let mut data = Vec::with_capacity(ranges.len());
+    let requests = joined(ranges);
+    let read = |range: Range<u64>| async move { source.read_range(object, range).await };
+    let data: Vec<Bytes> =
+        stream::iter(requests.iter().cloned().map(read).collect::<Vec<_>>()).buffered(RANGES_IN_FLIGHT_MAX).try_collect().await?;
+    let slice = |range: &Range<u64>| {
+        let at = requests.partition_point(|request| request.start <= range.start).checked_sub(1)?;
+        let (request, bytes) = (requests.get(at)?, data.get(at)?);
+        let within = usize::try_from(range.start - request.start).ok()?..usize::try_from(range.end.checked_sub(request.start)?).ok()?;
+        (within.start <= within.end && within.end <= bytes.len()).then(|| bytes.slice(within))
+    };
+    ranges.iter().map(|range| slice(range).ok_or_else(|| Error::failed("a range was not read whole"))).collect()
+}
+
+/// Joins ranges that overlap or have little between them; what comes out ascends.
+fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut ranges = ranges.to_vec();
+    ranges.sort_unstable_by_key(|range| (range.start, range.end));
+    let mut joined: Vec<Range<u64>> = Vec::new();
     for range in ranges {
-        data.push(source.read_range(object, range.clone()).await?);
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end.saturating_add(GAP_BYTES_MAX) => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
     }
-    Ok(data)
+    joined
 }
 
 /// Runs a computation on the thread pool. A panic in it (a fault of a decoding library on hostile bytes) ends that
 /// object, not the process.
 async fn on_cpu<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    start_on_cpu(work).await
+}
+
+/// The same, begun at once: the result is waited for later.
+fn start_on_cpu<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = Result<T>> {
     let (done, result) = oneshot::channel();
     rayon::spawn(move || {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        // The receiver is gone only when the run was cancelled.
+        // The receiver is gone only when the run was cancelled, or the object ended.
         let _ = done.send(outcome.map_err(|_| Error::failed("the decoder could not cope with this object")));
     });
-    result.await.unwrap_or_else(|_| Err(Error::failed("the thread pool stopped")))
+    async { result.await.unwrap_or_else(|_| Err(Error::failed("the thread pool stopped"))) }
 }
 
 /// How an object was read.

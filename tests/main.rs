@@ -34,6 +34,8 @@ mod hostile_parquet;
 mod inventory;
 /// Lists of objects in place of LIST, standard input, access points, requester-pays buckets.
 mod listings;
+/// What is left unread of Parquet changes no answer, and is not fetched.
+mod parquet_pruning;
 /// The policy: places of faults, approval at the time of the flow, references, findings, drafts, and the estate judged by hand.
 mod policy;
 /// Price lists: what AWS publishes, our own format, and the command over both.

@@ -395,6 +395,21 @@ fn a_big_object_replaced_while_it_is_streamed_counts_up_to_there() {
 }
 
 #[test]
+fn a_bigger_object_is_read_in_parts() {
+    let generated = big(Container::PlainText, 90_000);
+    let twice = generated.twice();
+    let [(_, bytes)] = &files(&twice.logs)[..] else { panic!("one object") };
+    assert!(bytes.len() > 16 << 20, "{}", bytes.len());
+    twice.agrees(&[]);
+    let gets = || twice.server.requests().into_iter().filter(|request| request.method == "GET").collect::<Vec<_>>();
+    assert_eq!(gets().len(), bytes.len().div_ceil(1 << 20));
+    assert!(gets().iter().all(|request| request.range.is_some() && request.if_match));
+    twice.server.latency(std::time::Duration::from_millis(20));
+    twice.server.cut_bodies(4, 3);
+    twice.agrees(&[]);
+}
+
+#[test]
 fn a_big_parquet_object_is_read_by_ranges() {
     let generated = big(Container::Parquet, 20_000);
     let [(path, _)] = &files(&generated.logs())[..] else { panic!("one object") };

@@ -5,10 +5,11 @@ use flowproof::error::{Error, Kind, Result};
 use flowproof::source::key::{INTERVAL_MAX_S, LATE_DELIVERY_MAX_S, Limit, Recognised};
 use flowproof::source::{self, ListCounts, LogKey, Object, Prune, ReadFault, S3Options, Source};
 use flowproof::time::{DAY, TimeRange, UnixSeconds, parse_instant};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const BUCKET: &str = "org-flow-logs";
 const ACCOUNT: &str = "111122223333";
@@ -540,6 +541,53 @@ async fn busy_servers_and_cut_bodies_change_nothing() {
     assert!(source.read_range(object, 100..600_000).await.unwrap()[..] == bytes[100..600_000]);
     let resumed: Vec<Request> = server.requests().into_iter().filter(|request| request.range.is_some()).collect();
     assert!(resumed.len() > 15 && resumed.iter().all(|request| request.if_match), "{}", resumed.len());
+}
+
+#[tokio::test]
+async fn a_big_object_is_read_in_parts_and_in_order() {
+    let (server, _) = s3().await;
+    let bytes = noise((17 << 20) + 7);
+    server.put(BUCKET, "big.log", bytes.clone());
+    let at = Fixture::S3(server);
+    let (source, object) = at.object("big.log").await;
+    let Fixture::S3(server) = &at else { unreachable!() };
+    let parts = || {
+        let requests = server.requests().into_iter().filter(|request| request.method == "GET");
+        // Those in flight arrive in any order.
+        requests.map(|request| (request.range.expect("a range"), request.if_match)).collect::<BTreeSet<_>>()
+    };
+    let expected: BTreeSet<(String, bool)> =
+        (0..18_u64).map(|part| (format!("bytes={}-{}", part << 20, ((part + 1) << 20).min((17 << 20) + 7) - 1), true)).collect();
+    server.clear_requests();
+    assert!(read(&*source, &object).await.unwrap() == bytes);
+    assert_eq!((parts(), server.requests().len()), (expected, 18));
+    // Far away several are in flight: 18 waits would take longer than this.
+    server.clear_requests();
+    server.latency(Duration::from_millis(300));
+    let since = Instant::now();
+    assert!(read(&*source, &object).await.unwrap() == bytes);
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    assert_eq!(server.requests().len(), 18);
+    server.latency(Duration::ZERO);
+    // Cut bodies are resumed, each within its part.
+    server.cut_bodies(3, 7);
+    server.clear_requests();
+    assert!(read(&*source, &object).await.unwrap() == bytes);
+    assert!(parts().len() > 18 && parts().iter().all(|(_, if_match)| *if_match));
+    server.cut_bodies(u64::MAX, 0);
+    // Replaced under way: what was delivered is the beginning of the old object, and the fault is told.
+    let mut stream = source.read(&object).await.unwrap();
+    let mut got = stream.next().await.unwrap().unwrap().to_vec();
+    server.put(BUCKET, "big.log", noise(5));
+    let fault = loop {
+        match stream.next().await.expect("a fault") {
+            Ok(chunk) => got.extend_from_slice(&chunk),
+            Err(fault) => break fault,
+        }
+    };
+    assert_eq!(ReadFault::of(&fault), Some(&ReadFault::Replaced), "{fault}");
+    assert!(got.len() < bytes.len() && bytes.starts_with(&got));
 }
 
 #[tokio::test]

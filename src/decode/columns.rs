@@ -51,11 +51,11 @@ pub trait Cells {
 /// First instant that no record can carry: 2100-01-01. Microseconds and garbage lie beyond.
 const INSTANT_MAX: i64 = 4_102_444_800;
 /// Longest time from `start` to `end`, in seconds; a flow log aggregates over ten minutes at most.
-const INTERVAL_MAX: i64 = 86_400;
+pub const INTERVAL_MAX: i64 = 86_400;
 /// First volume that no record can carry: 400 Gbit/s for ten minutes are 3 × 10^13 bytes. Sums stay far from overflow.
 const VOLUME_MAX: i64 = 1 << 46;
 /// Timestamps from here on are milliseconds: 10^11 s is the year 5138, 10^11 ms is 1973.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
+pub const MILLISECONDS_FROM: i64 = 100_000_000_000;
 
 /// Why a record was not taken, with the field at fault.
 pub type Fault = (Reason, String);
@@ -118,6 +118,15 @@ enum Status {
     SkipData,
 }
 
+/// What the columns say by which records are counted.
+struct Judged {
+    status: Status,
+    start: Option<UnixSeconds>,
+    end: Option<UnixSeconds>,
+    in_window: bool,
+    is_wanted: bool,
+}
+
 /// Collects records into batches.
 #[derive(Debug)]
 pub struct Columns {
@@ -172,6 +181,41 @@ impl Columns {
     /// The reason and the field at fault; then nothing was appended and nothing but the caller's reject is to be counted.
     #[inline]
     pub fn push(&mut self, cells: &impl Cells, line: u64, tally: &mut Tally) -> Result<(), Fault> {
+        let judged = self.judge(cells)?;
+        if judged.is_wanted || self.wanted.validation == Validation::Full {
+            self.check(cells)?;
+        }
+        self.count(&judged, tally);
+        if !judged.is_wanted {
+            return Ok(());
+        }
+        tally.rows += 1;
+        self.append(cells, line);
+        Ok(())
+    }
+
+    /// Counts a record if the columns by which records are counted show that it is one and not wanted; returns whether it was.
+    /// Nothing else of it is looked at. A record outside the window is so by its status and its times, whatever the others of these
+    /// columns hold; `is_sound` says whether they hold values.
+    pub fn pass_over(&self, cells: &impl Cells, is_sound: bool, tally: &mut Tally) -> bool {
+        match self.judge(cells) {
+            Ok(judged) if !judged.is_wanted && (is_sound || !judged.in_window) => {
+                self.count(&judged, tally);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The same for a record that is known to start outside the window; only its status is looked at.
+    pub fn pass_over_outside(&self, cells: &impl Cells, tally: &mut Tally) -> bool {
+        let is_record = self.status(cells).is_ok();
+        tally.outside_window += u64::from(is_record);
+        is_record
+    }
+
+    #[inline]
+    fn judge(&self, cells: &impl Cells) -> Result<Judged, Fault> {
         let status = self.status(cells)?;
         let start = self.time(cells, self.slots.start, id::START)?;
         let end = self.time(cells, self.slots.end, id::END)?;
@@ -182,34 +226,31 @@ impl Columns {
         }
         let in_window = start.is_none_or(|start| self.wanted.time.contains(start));
         let interface = self.slots.interface.and_then(|at| cells.cell(at).text());
-        let wanted = in_window && self.slots.is_wanted && self.wanted.interfaces.wants(interface);
-        if wanted || self.wanted.validation == Validation::Full {
-            self.check(cells)?;
-        }
-        if !in_window {
+        let is_wanted = in_window && self.slots.is_wanted && self.wanted.interfaces.wants(interface);
+        Ok(Judged { status, start, end, in_window, is_wanted })
+    }
+
+    #[inline]
+    fn count(&self, judged: &Judged, tally: &mut Tally) {
+        if !judged.in_window {
             tally.outside_window += 1;
-            return Ok(());
+            return;
         }
-        tally.saw(start, end);
-        tally.inversions += u64::from(start.zip(end).is_some_and(|(start, end)| end < start));
+        tally.saw(judged.start, judged.end);
+        tally.inversions += u64::from(judged.start.zip(judged.end).is_some_and(|(start, end)| end < start));
         if !self.slots.is_wanted {
             tally.passed_over += 1;
-            return Ok(());
+            return;
         }
-        match status {
+        match judged.status {
             Status::Ok => tally.ok += 1,
             Status::NoData => tally.nodata += 1,
             Status::SkipData => tally.skipdata += 1,
         }
-        if !wanted {
-            tally.dropped += 1;
-            return Ok(());
-        }
-        tally.rows += 1;
-        self.append(cells, line);
-        Ok(())
+        tally.dropped += u64::from(!judged.is_wanted);
     }
 
+    #[inline]
     fn status(&self, cells: &impl Cells) -> Result<Status, Fault> {
         let Some(at) = self.slots.status else {
             let idle = !self.slots.traffic.is_empty() && self.slots.traffic.iter().all(|at| cells.cell(*at).is_missing());
@@ -365,6 +406,11 @@ fn number(cell: Cell<'_>, field: FieldId, below: i64) -> Result<Option<i64>, Fau
         Cell::Number(_) => {}
     }
     unusual_number(cell, field)
+}
+
+/// Reads an instant as `start` and `end` hold it.
+pub fn instant(cell: Cell<'_>) -> Option<UnixSeconds> {
+    number(cell, id::START, INSTANT_MAX).ok().flatten()
 }
 
 /// Reads a number that is not like most: of a typed file, at the end of its range, in other units, or none.

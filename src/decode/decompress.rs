@@ -208,7 +208,18 @@ impl std::fmt::Debug for Inflater {
     }
 }
 
+impl Default for Inflater {
+    fn default() -> Inflater {
+        Inflater { decoder: Decoder::Plain }
+    }
+}
+
 impl Inflater {
+    /// Returns whether there is nothing to inflate.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.decoder, Decoder::Plain)
+    }
+
     /// Makes a decoder for text stored in this encoding.
     ///
     /// # Errors

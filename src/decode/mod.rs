@@ -16,6 +16,7 @@ pub mod page_guard;
 pub mod parquet;
 pub mod records;
 pub mod reject;
+pub mod row_groups;
 pub mod separators;
 pub mod shape;
 pub mod text;
@@ -188,12 +189,12 @@ impl Tally {
         }
     }
 
-    /// Counts a reject.
-    fn rejected(&mut self, reason: Reason) {
+    /// Counts a reject; they come in the order of their lines.
+    fn rejected(&mut self, line: u64, reason: Reason) {
         self.rejects += 1;
-        self.first_reject.get_or_insert((self.lines, reason));
+        self.first_reject.get_or_insert((line, reason));
         if reason == Reason::LineTooLong {
-            self.first_overlong.get_or_insert(self.lines);
+            self.first_overlong.get_or_insert(line);
         }
     }
 
@@ -358,12 +359,9 @@ mod tests {
         let wanted: Vec<(u64, usize)> = (0..LAYOUTS_KEPT_MAX).map(|at| (if at == 1 { 2 } else { 1 }, 2)).chain([(4, 0)]).collect();
         assert_eq!(seen, wanted);
         assert_eq!((tally.start_min(), tally.end_max(), tally.fields_max()), (Some(7), Some(900), 2));
-        tally.lines = 5;
-        tally.rejected(Reason::BadStatus);
-        tally.lines = 6;
-        tally.rejected(Reason::LineTooLong);
-        tally.lines = 7;
-        tally.rejected(Reason::LineTooLong);
+        tally.rejected(5, Reason::BadStatus);
+        tally.rejected(6, Reason::LineTooLong);
+        tally.rejected(7, Reason::LineTooLong);
         assert_eq!((tally.rejects, tally.first_reject, tally.first_overlong), (3, Some((5, Reason::BadStatus)), Some(6)));
     }
 }

@@ -5,18 +5,21 @@ use super::headerless::Headerless;
 use super::text::TextDecoder;
 use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use std::sync::Arc;
 
 /// Text given to the line splitter at once; small enough to stay in the second-level cache.
 const TEXT_BLOCK: usize = 256 << 10;
+
+/// Text inflated ahead at once; a hostile slice may bring it up to 17 MB more.
+const AHEAD_TEXT: usize = 1 << 20;
 
 /// What a step came to.
 #[derive(Debug)]
 pub enum Step {
     /// Rows or rejects.
     Decoded(Decoded),
-    /// The next stored bytes are needed.
+    /// The next stored bytes are needed, or what is being inflated ahead.
     Hungry,
     /// These byte ranges are needed (Parquet); none: step again.
     Needs(Vec<std::ops::Range<u64>>),
@@ -35,6 +38,48 @@ pub struct ObjectDecoder {
     /// What an inflater stumbled over, and whether it was the inner one; told once the text before it is decoded.
     damage: Option<(std::io::Error, bool)>,
     ended: bool,
+    /// Whether the inflater is away, in an [`Ahead`].
+    is_ahead: bool,
+    /// A buffer for it.
+    spare: Vec<u8>,
+}
+
+/// The inflating of an object, apart from the rest of its decoding, so that two threads can do the two at a time.
+#[derive(Debug)]
+pub struct Ahead {
+    inflater: Inflater,
+    stored: Bytes,
+    stored_taken: u64,
+    text: Vec<u8>,
+    is_last: bool,
+    at_end: bool,
+    damage: Option<std::io::Error>,
+}
+
+impl Ahead {
+    /// Inflates the next text: a block of it, or as much as the stored bytes there are hold.
+    #[must_use]
+    pub fn run(mut self) -> Ahead {
+        while self.text.len() < AHEAD_TEXT && self.damage.is_none() && !self.at_end {
+            let text = &mut self.text;
+            let outcome = match (self.stored.is_empty(), self.is_last) {
+                (true, false) => break,
+                (true, true) => {
+                    self.at_end = true;
+                    self.inflater.end(|more| text.extend_from_slice(more)).map(|()| 0)
+                }
+                (false, _) => self.inflater.step(&self.stored, |more| text.extend_from_slice(more)),
+            };
+            match outcome {
+                Ok(taken) => {
+                    self.stored.advance(taken);
+                    self.stored_taken += taken as u64;
+                }
+                Err(error) => self.damage = Some(error),
+            }
+        }
+        self
+    }
 }
 
 #[derive(Debug)]
@@ -98,7 +143,17 @@ impl ObjectDecoder {
     /// Makes a decoder; `known` says what records without a header are.
     pub fn new(wanted: Arc<Wanted>, known: Headerless) -> ObjectDecoder {
         let text = TextDecoder::new(wanted, known);
-        ObjectDecoder { text, source: Source::Empty, stored_taken: 0, last: false, fault: None, damage: None, ended: false }
+        ObjectDecoder {
+            text,
+            source: Source::Empty,
+            stored_taken: 0,
+            last: false,
+            fault: None,
+            damage: None,
+            ended: false,
+            is_ahead: false,
+            spare: Vec::new(),
+        }
     }
 
     /// Gives the next stored bytes, `last` with the end of the object. Call it when a step was [`Step::Hungry`]; the work is
@@ -109,6 +164,38 @@ impl ObjectDecoder {
             Source::Streaming { stored, .. } => *stored = bytes,
             _ => self.source = Source::Unopened(bytes),
         }
+    }
+
+    /// Takes the inflating of a compressed text away for a block, if there are stored bytes to inflate. Until it is given back,
+    /// steps decode what text there is.
+    pub fn detach(&mut self) -> Option<Ahead> {
+        let Source::Streaming { stored, outer, inner: Inner::Text } = &mut self.source else { return None };
+        let is_due = !outer.inflater.is_plain() && !outer.at_end && (self.last || !stored.is_empty());
+        if !is_due || self.is_ahead || self.damage.is_some() || self.fault.is_some() {
+            return None;
+        }
+        self.is_ahead = true;
+        Some(Ahead {
+            inflater: std::mem::take(&mut outer.inflater),
+            stored: std::mem::take(stored),
+            stored_taken: 0,
+            text: std::mem::take(&mut self.spare),
+            is_last: self.last,
+            at_end: false,
+            damage: None,
+        })
+    }
+
+    /// Gives back what was taken, with its text. Call it when a step was [`Step::Hungry`].
+    pub fn attach(&mut self, ahead: Ahead) {
+        let Source::Streaming { stored, outer, .. } = &mut self.source else { return };
+        self.is_ahead = false;
+        self.stored_taken += ahead.stored_taken;
+        self.damage = ahead.damage.map(|error| (error, false));
+        *stored = ahead.stored;
+        self.spare = std::mem::replace(&mut outer.inflated, ahead.text);
+        self.spare.clear();
+        (outer.inflater, outer.taken, outer.at_end) = (ahead.inflater, 0, ahead.at_end);
     }
 
     /// Ends the object early because it could not be read on.
@@ -205,6 +292,9 @@ impl ObjectDecoder {
             stage.taken += block.len();
             return Flow::On;
         }
+        if self.is_ahead {
+            return Flow::Hungry;
+        }
         // The piece of a line before the damage is not a record, even where it looks like one.
         let goes_on = matches!(inner, Inner::Compressed(_)) && !outer.rest().is_empty();
         if let Some((error, _)) = self.damage.take_if(|(_, of_inner)| *of_inner || !goes_on) {
@@ -278,16 +368,29 @@ mod tests {
         Arc::new(Wanted { fields: vec![id::SRCADDR, id::BYTES], ..Wanted::default() })
     }
 
+    /// Decodes in one thread's way and in that of two, which must be the same.
     fn run(parts: &[&[u8]]) -> (usize, Tally, Option<String>) {
+        let read = run_as(parts, false);
+        assert_eq!(run_as(parts, true), read);
+        read
+    }
+
+    fn run_as(parts: &[&[u8]], inflates_ahead: bool) -> (usize, Tally, Option<String>) {
         let mut decoder = ObjectDecoder::new(wanted(), Headerless::default());
-        let (mut rows, mut next) = (0, 0);
+        let (mut rows, mut next, mut ahead) = (0, 0, None);
         loop {
+            if ahead.is_none() && inflates_ahead {
+                ahead = decoder.detach().map(Ahead::run);
+            }
             match decoder.step().unwrap() {
                 Step::Decoded(decoded) => rows += decoded.batch.num_rows(),
-                Step::Hungry => {
-                    decoder.push(Bytes::copy_from_slice(parts[next]), next + 1 == parts.len());
-                    next += 1;
-                }
+                Step::Hungry => match ahead.take() {
+                    Some(inflated) => decoder.attach(inflated),
+                    None => {
+                        decoder.push(Bytes::copy_from_slice(parts[next]), next + 1 == parts.len());
+                        next += 1;
+                    }
+                },
                 Step::Needs(_) => unreachable!("text asks for no ranges"),
                 Step::Done(fault) => return (rows, decoder.tally().clone(), fault),
             }

@@ -9,10 +9,13 @@
 
 use bytes::Bytes;
 use hashbrown::HashMap;
+use parquet::arrow::ProjectionMask;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Largest footer read; AWS's are a few kilobytes, and one of a thousand row groups with 29 columns is about 4 MB. Read, it
 /// takes about ten times as much.
@@ -94,11 +97,33 @@ pub fn footer(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether ranges may be those of a page index in a file of `size` bytes.
+pub fn is_page_index(ranges: &[Range<u64>], size: u64) -> bool {
+    ranges.iter().all(|range| range.start <= range.end && range.end <= size && range.end - range.start <= FOOTER_BYTES_MAX as u64)
+}
+
+/// Checks the bytes of a page index, which lie at `range`: structures that claim no more than they hold.
+///
+/// # Errors
+/// What is claimed and cannot be.
+pub fn page_index(metadata: &ParquetMetaData, range: &Range<u64>, bytes: &[u8]) -> Result<(), String> {
+    for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        let (Some(offset), Some(length)) = (chunk.offset_index_offset(), chunk.offset_index_length()) else { continue };
+        let at = u64::try_from(offset).ok().and_then(|offset| usize::try_from(offset.checked_sub(range.start)?).ok());
+        let end = at.and_then(|at| at.checked_add(usize::try_from(length).ok()?));
+        let index = at.zip(end).and_then(|(at, end)| bytes.get(at..end)).ok_or("a page index lies outside its bytes")?;
+        Compact { bytes: index, at: 0 }.structure(&mut Vec::new(), &mut |_, _| {})?;
+    }
+    Ok(())
+}
+
 /// The column chunks of a file, whose pages are to be checked.
 #[derive(Debug)]
 pub struct PageGuard {
-    /// How each chunk is compressed, by where it lies.
-    chunks: HashMap<(u64, u64), Compression>,
+    /// How each chunk is compressed, by where it begins and ends.
+    chunks: BTreeMap<(u64, u64), Compression>,
+    /// Rows of single pages, by where they begin, as the page index says.
+    pages: HashMap<u64, u64>,
 }
 
 impl PageGuard {
@@ -107,7 +132,7 @@ impl PageGuard {
     /// # Errors
     /// What is claimed and cannot be.
     pub fn new(metadata: &ParquetMetaData, size: u64) -> Result<PageGuard, String> {
-        let mut chunks = HashMap::new();
+        let mut chunks = BTreeMap::new();
         let mut rows: u64 = 0;
         for (at, group) in metadata.row_groups().iter().enumerate() {
             let claimed = u64::try_from(group.num_rows()).map_err(|_| format!("row group {at} claims {} rows", group.num_rows()))?;
@@ -121,26 +146,102 @@ impl PageGuard {
         if rows > size.saturating_mul(ROWS_PER_BYTE_MAX).saturating_add(ROWS_FREE) {
             return Err(format!("the footer claims {rows} rows in {size} bytes"));
         }
-        Ok(PageGuard { chunks })
+        Ok(PageGuard { chunks, pages: HashMap::new() })
     }
 
-    /// Checks the column chunks of a row group as they were read, before they are decoded: `data` are the bytes of `ranges`.
+    /// Takes the pages of the columns that are read from the page index, and returns the metadata without that index if what it says
+    /// cannot be, or says nothing of rows: where values repeat within a row.
+    #[must_use]
+    pub fn with_pages(mut self, metadata: Arc<ParquetMetaData>, read: &ProjectionMask) -> (Arc<ParquetMetaData>, PageGuard) {
+        if metadata.offset_index().is_none() {
+            return (metadata, self);
+        }
+        match pages(&metadata, read) {
+            Some(pages) => {
+                self.pages = pages;
+                (metadata, self)
+            }
+            None => (Arc::new((*metadata).clone().into_builder().set_offset_index(None).build()), self),
+        }
+    }
+
+    /// Checks column chunks, or single pages of them, as they were read, before they are decoded: `data` are the bytes of `ranges`.
     ///
     /// # Errors
     /// What a page claims and cannot be, with its place in the file.
     pub fn check(&self, ranges: &[Range<u64>], data: &[Bytes]) -> Result<(), String> {
-        let (mut stored, mut held) = (0, 0);
+        let mut held = Held::default();
         for (range, bytes) in ranges.iter().zip(data) {
-            let compression = self.chunks.get(&(range.start, range.end));
-            let compression = compression.ok_or_else(|| format!("no column chunk lies at byte {}", range.start))?;
-            stored += bytes.len() as u64;
-            held += pages_of(bytes, *compression).map_err(|(at, fault)| format!("page at byte {}: {fault}", range.start + at))?;
+            let (chunk, compression) = self.chunk(range).ok_or_else(|| format!("no column chunk lies at byte {}", range.start))?;
+            let pages = walk(bytes, compression, |at| self.pages.get(&(range.start + at)).copied());
+            let (dictionaries, largest) = pages.map_err(|(at, fault)| format!("page at byte {}: {fault}", range.start + at))?;
+            held.add(chunk, bytes.len() as u64, dictionaries, largest);
         }
+        let (stored, held) = held.sum();
         if stored > CHUNKS_BYTES_MAX || held > PAGES_BYTES_MAX {
             return Err(format!("a row group of {stored} stored bytes with pages of {held} bytes is larger than memory allows"));
         }
         Ok(())
     }
+
+    /// Returns the chunk that a range is, or is pages of.
+    fn chunk(&self, range: &Range<u64>) -> Option<((u64, u64), Compression)> {
+        let whole = (range.start, range.end);
+        if let Some(compression) = self.chunks.get(&whole) {
+            return Some((whole, *compression));
+        }
+        let (chunk, compression) = self.chunks.range(..=(range.start, u64::MAX)).next_back()?;
+        (!self.pages.is_empty() && range.end <= chunk.1).then_some((*chunk, *compression))
+    }
+}
+
+/// What the ranges of a row group hold at once: of each chunk its dictionaries and its largest page.
+#[derive(Default)]
+struct Held {
+    stored: u64,
+    by_chunk: HashMap<(u64, u64), (u64, u64)>,
+}
+
+impl Held {
+    fn add(&mut self, chunk: (u64, u64), stored: u64, dictionaries: u64, largest: u64) {
+        self.stored += stored;
+        let held = self.by_chunk.entry(chunk).or_default();
+        *held = (held.0 + dictionaries, held.1.max(largest));
+    }
+
+    fn sum(&self) -> (u64, u64) {
+        (self.stored, self.by_chunk.values().map(|(dictionaries, largest)| dictionaries + largest).sum())
+    }
+}
+
+/// Returns the rows of each page of the columns that are read, by where it begins.
+fn pages(metadata: &ParquetMetaData, read: &ProjectionMask) -> Option<HashMap<u64, u64>> {
+    let schema = metadata.file_metadata().schema_descr();
+    let mut pages = HashMap::new();
+    for (group, of_columns) in metadata.row_groups().iter().zip(metadata.offset_index()?) {
+        let rows = u64::try_from(group.num_rows()).ok()?;
+        for (at, chunk) in group.columns().iter().enumerate().filter(|(at, _)| read.leaf_included(*at)) {
+            if schema.column(at).max_rep_level() > 0 {
+                return None;
+            }
+            let (chunk, locations) = (range(chunk)?, of_columns.get(at)?.page_locations());
+            let first = locations.first()?;
+            if first.first_row_index != 0 || u64::try_from(first.offset).ok()? < chunk.start {
+                return None;
+            }
+            for (at, page) in locations.iter().enumerate() {
+                let (begin, size) = (u64::try_from(page.offset).ok()?, u64::try_from(page.compressed_page_size).ok()?);
+                let next = locations.get(at + 1);
+                let bytes_end = next.map_or(Some(chunk.end), |next| u64::try_from(next.offset).ok())?;
+                let rows_end = next.map_or(Some(rows), |next| u64::try_from(next.first_row_index).ok())?;
+                if begin.checked_add(size)? > bytes_end || size == 0 {
+                    return None;
+                }
+                pages.insert(begin, rows_end.checked_sub(u64::try_from(page.first_row_index).ok()?)?);
+            }
+        }
+    }
+    Some(pages)
 }
 
 /// Where a column chunk lies, if it lies anywhere: the crate's own `byte_range` panics on negative numbers.
@@ -150,8 +251,9 @@ fn range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
     Some(start..end)
 }
 
-/// Returns the bytes that reading a column chunk holds at once: its dictionaries and its largest page.
-fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)> {
+/// Walks the pages of a column chunk, or some of them; `rows` tells how many a page at a place among the bytes is said to hold.
+/// Returns the bytes of its dictionaries and of its largest page.
+fn walk(bytes: &[u8], compression: Compression, rows: impl Fn(u64) -> Option<u64>) -> Result<(u64, u64), (u64, String)> {
     let (mut dictionaries, mut largest) = (0, 0);
     let mut at = 0;
     while at < bytes.len() {
@@ -168,6 +270,9 @@ fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)
         if header.values < 0 || header.is_dictionary() && header.values as u64 > uncompressed {
             return Err((place, format!("{} values are claimed in {uncompressed} bytes", header.values)));
         }
+        if let Some(rows) = rows(place).filter(|rows| *rows != header.values as u64) {
+            return Err((place, format!("{rows} values by the page index, and {} by the page", header.values)));
+        }
         let levels = usize::try_from(header.levels).ok().filter(|levels| *levels <= compressed).ok_or_else(claims)?;
         let size = if header.is_plain {
             compressed as u64
@@ -176,7 +281,7 @@ fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)
         };
         if header.is_dictionary() { dictionaries += size } else { largest = largest.max(size) }
     }
-    Ok(dictionaries + largest)
+    Ok((dictionaries, largest))
 }
 
 /// The checksum of a page (parquet.thrift, `PageHeader.crc`); the crate looks at it only with a feature that is off.
@@ -398,6 +503,10 @@ impl Compact<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)> {
+        walk(bytes, compression, |_| None).map(|(dictionaries, largest)| dictionaries + largest)
+    }
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;
     use parquet::file::metadata::ParquetMetaDataReader;
@@ -643,7 +752,8 @@ mod tests {
     fn a_row_group_is_not_larger_than_memory_allows() {
         let check = |chunks: &[Bytes], compression| {
             let ranges: Vec<Range<u64>> = (0..).zip(chunks).map(|(at, chunk)| at << 30..(at << 30) + chunk.len() as u64).collect();
-            let guard = PageGuard { chunks: ranges.iter().map(|range| ((range.start, range.end), compression)).collect() };
+            let compressions = ranges.iter().map(|range| ((range.start, range.end), compression)).collect();
+            let guard = PageGuard { chunks: compressions, pages: HashMap::new() };
             guard.check(&ranges, chunks)
         };
         let held = |size: u64| Bytes::from(page(size, 1, false, b"body"));

@@ -3,6 +3,10 @@
 //! Files of different subscriptions have different columns in different orders, and re-written ones other names and types
 //! (`values`), so nothing is taken by position; Security Lake's have a schema of their own (`ocsf`). The decoder asks for byte
 //! ranges and reads nothing itself.
+//!
+//! A record that the columns by which records are counted show to be unwanted is counted, and nothing else of it is checked, as
+//! columns that a run does not read are not; `row_groups` uses that to leave pages and groups unread. Where all is checked
+//! (`--validate full`), and in Security Lake's files, all is read.
 
 use super::columns::{Cell, Cells, Columns, Fault};
 use super::contained::contained;
@@ -11,21 +15,23 @@ use super::ocsf;
 use super::page_guard::{self, PageGuard};
 use super::records::LINE_LEN_MAX;
 use super::reject::{Reason, Reject, TEXT_LEN_MAX};
+use super::row_groups::{Part, Projection, RowGroups, proofs};
 use super::shape::Shape;
 use super::values::Values;
-use super::{BATCH_ROWS, Tally, Validation, Wanted};
+use super::{BATCH_ROWS, Interfaces, Tally, Validation, Wanted};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
 use crate::flow::{Column, Layout};
-use arrow::array::RecordBatch;
+use crate::time::TimeRange;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use bytes::Bytes;
 use parquet::DecodeResult;
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
-use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
+use parquet::schema::types::SchemaDescriptor;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -43,7 +49,11 @@ pub struct ParquetDecoder {
     size: u64,
     /// What the columns read hold.
     layout: Layout,
+    /// Positions in it of the columns by which records are counted.
+    counting: Vec<usize>,
     is_ocsf: bool,
+    /// Whether single pages are read where the file says where they lie.
+    by_pages: bool,
     guard: Option<PageGuard>,
     rows_claimed: u64,
 }
@@ -51,7 +61,10 @@ pub struct ParquetDecoder {
 #[derive(Debug)]
 enum State {
     Footer(Box<ParquetMetaDataPushDecoder>),
-    Rows(Box<ParquetPushDecoder>),
+    /// Where pages lie is being read. Without it, the file is read as those that do not say so.
+    PageIndex(Box<ParquetMetaDataPushDecoder>, Arc<ParquetMetaData>),
+    Opening(Arc<ParquetMetaData>),
+    Rows(Box<RowGroups>),
     Done(Option<String>),
 }
 
@@ -71,10 +84,18 @@ impl ParquetDecoder {
             rejects: Vec::new(),
             size,
             layout: Layout::default(),
+            counting: Vec::new(),
             is_ocsf: false,
+            by_pages: false,
             guard: None,
             rows_claimed: 0,
         }
+    }
+
+    /// Reads single pages where the file says where they lie: for objects whose bytes are fetched as they are asked for.
+    #[must_use]
+    pub fn by_pages(self) -> ParquetDecoder {
+        ParquetDecoder { by_pages: true, ..self }
     }
 
     /// Returns the accounting so far.
@@ -89,16 +110,23 @@ impl ParquetDecoder {
                 0 => page_guard::tail(bytes, self.size),
                 _ => page_guard::footer(bytes),
             }),
-            (State::Rows(_), Some(guard)) => guard.check(&ranges, &data),
+            (State::PageIndex(_, metadata), _) => match (&*ranges, &*data) {
+                ([range], [bytes]) if page_guard::page_index(metadata, range, bytes).is_ok() => Ok(()),
+                _ => return self.state = State::Opening(Arc::clone(metadata)),
+            },
+            (State::Rows(groups), Some(guard)) => {
+                let (held, held_data) = groups.held();
+                guard.check(&[held, &ranges].concat(), &[held_data, &data].concat())
+            }
             _ => Ok(()),
         };
         if let Err(fault) = refused {
             return self.fail(format!("damaged after row {}: {fault}", self.tally.lines));
         }
         let pushed = match &mut self.state {
-            State::Footer(footer) => footer.push_ranges(ranges, data),
-            State::Rows(rows) => rows.push_ranges(ranges, data),
-            State::Done(_) => Ok(()),
+            State::Footer(footer) | State::PageIndex(footer, _) => footer.push_ranges(ranges, data),
+            State::Rows(rows) => rows.push(ranges, data),
+            State::Opening(_) | State::Done(_) => Ok(()),
         };
         if let Err(error) = pushed {
             self.fail(error.to_string());
@@ -120,15 +148,36 @@ impl ParquetDecoder {
                 State::Footer(footer) => {
                     match contained(|| footer.try_decode()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
                         Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
-                        Ok(DecodeResult::Data(metadata)) => self.open(metadata),
+                        Ok(DecodeResult::Data(metadata)) => self.found(metadata),
                         Ok(DecodeResult::Finished) => Err("damaged after row 0: the footer ended early".to_owned()),
                         Err(error) => Err(format!("damaged after row 0: {error}")),
                     }
                 }
-                State::Rows(rows) => match contained(|| rows.try_decode()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
-                    Ok(DecodeResult::NeedsData(ranges)) => return Ok(self.needs(ranges)),
-                    Ok(DecodeResult::Data(batch)) => self.rows(&batch),
-                    Ok(DecodeResult::Finished) => {
+                State::PageIndex(index, metadata) => {
+                    let metadata = Arc::clone(metadata);
+                    self.state = match contained(|| index.try_decode()) {
+                        Ok(Ok(DecodeResult::NeedsData(ranges))) if page_guard::is_page_index(&ranges, self.size) => {
+                            return Ok(self.needs(ranges));
+                        }
+                        Ok(Ok(DecodeResult::Data(with_pages))) => State::Opening(Arc::new(with_pages)),
+                        _ => State::Opening(metadata),
+                    };
+                    Ok(())
+                }
+                State::Opening(metadata) => {
+                    let metadata = Arc::clone(metadata);
+                    self.open(metadata)
+                }
+                State::Rows(groups) => match contained(|| groups.step()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
+                    Ok(Part::Needs(ranges)) => return Ok(self.needs(ranges)),
+                    Ok(Part::Counting { batch, is_outside }) => self.count(&batch, is_outside),
+                    Ok(Part::Rows { batch, numbers }) => self.rows(&batch, &numbers),
+                    Ok(Part::Outside(rows)) => {
+                        self.tally.lines += rows;
+                        self.tally.outside_window += rows;
+                        Ok(())
+                    }
+                    Ok(Part::End) => {
                         self.state = State::Done(None);
                         // Pages that end early end the crate's reader quietly.
                         let (found, claimed) = (self.tally.lines, self.rows_claimed);
@@ -155,7 +204,11 @@ impl ParquetDecoder {
 
     fn needs(&mut self, ranges: Vec<Range<u64>>) -> Step {
         let sane = |range: &Range<u64>| range.start <= range.end && range.end <= self.size;
-        let together: u64 = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(0, u64::saturating_add);
+        let held = match &self.state {
+            State::Rows(groups) => groups.held().1.iter().map(|bytes| bytes.len() as u64).sum(),
+            _ => 0,
+        };
+        let together: u64 = ranges.iter().map(|range| range.end.saturating_sub(range.start)).fold(held, u64::saturating_add);
         if !ranges.iter().all(sane) || together > RANGES_LEN_MAX {
             let row = self.tally.lines;
             self.fail(format!(
@@ -167,9 +220,27 @@ impl ParquetDecoder {
         Step::Needs(ranges)
     }
 
-    fn open(&mut self, metadata: ParquetMetaData) -> Result<(), String> {
-        self.guard = Some(PageGuard::new(&metadata, self.size).map_err(|fault| format!("damaged after row 0: {fault}"))?);
-        let schema = metadata.file_metadata().schema_descr();
+    /// Takes the footer.
+    fn found(&mut self, metadata: ParquetMetaData) -> Result<(), String> {
+        let metadata = Arc::new(metadata);
+        // What is read whole needs no places of pages.
+        let some_are_left_out = self.wanted.time != TimeRange::default() || !matches!(self.wanted.interfaces, Interfaces::All);
+        let index = (self.by_pages && some_are_left_out && self.wanted.validation != Validation::Full)
+            .then(|| ParquetMetaDataPushDecoder::try_new_with_metadata(self.size, (*metadata).clone()).ok());
+        self.state = match index.flatten() {
+            Some(index) => {
+                let index = index.with_column_index_policy(PageIndexPolicy::Skip).with_offset_index_policy(PageIndexPolicy::Optional);
+                State::PageIndex(Box::new(index), metadata)
+            }
+            None => State::Opening(metadata),
+        };
+        Ok(())
+    }
+
+    fn open(&mut self, metadata: Arc<ParquetMetaData>) -> Result<(), String> {
+        let guard = PageGuard::new(&metadata, self.size).map_err(|fault| format!("damaged after row 0: {fault}"))?;
+        let descriptor = metadata.file_metadata().schema_descr_ptr();
+        let schema: &SchemaDescriptor = &descriptor;
         let names: Vec<&str> = schema.root_schema().get_fields().iter().map(|field| field.name()).collect();
         self.is_ocsf = ocsf::is_ocsf(&names);
         let layout = if self.is_ocsf { ocsf::layout() } else { Layout::of_any_names(&names) };
@@ -180,85 +251,137 @@ impl ParquetDecoder {
             true => (0..names.len()).filter(|at| names.get(*at).is_some_and(|name| ocsf::reads(name))).collect(),
             false => (0..names.len()).filter(|at| self.reads(&layout, *at)).collect(),
         };
-        let mask = ProjectionMask::roots(schema, keep.iter().copied());
-        let shape = if self.is_ocsf { Shape::SecurityLake } else { Shape::Parquet };
         let kind = layout.kind();
+        let shape = if self.is_ocsf { Shape::SecurityLake } else { Shape::Parquet };
         self.tally.use_layout(&Arc::new(layout.clone()), shape);
-        self.layout = match self.is_ocsf {
-            true => layout,
-            false => Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect(), ..layout },
-        };
-        self.columns.set_layout(&self.layout, kind);
         self.rows_claimed = metadata.row_groups().iter().map(|group| group.num_rows().max(0) as u64).sum();
         // The Arrow schema that some writers embed adds nothing to the file's own types, and arrow-ipc panics on a damaged one.
         let types = contained(|| parquet_to_arrow_schema(schema, None))
             .unwrap_or_else(|fault| Err(ParquetError::General(fault)))
             .map_err(|error| format!("damaged after row 0: {error}"))?;
-        let fields: Vec<Field> = types.fields().iter().map(|field| as_views(field)).collect();
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+        let types = Arc::new(Schema::new(types.fields().iter().map(|field| as_views(field)).collect::<Vec<Field>>()));
+        let is_judged_early = !self.is_ocsf && self.wanted.validation != Validation::Full;
+        let (proofs, status) = match is_judged_early {
+            true => (proofs(&metadata, &types, &names, &layout, self.wanted.time), layout.position(id::LOG_STATUS)),
+            false => (Vec::new(), None),
+        };
+        let counts = |at: &usize| is_judged_early && counts(&layout, *at);
+        self.counting = (0..keep.len()).filter(|at| keep.get(*at).is_some_and(counts)).collect();
+        let some_are_unwanted =
+            self.wanted.time != TimeRange::default() || !matches!(self.wanted.interfaces, Interfaces::All) || kind != self.wanted.kind;
+        let roots = |roots: &mut dyn Iterator<Item = usize>| ProjectionMask::roots(schema, roots);
+        let projection = Projection {
+            all: roots(&mut keep.iter().copied()),
+            counting: (some_are_unwanted && is_judged_early && self.counting.len() < keep.len())
+                .then(|| roots(&mut keep.iter().copied().filter(counts))),
+            status: roots(&mut status.into_iter()),
+        };
+        self.layout = match self.is_ocsf {
+            true => layout,
+            false => Layout { columns: keep.iter().filter_map(|at| layout.columns.get(*at).cloned()).collect(), ..layout },
+        };
+        self.columns.set_layout(&self.layout, kind);
+        let (metadata, guard) = guard.with_pages(metadata, &projection.all);
+        self.guard = Some(guard);
+        let options = ArrowReaderOptions::new().with_schema(types);
         // Security Lake's rows are made anew in memory, so fewer are held at once.
         let batch_rows = if self.is_ocsf { BATCH_ROWS / 16 } else { BATCH_ROWS };
-        let build = || {
-            let builder = ParquetPushDecoderBuilder::try_new_decoder_with_options(Arc::new(metadata), options)?;
-            builder.with_projection(mask).with_batch_size(batch_rows).build()
-        };
-        let rows = contained(build)
+        let reader = contained(|| ArrowReaderMetadata::try_new(metadata, options))
             .unwrap_or_else(|fault| Err(ParquetError::General(fault)))
             .map_err(|error: ParquetError| format!("damaged after row 0: {error}"))?;
-        self.state = State::Rows(Box::new(rows));
+        self.state = State::Rows(Box::new(RowGroups::new(reader, projection, proofs, batch_rows)));
         Ok(())
     }
 
     fn reads(&self, layout: &Layout, at: usize) -> bool {
-        const ALWAYS: [FieldId; 4] = [id::LOG_STATUS, id::INTERFACE_ID, id::START, id::END];
-        const WITHOUT_STATUS: [FieldId; 5] = [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION];
         match layout.columns.get(at) {
             Some(Column::Known(field)) => {
-                self.wanted.validation == Validation::Full
-                    || self.wanted.fields.contains(field)
-                    || ALWAYS.contains(field)
-                    || (layout.position(id::LOG_STATUS).is_none() && WITHOUT_STATUS.contains(field))
+                self.wanted.validation == Validation::Full || self.wanted.fields.contains(field) || counts(layout, at)
             }
             Some(Column::Unknown(_)) => self.wanted.extra,
             None => false,
         }
     }
 
-    fn rows(&mut self, batch: &RecordBatch) -> Result<(), String> {
-        let at = self.tally.lines;
-        let unreadable = |error: arrow::error::ArrowError| format!("after row {at}: {error}");
-        if self.is_ocsf {
-            let mapped = ocsf::map(batch).map_err(unreadable)?;
-            let class = |row| mapped.other_class(row);
-            self.take(&mapped.columns, &mapped.rest, batch.num_rows(), class);
-        } else {
-            let field = |at: usize| match self.layout.columns.get(at) {
-                Some(Column::Known(field)) => Some(*field),
-                _ => None,
+    /// Counts the rows that the columns read show to be unwanted, and says which the others are.
+    fn count(&mut self, batch: &RecordBatch, is_outside: bool) -> Result<(), String> {
+        let status = self.layout.position(id::LOG_STATUS);
+        let read: Vec<usize> = if is_outside { status.into_iter().collect() } else { self.counting.clone() };
+        let mut columns: Vec<Values> = self.layout.columns.iter().map(|_| Values::default()).collect();
+        for (at, array) in read.iter().zip(batch.columns()) {
+            if let Some(column) = columns.get_mut(*at) {
+                *column = self.values(*at, array)?;
+            }
+        }
+        let mut needed = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            let is_unwanted = match is_outside {
+                true => self.columns.pass_over_outside(&Row { columns: &columns, row, rest: &[] }, &mut self.tally),
+                false => self.pass_over(&columns, row),
             };
-            let columns = batch.columns().iter().enumerate().map(|(at, array)| Values::new(array, field(at)));
-            let columns = columns.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
-            self.take(&columns, &[], batch.num_rows(), |_| None);
+            self.tally.lines += u64::from(is_unwanted);
+            needed.push(!is_unwanted);
+        }
+        if let State::Rows(groups) = &mut self.state {
+            groups.keep(&needed);
         }
         Ok(())
     }
 
-    fn take(&mut self, columns: &[Values], rest: &[ocsf::Pairs], rows: usize, other_class: impl Fn(usize) -> Option<i64>) {
-        for row in 0..rows {
+    /// Counts a row if the columns by which records are counted show that it is a record and not wanted; returns whether it was.
+    fn pass_over(&mut self, columns: &[Values], row: usize) -> bool {
+        let counting = || self.counting.iter().filter_map(|at| columns.get(*at));
+        let text_len: usize = counting().map(|values| values.text_len(row)).sum();
+        let is_sound = text_len <= LINE_LEN_MAX && counting().all(|values| values.unusable(row).is_none());
+        self.columns.pass_over(&Row { columns, row, rest: &[] }, is_sound, &mut self.tally)
+    }
+
+    fn values(&self, at: usize, array: &ArrayRef) -> Result<Values, String> {
+        let field = match self.layout.columns.get(at) {
+            Some(Column::Known(field)) => Some(*field),
+            _ => None,
+        };
+        Values::new(array, field).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &arrow::error::ArrowError) -> String {
+        format!("after row {}: {error}", self.tally.lines)
+    }
+
+    fn rows(&mut self, batch: &RecordBatch, numbers: &[u64]) -> Result<(), String> {
+        if self.is_ocsf {
+            let mapped = ocsf::map(batch).map_err(|error| self.unreadable(&error))?;
+            let class = |row| mapped.other_class(row);
+            self.take(&mapped.columns, &mapped.rest, numbers, class);
+        } else {
+            let columns = batch.columns().iter().enumerate().map(|(at, array)| self.values(at, array));
+            let columns = columns.collect::<Result<Vec<_>, _>>()?;
+            self.take(&columns, &[], numbers, |_| None);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, columns: &[Values], rest: &[ocsf::Pairs], numbers: &[u64], other_class: impl Fn(usize) -> Option<i64>) {
+        let is_judged_early = !self.counting.is_empty();
+        for (row, number) in numbers.iter().copied().enumerate() {
             self.tally.lines += 1;
             let cells = Row { columns, row, rest: rest.get(row).map_or(&[], Vec::as_slice) };
-            let taken: Result<(), Fault> = match other_class(row) {
-                Some(class) => Err((Reason::NotARecord, format!("OCSF class {class}"))),
-                // As for a line of text: a row bounds what a batch can hold.
-                None if cells.text_len() > LINE_LEN_MAX => Err((Reason::LineTooLong, String::new())),
-                None => match columns.iter().find_map(|values| values.unusable(row)) {
-                    Some(reason) => Err((reason, String::new())),
-                    None => self.columns.push(&cells, self.tally.lines, &mut self.tally),
-                },
+            // As for a line of text: a row bounds what a batch can hold.
+            let is_long = cells.text_len() > LINE_LEN_MAX;
+            let unusable = || columns.iter().find_map(|values| values.unusable(row));
+            let fault = match other_class(row) {
+                Some(class) => Some((Reason::NotARecord, format!("OCSF class {class}"))),
+                None if is_long => Some((Reason::LineTooLong, String::new())),
+                None => unusable().map(|reason| (reason, String::new())),
+            };
+            let taken: Result<(), Fault> = match fault {
+                Some(_) if is_judged_early && self.pass_over(columns, row) => continue,
+                Some(fault) => Err(fault),
+                None => self.columns.push(&cells, number, &mut self.tally),
             };
             if let Err((reason, detail)) = taken {
-                self.tally.rejected(reason);
-                self.rejects.push(Reject::new(self.tally.lines, reason, detail, self.row_text(&cells).as_bytes()));
+                self.tally.rejected(number, reason);
+                self.rejects.push(Reject::new(number, reason, detail, self.row_text(&cells).as_bytes()));
             }
         }
     }
@@ -276,6 +399,15 @@ impl ParquetDecoder {
         let pairs = self.layout.columns.iter().enumerate().map(|(at, column)| format!("{}={}", name(column), value(at)));
         pairs.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// Whether records are counted by the column at a position of a layout.
+fn counts(layout: &Layout, at: usize) -> bool {
+    const ALWAYS: [FieldId; 4] = [id::LOG_STATUS, id::INTERFACE_ID, id::START, id::END];
+    const WITHOUT_STATUS: [FieldId; 5] = [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION];
+    let without_status = layout.position(id::LOG_STATUS).is_none();
+    let counts = |field| ALWAYS.contains(field) || without_status && WITHOUT_STATUS.contains(field);
+    matches!(layout.columns.get(at), Some(Column::Known(field)) if counts(field))
 }
 
 struct Row<'a> {
@@ -319,7 +451,7 @@ impl Cells for Row<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, Int64Array, StringArray, StructArray};
+    use arrow::array::{Int64Array, StringArray, StructArray};
     use parquet::arrow::ArrowWriter;
 
     fn file(columns: Vec<(&str, ArrayRef)>) -> Bytes {

@@ -158,7 +158,7 @@ impl Records {
     fn count(&mut self, raw: &[u8], take: impl FnOnce(&mut Records) -> Result<(), Fault>) {
         self.tally.lines += 1;
         if let Err((reason, detail)) = take(self) {
-            self.tally.rejected(reason);
+            self.tally.rejected(self.tally.lines, reason);
             self.rejects.push(Reject::new(self.tally.lines, reason, detail, raw));
         }
     }

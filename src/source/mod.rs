@@ -10,6 +10,7 @@ pub mod key;
 mod listing;
 mod local;
 mod named;
+mod parts;
 mod place;
 mod s3;
 mod s3_inventory;

@@ -6,6 +6,7 @@
 use super::aws::{Bucket, Connection, chain};
 use super::key::Prune;
 use super::listing::{Judge, Listing};
+use super::parts;
 use super::place::{self, Holder};
 use super::walk::{self, Found, Page};
 use super::{Bytestream, Object, Permission, ReadFault, Source};
@@ -135,6 +136,17 @@ impl S3Source {
             }
         }
         Err(Error::failed("S3 names one region after another for this bucket").at(&*object.uri))
+    }
+
+    /// Reads a range that is not empty.
+    async fn part(self, object: Object, range: Range<u64>) -> Result<Bytes> {
+        let answer = self.get(&object, Some(range.clone())).await?;
+        let mut whole = BytesMut::with_capacity((range.end - range.start) as usize);
+        let mut body = Body { source: self, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
+        while let Some(chunk) = body.chunk().await? {
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
     }
 
     /// Asks what stands at a key.
@@ -268,6 +280,10 @@ impl Source for S3Source {
     }
 
     async fn read(&self, object: &Object) -> Result<Bytestream> {
+        if object.size >= parts::PARTS_FROM {
+            let (source, object) = (self.clone(), object.clone());
+            return Ok(parts::in_order(object.size, move |range| source.clone().part(object.clone(), range)));
+        }
         let answer = self.get(object, None).await?;
         if answer.content_length().is_some_and(|length| u64::try_from(length).ok() != Some(object.size)) {
             return Err(ReadFault::Replaced.error(&object.uri));
@@ -284,14 +300,7 @@ impl Source for S3Source {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let answer = self.get(object, Some(range.clone())).await?;
-        let (source, object) = (self.clone(), object.clone());
-        let mut body = Body { source, object, body: answer.body, at: range.start, end: range.end, resumes: 0, fruitless: 0 };
-        let mut whole = BytesMut::new();
-        while let Some(chunk) = body.chunk().await? {
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole.freeze())
+        self.clone().part(object.clone(), range).await
     }
 
     fn permissions(&self) -> Vec<Permission> {
