@@ -23,6 +23,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what a bundle says, and its files
     Show(ShowArgs),
+    /// Lead from a figure to the log lines behind it, from a line to its figures, or draw lines to check by hand
+    Trace(Box<super::trace::TraceArgs>),
     /// Make an Ed25519 key pair: PATH, for signing, and PATH.pub, for those who verify
     Keygen(KeygenArgs),
 }
@@ -82,6 +84,7 @@ pub fn run(command: Command, context: &super::Context) -> Result<Status> {
         Command::Collect(args) => super::run::block_on(context, super::collect::run(*args, context)),
         Command::Verify(args) => verify_bundle(&args),
         Command::Show(args) => show(&args),
+        Command::Trace(args) => super::run::block_on(context, super::trace::run(*args, context)),
         Command::Keygen(args) => keygen(&args),
     }
 }
@@ -112,7 +115,7 @@ fn verify_bundle(args: &VerifyArgs) -> Result<Status> {
     judge(&report, args.bundle.display().to_string())
 }
 
-fn judge(report: &Report, bundle: String) -> Result<Status> {
+pub(super) fn judge(report: &Report, bundle: String) -> Result<Status> {
     match (report.failed(), report.checks.len()) {
         (0, _) => Ok(Status::Done),
         (failed, of) => {

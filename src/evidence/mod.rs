@@ -46,6 +46,9 @@ pub mod oscal;
 pub mod collect;
 pub mod document;
 pub mod payload;
+pub mod unpacked;
+pub mod raw_lines;
+pub mod trace;
 
 pub use bag::{Bag, Seal, Sealed};
 pub use contents::Contents;
