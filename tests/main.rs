@@ -58,5 +58,7 @@ mod statements;
 mod source;
 /// The house rules, read from the sources: arrows, single homes, goldens, and documents that name what exists.
 mod tidy;
+/// `evidence trace`: figures against the lines behind them, lines against figures, samples; logs and bundles that changed.
+mod trace;
 /// The generator's truth against the report, at two million records and over every way to store them.
 mod truth;

@@ -32,6 +32,8 @@ pub enum Command {
     Verify(Box<VerifyArgs>),
     /// Show what a bundle says, and its files
     Show(ShowArgs),
+    /// Lead from a figure to the log lines behind it, from a line to its figures, or draw lines to check by hand
+    Trace(Box<super::trace::TraceArgs>),
     /// Make an Ed25519 key pair: PATH, for signing, and PATH.pub, for those who verify
     Keygen(KeygenArgs),
 }
@@ -99,6 +101,7 @@ pub fn run(command: Command, context: &Context) -> Result<Status> {
         Command::Collect(args) => super::run::block_on(context, super::collect::run(*args, context)),
         Command::Verify(args) => super::run::block_on(context, verify_bundle(&args, context)),
         Command::Show(args) => show(&args),
+        Command::Trace(args) => super::run::block_on(context, super::trace::run(*args, context)),
         Command::Keygen(args) => keygen(&args),
     }
 }
@@ -165,7 +168,7 @@ async fn against_inputs(args: &VerifyArgs, contents: &Contents, context: &Contex
     Ok(vec![rerun::inputs_check(&recorded, &logs.inputs, &digests).await, rerun::results_check(&recorded, &again)])
 }
 
-fn judge(report: &Report, bundle: String) -> Result<Status> {
+pub(super) fn judge(report: &Report, bundle: String) -> Result<Status> {
     match (report.failed(), report.checks.len()) {
         (0, _) => Ok(Status::Done),
         (failed, of) => {

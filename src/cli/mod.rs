@@ -11,6 +11,7 @@ pub mod prices;
 pub mod report;
 pub mod run;
 pub mod sql;
+pub mod trace;
 
 use crate::config::{self, Environment};
 use crate::error::{Error, Kind, Result, printable};

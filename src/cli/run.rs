@@ -160,6 +160,27 @@ pub fn block_on<T>(context: &Context, work: impl Future<Output = Result<T>>) -> 
 }
 
 impl LogsArgs {
+    /// Logs at these places, with nothing else asked of them.
+    pub fn at(logs: Vec<String>, s3: S3Args, log_format: Option<String>) -> LogsArgs {
+        LogsArgs {
+            logs,
+            objects_from: Vec::new(),
+            from: None,
+            to: None,
+            log_account: Vec::new(),
+            log_region: Vec::new(),
+            flow_log_id: Vec::new(),
+            log_format,
+            validate: ValidateArg::ReadColumns,
+            max_rejects: None,
+            threads: None,
+            memory_limit: None,
+            spill_dir: None,
+            inventory: InventoryArgs::default(),
+            s3,
+        }
+    }
+
     /// Returns whether no logs are named.
     pub fn is_empty(&self) -> bool {
         self.logs.is_empty() && self.objects_from.is_empty()

@@ -47,6 +47,11 @@ pub struct InputList {
     pub digest: Sha256Digest,
 }
 
+/// Returns whether a path below `data/` is that of the list, or of a part of it.
+pub fn is_part_of_list(path: &str) -> bool {
+    path.strip_prefix("inputs/files").is_some_and(|rest| rest.ends_with(".csv"))
+}
+
 /// Returns the list of inputs, which must be sorted by URI.
 ///
 /// # Errors

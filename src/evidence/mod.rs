@@ -47,6 +47,9 @@ pub mod collect;
 pub mod document;
 pub mod payload;
 pub mod rerun;
+pub mod unpacked;
+pub mod raw_lines;
+pub mod trace;
 
 pub use bag::{Bag, Seal, Sealed};
 pub use contents::Contents;

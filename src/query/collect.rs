@@ -264,25 +264,25 @@ impl Collector {
 }
 
 /// A part's columns.
-struct Rows {
-    interface: StringViewArray,
+pub(super) struct Rows {
+    pub(super) interface: StringViewArray,
     protocol: Int32Array,
     packets: Int64Array,
     bytes: Int64Array,
-    start: Int64Array,
-    end: Int64Array,
+    pub(super) start: Int64Array,
+    pub(super) end: Int64Array,
     action: StringViewArray,
     instance: StringViewArray,
     flags: Int32Array,
     path: Int32Array,
     next_hop: StringViewArray,
-    line: Int64Array,
+    pub(super) line: Int64Array,
     ends: EndColumns,
-    statuses: Statuses,
+    pub(super) statuses: Statuses,
 }
 
 impl Rows {
-    fn new(batch: &RecordBatch) -> Rows {
+    pub(super) fn new(batch: &RecordBatch) -> Rows {
         let columns = PartColumns(batch);
         let texts = |column| columns.texts(column);
         let int32s = |column| columns.int32s(column);
@@ -305,7 +305,7 @@ impl Rows {
         }
     }
 
-    fn ends(&self, eni: EniIndex, interface: Option<&Eni>, at: usize) -> Option<(Ends, bool)> {
+    pub(super) fn ends(&self, eni: EniIndex, interface: Option<&Eni>, at: usize) -> Option<(Ends, bool)> {
         let egress = self.ends.egress(at, interface)?;
         let (local, peer) = (Some(egress), Some(!egress));
         let ends = Ends {

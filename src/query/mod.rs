@@ -22,11 +22,13 @@ pub mod nat_roles;
 pub mod other_ends;
 pub mod part_columns;
 pub mod parties;
+pub mod recorded_file;
 pub mod recording;
 pub mod rows;
 pub mod spill;
 pub mod summary;
 pub mod summed_table;
+pub mod traced;
 
 use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read};
