@@ -293,6 +293,7 @@ LEFT JOIN ways
 -- Addresses as texts that sort as the addresses do.
 CREATE OR REPLACE TEMP MACRO ipv6_groups(head, tail) AS list_concat(head, list_concat(['0' FOR _ IN range(8 - len(head) - len(tail))], tail));
 CREATE OR REPLACE TEMP MACRO addr_key(addr) AS CASE
+  WHEN addr IS NULL THEN NULL
   WHEN addr NOT LIKE '%:%' THEN '4 ' || array_to_string([lpad(octet, 3, '0') FOR octet IN string_split(addr, '.')], '.')
   WHEN addr NOT LIKE '%::%' THEN '6 ' || array_to_string([lpad(lower(one), 4, '0') FOR one IN string_split(addr, ':')], ':')
   ELSE '6 ' || array_to_string([lpad(lower(one), 4, '0') FOR one IN ipv6_groups(
@@ -561,8 +562,9 @@ SELECT interface_id, strftime(make_timestamp(hour * 3600 * 1000000), '%Y-%m-%d')
 FROM records
 GROUP BY interface_id, hour;
 
+-- One letter per hour. A text that begins with a minus sign carries an apostrophe before it, so that no spreadsheet takes it for a formula.
 CREATE OR REPLACE TEMP TABLE stated_coverage AS
-SELECT cluster_arn, interface_id, strftime(day, '%Y-%m-%d') AS day, hours, records
+SELECT cluster_arn, interface_id, strftime(day, '%Y-%m-%d') AS day, ltrim(hours, '''') AS hours, records
 FROM read_csv('data/coverage.csv', header = true, auto_detect = false, columns = {
     'cluster_arn': 'VARCHAR', 'interface_id': 'VARCHAR', 'day': 'DATE', 'hours': 'VARCHAR', 'records': 'BIGINT' });
 
