@@ -12,6 +12,37 @@
 -- way packets went (path: other interfaces' records tell it), and what keeps a day from being whole (data/given/days.csv).
 
 
+-- 0. ADDRESSES
+
+-- The eight groups of an IPv6 address; addresses as texts that sort as the addresses do; and the one short form of an address (RFC 5952),
+-- since a record may write out all zeros.
+CREATE OR REPLACE TEMP MACRO ipv6_filled(head, tail) AS list_concat(head, list_concat(['0' FOR _ IN range(8 - len(head) - len(tail))], tail));
+CREATE OR REPLACE TEMP MACRO ipv6_groups(addr) AS CASE
+  WHEN addr NOT LIKE '%::%' THEN string_split(addr, ':')
+  ELSE ipv6_filled(
+    [one FOR one IN string_split(split_part(addr, '::', 1), ':') IF one <> ''],
+    [one FOR one IN string_split(split_part(addr, '::', 2), ':') IF one <> ''])
+END;
+CREATE OR REPLACE TEMP MACRO addr_key(addr) AS CASE
+  WHEN addr IS NULL THEN NULL
+  WHEN addr NOT LIKE '%:%' THEN '4 ' || array_to_string([lpad(octet, 3, '0') FOR octet IN string_split(addr, '.')], '.')
+  ELSE '6 ' || array_to_string([lpad(lower(one), 4, '0') FOR one IN ipv6_groups(addr)], ':')
+END;
+CREATE OR REPLACE TEMP MACRO without_zeros(addr) AS
+  array_to_string([coalesce(nullif(ltrim(lower(one), '0'), ''), '0') FOR one IN ipv6_groups(addr)], ':');
+CREATE OR REPLACE TEMP MACRO shortened(text) AS CASE
+  WHEN regexp_matches(text, '(^|:)0(:0){7}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){7}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){6}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){6}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){5}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){5}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){4}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){4}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){3}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){3}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){2}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){2}(:|$)', '::')
+  WHEN regexp_matches(text, '(^|:)0(:0){1}(:|$)') THEN regexp_replace(text, '(^|:)0(:0){1}(:|$)', '::')
+  ELSE text
+END;
+CREATE OR REPLACE TEMP MACRO canonical(addr) AS CASE WHEN addr LIKE '%:%' THEN shortened(without_zeros(addr)) ELSE addr END;
+
+
 -- 1. THE RECORDS
 
 -- flow_log_id is missing where an object's name holds none; those count as one flow log. A record without start counts by its end.
@@ -28,7 +59,7 @@ SELECT
     ELSE 'OK'
   END                                                                           AS status,
   coalesce(protocol, 0)                                                         AS protocol,
-  local_addr, coalesce(local_port, 0) AS local_port, peer_addr, coalesce(peer_port, 0) AS peer_port,
+  canonical(local_addr) AS local_addr, coalesce(local_port, 0) AS local_port, canonical(peer_addr) AS peer_addr, coalesce(peer_port, 0) AS peer_port,
   coalesce(action, 'ACCEPT') = 'REJECT'                                         AS is_rejected,
   coalesce(packets, 0) AS packets, coalesce(bytes, 0) AS bytes, tcp_flags
 FROM read_parquet('data/records/control-plane.parquet');
@@ -289,17 +320,6 @@ LEFT JOIN ways
 -- its last, a rule names its address, port, cluster and way, and holds: starts <= t < expires.
 -- Given: the rules of data/policy/approved.toml, one row for each destination, port range and cluster (data/given/rules.csv), and, since
 -- only the inventory knows it, which addresses aws:, vpce:, sg:, eni: and pl: stood for when they were contacted (data/given/references.csv).
-
--- Addresses as texts that sort as the addresses do.
-CREATE OR REPLACE TEMP MACRO ipv6_groups(head, tail) AS list_concat(head, list_concat(['0' FOR _ IN range(8 - len(head) - len(tail))], tail));
-CREATE OR REPLACE TEMP MACRO addr_key(addr) AS CASE
-  WHEN addr IS NULL THEN NULL
-  WHEN addr NOT LIKE '%:%' THEN '4 ' || array_to_string([lpad(octet, 3, '0') FOR octet IN string_split(addr, '.')], '.')
-  WHEN addr NOT LIKE '%::%' THEN '6 ' || array_to_string([lpad(lower(one), 4, '0') FOR one IN string_split(addr, ':')], ':')
-  ELSE '6 ' || array_to_string([lpad(lower(one), 4, '0') FOR one IN ipv6_groups(
-    [one FOR one IN string_split(split_part(addr, '::', 1), ':') IF one <> ''],
-    [one FOR one IN string_split(split_part(addr, '::', 2), ':') IF one <> ''])], ':')
-END;
 
 CREATE OR REPLACE TEMP TABLE rules AS
 SELECT *, addr_key(first_addr) AS first_key, addr_key(last_addr) AS last_key, epoch(starts)::BIGINT AS holds_from, epoch(expires)::BIGINT AS holds_to

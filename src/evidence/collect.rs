@@ -147,7 +147,12 @@ fn policy_findings(logs: &Logs, egress: &Egress, ledger: &Ledger) -> Result<Opti
 async fn destinations(engine: &Engine) -> Result<Vec<RecordBatch>> {
     let (schema, rows) = engine.collect(library::find("egress")?.sql, &[]).await?;
     engine.add_table("evidence_egress", concat_batches(&schema, &rows)?)?;
-    Ok(engine.collect(include_str!("../../queries/evidence/destinations.sql"), &[]).await?.1)
+    let (schema, mut rows) = engine.collect(include_str!("../../queries/evidence/destinations.sql"), &[]).await?;
+    if rows.is_empty() {
+        // A table without rows still has its columns.
+        rows.push(RecordBatch::new_empty(schema));
+    }
+    Ok(rows)
 }
 
 fn destination_rows(batches: &[RecordBatch]) -> Result<Vec<Destination>> {
