@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub const REPERFORM_SQL: &str = include_str!("../../queries/evidence/reperform.sql");
 /// Where it lies, below `data/`.
 pub const REPERFORM: &str = "reperform.sql";
-/// What `README.txt` says about it; commands are indented by four spaces.
+/// What `README.txt` says about it; four spaces would make its commands part of the verification.
 pub const REPERFORM_TEXT: &str = include_str!("reperform.txt");
 
 /// Names of columns with whether they hold numbers.
