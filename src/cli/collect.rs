@@ -7,6 +7,7 @@ use super::{Context, QuietArgs, Status};
 use crate::error::{Error, Result};
 use crate::evidence::bag::BAG_ENVELOPE;
 use crate::evidence::collect::{Collected, Collection, collect};
+use crate::evidence::given::REPERFORM_TEXT;
 use crate::evidence::ledger::{Entry, Event};
 use crate::evidence::payload::{Params, Payload, predicate, run_digest};
 use crate::evidence::results::{Results, Verdict};
@@ -193,6 +194,7 @@ async fn seal(args: &CollectArgs, sealing: Sealing<'_>, context: &Context) -> Re
         ]),
         previous,
         sealed_at: Some(context.now),
+        reperform: Some(REPERFORM_TEXT.to_owned()),
         time_stamp_request: args.time_stamp_request,
         ..Seal::new(&signer)
     };

@@ -11,7 +11,7 @@ use super::judge;
 use super::results::{
     ClusterScope, CoverageDay, Destination, Gap, InputsUsed, Period, PolicyFinding, PolicyUsed, Results, SCHEMA, Verdict,
 };
-use super::{controls, limits};
+use super::{controls, given, limits};
 use crate::error::{Error, Result};
 use crate::inventory::{self, Cluster};
 use crate::pipeline::ObjectRead;
@@ -53,6 +53,8 @@ pub struct Collected {
     pub results: Results,
     /// Rows of `report egress`, unapproved first.
     pub destinations: Vec<RecordBatch>,
+    /// What re-performing takes as given, by place in the bundle.
+    pub given: Vec<(&'static str, RecordBatch)>,
     /// The list of inputs.
     pub inputs: InputList,
     /// The one scan, with the raw records of control planes.
@@ -75,6 +77,7 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
     let found = policy_findings(&logs, &egress, &ledger)?;
     let facts = Facts::of(Known { logs: &logs, ledger: &ledger, inputs: &inputs, findings: found.as_deref() })?;
     facts.add_to(&engine)?;
+    let given = given::tables(&logs, &egress, policy, &facts.days)?;
 
     let (mut statements, mut exceptions) = (Vec::new(), Vec::new());
     for definition in &CATALOGUE {
@@ -103,7 +106,7 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
         notes: notes(&logs, &egress, &statements),
         statements,
     };
-    Ok(Collected { results, destinations, inputs: list, egress, engine })
+    Ok(Collected { results, destinations, given, inputs: list, egress, engine })
 }
 
 /// Joins what was listed with what became of it, sorted by URI; digests what was not read to its end, and asks what the source keeps.
@@ -144,7 +147,12 @@ fn policy_findings(logs: &Logs, egress: &Egress, ledger: &Ledger) -> Result<Opti
 async fn destinations(engine: &Engine) -> Result<Vec<RecordBatch>> {
     let (schema, rows) = engine.collect(library::find("egress")?.sql, &[]).await?;
     engine.add_table("evidence_egress", concat_batches(&schema, &rows)?)?;
-    Ok(engine.collect(include_str!("../../queries/evidence/destinations.sql"), &[]).await?.1)
+    let (schema, mut rows) = engine.collect(include_str!("../../queries/evidence/destinations.sql"), &[]).await?;
+    if rows.is_empty() {
+        // A table without rows still has its columns.
+        rows.push(RecordBatch::new_empty(schema));
+    }
+    Ok(rows)
 }
 
 fn destination_rows(batches: &[RecordBatch]) -> Result<Vec<Destination>> {

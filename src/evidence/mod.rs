@@ -40,6 +40,7 @@ pub mod catalogue;
 pub mod judge;
 pub mod inputs;
 pub mod facts;
+pub mod given;
 pub mod controls;
 pub mod limits;
 pub mod oscal;

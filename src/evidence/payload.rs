@@ -6,6 +6,7 @@ use super::catalogue::CATALOGUE;
 use super::collect::Collected;
 use super::digest::{Digest, Fixity};
 use super::document;
+use super::given;
 use super::limits;
 use super::oscal::{self, BundleFile, RunIdentity};
 use super::results::Results;
@@ -134,6 +135,10 @@ impl Payload<'_> {
         bag.add("sql/egress.sql", library::find("egress")?.sql.as_bytes())?;
         for (name, sql) in library::VIEWS.iter().filter(|(name, _)| *name == "connections_by_day") {
             bag.add(&format!("sql/{name}.sql"), sql.as_bytes())?;
+        }
+        bag.add(given::REPERFORM, given::REPERFORM_SQL.as_bytes())?;
+        for (path, rows) in &collected.given {
+            add_rows(bag, path, rows)?;
         }
         self.write_records(bag).await?;
         self.write_documents(bag)?;
@@ -319,11 +324,14 @@ fn numbers(name: &'static str, values: impl Iterator<Item = Option<u64>>) -> (&'
 fn add_csv(bag: &mut Bag, path: &str, columns: Vec<(&'static str, ArrayRef)>) -> Result<()> {
     let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into_iter().map(|(_, array)| array).collect())?;
+    add_rows(bag, path, &RecordBatch::try_new(schema, columns.into_iter().map(|(_, array)| array).collect())?)
+}
+
+fn add_rows(bag: &mut Bag, path: &str, rows: &RecordBatch) -> Result<()> {
     let mut file = bag.create_file(path)?;
     {
-        let mut out: Box<dyn Renderer + '_> = renderer(Format::Csv, &schema, &mut file)?;
-        out.batch(&batch)?;
+        let mut out: Box<dyn Renderer + '_> = renderer(Format::Csv, &rows.schema(), &mut file)?;
+        out.batch(rows)?;
         out.end()?;
     }
     file.flush().map_err(|error| Error::failed("cannot write").at(path.to_owned()).caused_by(error))?;

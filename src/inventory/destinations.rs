@@ -122,6 +122,11 @@ impl Inventory {
         self.listeners.contains_key(&(cluster, addr, port))
     }
 
+    /// Returns all such ends: (cluster, address, port); sorted.
+    pub fn configured_listeners(&self) -> BTreeSet<(u32, IpAddr, u16)> {
+        self.listeners.keys().copied().collect()
+    }
+
     fn configured(&self, cluster: u32, addr: IpAddr, port: u16, protocol: u8, t: UnixSeconds) -> Option<Destination> {
         if protocol != TCP {
             return None;

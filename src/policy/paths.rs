@@ -85,6 +85,11 @@ impl Possible {
         Possible(paths.iter().fold(0, |bits, path| bits | path.bit()))
     }
 
+    /// Returns the words of all paths that are possible, joined by `|`.
+    pub fn words(self) -> String {
+        WORDS.iter().filter(|(path, _)| self.0 & path.bit() != 0).map(|(_, word)| *word).collect::<Vec<_>>().join("|")
+    }
+
     /// Returns the path, if only one is possible.
     pub fn only(self) -> Option<Path> {
         let mut possible = WORDS.iter().map(|(path, _)| *path).filter(|path| self.0 & path.bit() != 0);

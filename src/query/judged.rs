@@ -1,6 +1,7 @@
 //! Connections of a scan as a policy sees them: what each is by it, and what that means for its rules.
 
 use super::biflow::{Ends, Session};
+use super::collect::Collector;
 use super::spill::PARTITIONS;
 use super::summary::{Connection, Summary};
 use super::{Egress, Logs};
@@ -63,6 +64,24 @@ impl Egress {
             attempted(connection, &logs.inventory, &self.summary, |attempt| usage.add(attempt, &judge.judge(attempt)));
         })?;
         Ok(usage)
+    }
+
+    /// Hands on every connection that a known control plane opened, with what a policy is asked about it.
+    ///
+    /// # Errors
+    /// If spilled parts cannot be read back.
+    pub fn attempts(&self, logs: &Logs, then: &mut dyn FnMut(&Connection<'_>, &Attempt<'_>)) -> Result<()> {
+        self.each(&mut |connection| {
+            attempted(connection, &logs.inventory, &self.summary, |attempt| then(connection, attempt));
+        })
+    }
+
+    /// Returns the most fields of the formats that each flow log wrote, by (interface, hour, flow log): what decides between overlapping ones.
+    pub fn formats(&self) -> impl Iterator<Item = (u32, UnixSeconds, &str, u32)> {
+        let Collector { coverage, flow_logs, .. } = &self.summary.collector;
+        coverage.iter().flat_map(move |((eni, hour), of_hour)| {
+            of_hour.iter().map(move |(flow_log, covered)| (*eni, *hour, flow_logs.get(*flow_log), covered.fields_max))
+        })
     }
 
     /// Returns a policy for review that approves these connections.
