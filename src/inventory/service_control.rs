@@ -51,7 +51,8 @@ fn denies(statement: &Value, action: &str) -> bool {
         && lists("Action").iter().any(of_action)
         && lists("Resource").contains(&"*")
         && statement.get("Condition").and_then(Value::as_object).is_some_and(|conditions| {
-            let is_mode_alone = |tests: &Value| tests.as_object().is_some_and(|tests| tests.len() == 1 && tests.keys().all(is_mode));
+            let is_mode_alone =
+                |tests: &Value| tests.as_object().is_some_and(|tests| tests.len() == 1 && tests.keys().all(|key| is_mode(key)));
             // "Null: false" narrows the denial to requests that name a mode, which is what changes one.
             let tests =
                 |tests: &Value| is_mode_alone(tests) && tests.as_object().is_some_and(|tests| tests.values().all(is_customer_routed));
@@ -64,7 +65,7 @@ fn denies(statement: &Value, action: &str) -> bool {
         })
 }
 
-fn is_mode(key: &String) -> bool {
+fn is_mode(key: &str) -> bool {
     key.eq_ignore_ascii_case(MODE)
 }
 

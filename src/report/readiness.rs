@@ -264,7 +264,7 @@ fn document(judged: &[Judged<'_>], (period, inputs): (TimeRange, &Inputs), obser
         section.table(table);
         document.push(section);
     }
-    sections::end(&mut document, notes, inputs, faults, observed.map_or("", |observed| &observed.sql));
+    sections::end(&mut document, notes, inputs, faults, observed.map_or("", |observed| observed.sql));
     document
 }
 
