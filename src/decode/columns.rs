@@ -194,12 +194,43 @@ impl Columns {
         Ok(())
     }
 
+    /// The same for a record that the columns by which records are counted may show to be unwanted, as [`Columns::pass_over`] does; `fault`
+    /// says what else makes a reject of it, before its values.
+    ///
+    /// # Errors
+    /// As for [`Columns::push`].
+    pub fn push_if_wanted(
+        &mut self,
+        cells: &impl Cells,
+        line: u64,
+        tally: &mut Tally,
+        is_sound: impl FnOnce() -> bool,
+        fault: impl FnOnce() -> Option<Fault>,
+    ) -> Result<(), Fault> {
+        let judged = match self.judge(cells) {
+            Ok(judged) => judged,
+            Err(bad) => return Err(fault().unwrap_or(bad)),
+        };
+        if judged.is_wanted || judged.in_window && !is_sound() {
+            if let Some(fault) = fault() {
+                return Err(fault);
+            }
+            self.check(cells)?;
+        }
+        self.count(&judged, tally);
+        if judged.is_wanted {
+            tally.rows += 1;
+            self.append(cells, line);
+        }
+        Ok(())
+    }
+
     /// Counts a record if the columns by which records are counted show that it is one and not wanted; returns whether it was.
     /// Nothing else of it is looked at. A record outside the window is so by its status and its times, whatever the others of these
     /// columns hold; `is_sound` says whether they hold values.
-    pub fn pass_over(&self, cells: &impl Cells, is_sound: bool, tally: &mut Tally) -> bool {
+    pub fn pass_over(&self, cells: &impl Cells, is_sound: impl FnOnce() -> bool, tally: &mut Tally) -> bool {
         match self.judge(cells) {
-            Ok(judged) if !judged.is_wanted && (is_sound || !judged.in_window) => {
+            Ok(judged) if !judged.is_wanted && (!judged.in_window || is_sound()) => {
                 self.count(&judged, tally);
                 true
             }

@@ -52,6 +52,8 @@ pub struct ParquetDecoder {
     /// Positions in it of the columns by which records are counted.
     counting: Vec<usize>,
     is_ocsf: bool,
+    /// Whether records may be unwanted, and are judged by those columns before anything else of them is looked at.
+    some_are_unwanted: bool,
     /// Whether single pages are read where the file says where they lie.
     by_pages: bool,
     guard: Option<PageGuard>,
@@ -86,6 +88,7 @@ impl ParquetDecoder {
             layout: Layout::default(),
             counting: Vec::new(),
             is_ocsf: false,
+            some_are_unwanted: false,
             by_pages: false,
             guard: None,
             rows_claimed: 0,
@@ -267,13 +270,15 @@ impl ParquetDecoder {
         };
         let counts = |at: &usize| is_judged_early && counts(&layout, *at);
         self.counting = (0..keep.len()).filter(|at| keep.get(*at).is_some_and(counts)).collect();
-        let some_are_unwanted =
-            self.wanted.time != TimeRange::default() || !matches!(self.wanted.interfaces, Interfaces::All) || kind != self.wanted.kind;
+        let (has_window, is_of_kind) = (self.wanted.time != TimeRange::default(), kind == self.wanted.kind);
+        self.some_are_unwanted = is_judged_early && (has_window || !is_of_kind || !matches!(self.wanted.interfaces, Interfaces::All));
+        // Rows of wanted interfaces are all over a file as a rule, so that a second pass decodes nearly all pages again: it pays for itself
+        // where bytes are fetched as they are asked for.
+        let in_two_passes = self.some_are_unwanted && (has_window || !is_of_kind || self.by_pages);
         let roots = |roots: &mut dyn Iterator<Item = usize>| ProjectionMask::roots(schema, roots);
         let projection = Projection {
             all: roots(&mut keep.iter().copied()),
-            counting: (some_are_unwanted && is_judged_early && self.counting.len() < keep.len())
-                .then(|| roots(&mut keep.iter().copied().filter(counts))),
+            counting: (in_two_passes && self.counting.len() < keep.len()).then(|| roots(&mut keep.iter().copied().filter(counts))),
             status: roots(&mut status.into_iter()),
         };
         self.layout = match self.is_ocsf {
@@ -330,10 +335,8 @@ impl ParquetDecoder {
 
     /// Counts a row if the columns by which records are counted show that it is a record and not wanted; returns whether it was.
     fn pass_over(&mut self, columns: &[Values], row: usize) -> bool {
-        let counting = || self.counting.iter().filter_map(|at| columns.get(*at));
-        let text_len: usize = counting().map(|values| values.text_len(row)).sum();
-        let is_sound = text_len <= LINE_LEN_MAX && counting().all(|values| values.unusable(row).is_none());
-        self.columns.pass_over(&Row { columns, row, rest: &[] }, is_sound, &mut self.tally)
+        let cells = Row { columns, row, rest: &[] };
+        self.columns.pass_over(&cells, || cells.is_sound(&self.counting), &mut self.tally)
     }
 
     fn values(&self, at: usize, array: &ArrayRef) -> Result<Values, String> {
@@ -362,22 +365,20 @@ impl ParquetDecoder {
     }
 
     fn take(&mut self, columns: &[Values], rest: &[ocsf::Pairs], numbers: &[u64], other_class: impl Fn(usize) -> Option<i64>) {
-        let is_judged_early = !self.counting.is_empty();
         for (row, number) in numbers.iter().copied().enumerate() {
             self.tally.lines += 1;
             let cells = Row { columns, row, rest: rest.get(row).map_or(&[], Vec::as_slice) };
-            // As for a line of text: a row bounds what a batch can hold.
-            let is_long = cells.text_len() > LINE_LEN_MAX;
-            let unusable = || columns.iter().find_map(|values| values.unusable(row));
-            let fault = match other_class(row) {
+            let fault = || match other_class(row) {
                 Some(class) => Some((Reason::NotARecord, format!("OCSF class {class}"))),
-                None if is_long => Some((Reason::LineTooLong, String::new())),
-                None => unusable().map(|reason| (reason, String::new())),
+                // As for a line of text: a row bounds what a batch can hold.
+                None if cells.text_len() > LINE_LEN_MAX => Some((Reason::LineTooLong, String::new())),
+                None => Some((columns.iter().find_map(|values| values.unusable(row))?, String::new())),
             };
-            let taken: Result<(), Fault> = match fault {
-                Some(_) if is_judged_early && self.pass_over(columns, row) => continue,
-                Some(fault) => Err(fault),
-                None => self.columns.push(&cells, number, &mut self.tally),
+            let taken: Result<(), Fault> = if self.some_are_unwanted {
+                let is_sound = || cells.is_sound(&self.counting);
+                self.columns.push_if_wanted(&cells, number, &mut self.tally, is_sound, fault)
+            } else {
+                fault().map_or_else(|| self.columns.push(&cells, number, &mut self.tally), Err)
             };
             if let Err((reason, detail)) = taken {
                 self.tally.rejected(number, reason);
@@ -431,6 +432,13 @@ fn as_views(field: &Field) -> Field {
 }
 
 impl Row<'_> {
+    /// Whether some columns hold values, and no more text than a line.
+    fn is_sound(&self, columns: &[usize]) -> bool {
+        let values = || columns.iter().filter_map(|at| self.columns.get(*at));
+        let text_len: usize = values().map(|values| values.text_len(self.row)).sum();
+        text_len <= LINE_LEN_MAX && values().all(|values| values.unusable(self.row).is_none())
+    }
+
     fn text_len(&self) -> usize {
         let rest = self.rest.iter().map(|(name, value)| name.len() + value.len());
         self.columns.iter().map(|values| values.text_len(self.row)).chain(rest).sum()

@@ -25,7 +25,9 @@ use std::ops::Range;
 
 /// Largest row group, in rows, that is read in two passes: where every other row is needed, saying which takes 16 bytes a row.
 const COUNTED_ROWS_MAX: u64 = 1 << 21;
-/// Row groups read in one pass after one of which most rows were needed.
+/// Rows in a row that must not be needed to leave out a page, or nearly.
+const GAP_ROWS_MIN: usize = 4_096;
+/// Row groups read in one pass after one in which less than half stood in such gaps.
 const WHOLE_GROUPS: u32 = 7;
 
 /// What the statistics of a row group prove.
@@ -201,11 +203,10 @@ impl RowGroups {
 
     fn read_what_is_needed(&mut self) -> Result<(), ParquetError> {
         let Pass::Counting { rows, is_outside, .. } = std::mem::replace(&mut self.pass, Pass::Between) else { return Ok(()) };
-        let (needed, all) = (rows.needed(), rows.len());
-        if !is_outside && needed > all / 2 {
+        if !is_outside && rows.in_gaps() < rows.len() / 2 {
             self.whole_groups_left = WHOLE_GROUPS;
         }
-        if needed == 0 {
+        if rows.needed() == 0 {
             self.leave();
             return Ok(());
         }
@@ -250,6 +251,12 @@ impl Selected {
 
     fn len(&self) -> usize {
         self.runs.iter().map(|run| run.row_count).sum()
+    }
+
+    /// Rows that are not needed in runs that are long, or all there are.
+    fn in_gaps(&self) -> usize {
+        let is_gap = |run: &&RowSelector| run.skip && (run.row_count >= GAP_ROWS_MIN || self.runs.len() == 1);
+        self.runs.iter().filter(is_gap).map(|run| run.row_count).sum()
     }
 
     fn needed(&self) -> usize {
