@@ -256,7 +256,8 @@ fn ranked<'a>(cases: impl Iterator<Item = &'a Case<'a>>) -> Vec<usize> {
 }
 
 fn decide(cases: &[Case<'_>], first: UnixSeconds, last: UnixSeconds) -> Judgement {
-    let overlaps = |case: &&Case<'_>| case.rule.starts().is_none_or(|start| start <= last) && case.rule.expires > first;
+    // A rule that ends before it begins never holds.
+    let overlaps = |case: &&Case<'_>| case.rule.starts().map_or(first, |start| start.max(first)) <= last.min(case.rule.expires - 1);
     let uncovered = |which: &dyn Fn(&&Case<'_>) -> bool| gap(cases.iter().filter(which).map(|case| case.rule), first, last);
     let made = |verdict, rules, since| Judgement { verdict, rules, since };
     let approves = |case: &&Case<'_>| case.is_named() && case.path == Allowed::Yes;

@@ -108,6 +108,8 @@ fn with_gaps(report: &Report) -> BTreeSet<String> {
         incomplete
             || any("gaps")
             || any("skipdata")
+            || any("unknown")
+            || any("late")
             || cluster.pointer("/interface_hours/expected").and_then(Value::as_u64).unwrap_or(0) == 0
     };
     let clusters = list(report.further.get("clusters")).filter(has_gap);
