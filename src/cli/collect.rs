@@ -2,7 +2,7 @@
 
 use super::output;
 use super::report::needs_control_planes;
-use super::run::{Asked, LogsArgs};
+use super::run::{Asked, ClosingArgs, LogsArgs};
 use super::{Context, QuietArgs, Status};
 use crate::error::{Error, Result};
 use crate::evidence::bag::BAG_ENVELOPE;
@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::query::coverage::Closing;
 use crate::report::page;
 use crate::source::Digests;
-use crate::time::{parse_instant, parse_span, rfc3339};
+use crate::time::{parse_instant, rfc3339};
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -59,12 +59,8 @@ pub struct CollectArgs {
     /// Framework or control to report on, such as nist-800-53 or pci-dss-4:1.2.5 (repeatable) [default: all]
     #[arg(long, value_name = "ID")]
     control: Vec<String>,
-    /// Instant as of which the logs are judged; for a period that is over for longer than the delay it changes nothing [default: now]
-    #[arg(long, value_name = "TIME", help_heading = "Period")]
-    as_of: Option<String>,
-    /// How long after its end an hour without records is late rather than a gap, such as 24h or 90m
-    #[arg(long, value_name = "SPAN", default_value = "24h", help_heading = "Period")]
-    settle: String,
+    #[command(flatten)]
+    closing: ClosingArgs,
     /// Exit with 3 if a statement fails, with 4 if hours are not covered
     #[arg(long, value_enum, value_delimiter = ',', value_name = "WHAT", help_heading = "Checks")]
     fail_on: Vec<FailOn>,
@@ -94,18 +90,6 @@ impl CollectArgs {
             _ => Err(Error::usage("nothing says who seals the bundle")
                 .with_hint("flowproof evidence keygen KEY; then --sign-key KEY, or --sign-command for a KMS or HSM")),
         }
-    }
-
-    fn closing(&self, context: &Context) -> Result<Closing> {
-        let as_of = match &self.as_of {
-            None => context.now,
-            Some(text) => parse_instant(text, context.now).ok_or_else(|| {
-                Error::usage(format!("--as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z, 2026-10-03 or now-1d (UTC)")
-            })?,
-        };
-        let settle_s = parse_span(&self.settle)
-            .ok_or_else(|| Error::usage(format!("--settle {:?} is not a span of time", self.settle)).with_hint("write 24h, 90m or 0s"))?;
-        Ok(Closing { as_of: Some(as_of), settle_s })
     }
 
     /// The digest of the bag envelope of the bundle before.
@@ -165,7 +149,7 @@ async fn seal(args: &CollectArgs, sealing: Sealing<'_>, context: &Context) -> Re
     let options = args.logs.s3.options(context);
     let files = args.logs.inventory.files(context, &options).await?;
     let inventory = Arc::new(args.logs.inventory.inventory_of(files.clone(), context)?);
-    let (digests, closing) = (Arc::new(Digests::default()), args.closing(context)?);
+    let (digests, closing) = (Arc::new(Digests::default()), args.closing.closing(context)?);
     let asked = Asked {
         policy: policy.as_ref(),
         closing: Some(closing),

@@ -1,7 +1,7 @@
 //! `flowproof report`: one question, one document.
 
 use super::output::{self, OutputArgs};
-use super::run::{Asked, LogsArgs};
+use super::run::{Asked, ClosingArgs, LogsArgs};
 use super::{Context, QuietArgs, Status};
 use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
@@ -15,7 +15,7 @@ use crate::report::by::By;
 use crate::report::charges::Charges;
 use crate::report::cross_az::Charge;
 use crate::report::{Format, Report, charges_focus, cost, coverage, cross_az, drill, egress, nat, policy, readiness, tie_out};
-use crate::time::{TimeRange, parse_instant, parse_span};
+use crate::time::{TimeRange, parse_instant};
 use clap::{Args, Subcommand, ValueEnum};
 use rust_decimal::Decimal;
 use std::collections::BTreeMap;
@@ -74,27 +74,8 @@ pub struct EgressArgs {
 pub struct CoverageArgs {
     #[command(flatten)]
     report: ReportArgs,
-    /// Instant as of which the logs are judged; for a period that is over for longer than the delay it changes nothing
-    /// [default: now]
-    #[arg(long, value_name = "TIME", help_heading = "Period")]
-    as_of: Option<String>,
-    /// How long after its end an hour without records is late rather than a gap, such as 24h or 90m
-    #[arg(long, value_name = "SPAN", default_value = "24h", help_heading = "Period")]
-    settle: String,
-}
-
-impl CoverageArgs {
-    fn closing(&self, context: &Context) -> Result<Closing> {
-        let as_of = match &self.as_of {
-            None => context.now,
-            Some(text) => parse_instant(text, context.now).ok_or_else(|| {
-                Error::usage(format!("--as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z, 2026-10-03 or now-1d (UTC)")
-            })?,
-        };
-        let settle_s = parse_span(&self.settle)
-            .ok_or_else(|| Error::usage(format!("--settle {:?} is not a span of time", self.settle)).with_hint("write 24h, 90m or 0s"))?;
-        Ok(Closing { as_of: Some(as_of), settle_s })
-    }
+    #[command(flatten)]
+    closing: ClosingArgs,
 }
 
 /// Options of `report readiness`.
@@ -246,7 +227,7 @@ impl Command {
 
     fn closing(&self, context: &Context) -> Result<Closing> {
         match self {
-            Command::Coverage(args) => args.closing(context),
+            Command::Coverage(args) => args.closing.closing(context),
             _ => Ok(Closing { as_of: Some(context.now), settle_s: SETTLE_DEFAULT_S }),
         }
     }

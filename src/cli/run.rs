@@ -13,7 +13,7 @@ use crate::query::coverage::Closing;
 use crate::query::grain::Grain;
 use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
 use crate::source::{self, Digested, Digests, Given, ListCounts, Prune, S3Options, STDIN, Source};
-use crate::time::{TimeRange, parse_instant};
+use crate::time::{TimeRange, parse_instant, parse_span};
 use clap::{Args, ValueEnum};
 use futures::{StreamExt, TryStreamExt, stream};
 use std::future::Future;
@@ -321,6 +321,36 @@ impl LogsArgs {
             summary: tokio::sync::OnceCell::new(),
             hours: tokio::sync::OnceCell::new(),
         }))
+    }
+}
+
+/// When a silent hour is a gap and no longer late.
+#[derive(Debug, Args)]
+pub struct ClosingArgs {
+    /// Instant as of which the logs are judged; for a period that is over for longer than the delay it changes nothing
+    /// [default: now]
+    #[arg(long, value_name = "TIME", help_heading = "Period")]
+    as_of: Option<String>,
+    /// How long after its end an hour without records is late rather than a gap, such as 24h or 90m
+    #[arg(long, value_name = "SPAN", default_value = "24h", help_heading = "Period")]
+    settle: String,
+}
+
+impl ClosingArgs {
+    /// Reads both.
+    ///
+    /// # Errors
+    /// A usage error if one is no time or no span of time.
+    pub fn closing(&self, context: &Context) -> Result<Closing> {
+        let as_of = match &self.as_of {
+            None => context.now,
+            Some(text) => parse_instant(text, context.now).ok_or_else(|| {
+                Error::usage(format!("--as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z, 2026-10-03 or now-1d (UTC)")
+            })?,
+        };
+        let settle_s = parse_span(&self.settle)
+            .ok_or_else(|| Error::usage(format!("--settle {:?} is not a span of time", self.settle)).with_hint("write 24h, 90m or 0s"))?;
+        Ok(Closing { as_of: Some(as_of), settle_s })
     }
 }
 
