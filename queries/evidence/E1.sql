@@ -6,12 +6,12 @@ SELECT
   opened.destination                                     AS subject,
   CASE
     WHEN opened.path IS NULL THEN 'indeterminate'
-    WHEN inside.cluster_arn IS NOT NULL AND (local_subnets.az_id IS NULL OR peer_subnets.az_id IS NULL) THEN 'indeterminate'
+    WHEN (inside.cluster_arn IS NOT NULL OR opened.path = 'vpc') AND (local_subnets.az_id IS NULL OR peer_subnets.az_id IS NULL) THEN 'indeterminate'
     ELSE 'pass'
   END                                                    AS finding,
   CASE
     WHEN opened.path IS NULL THEN 'no record shows which way it went'
-    WHEN inside.cluster_arn IS NOT NULL AND (local_subnets.az_id IS NULL OR peer_subnets.az_id IS NULL)
+    WHEN (inside.cluster_arn IS NOT NULL OR opened.path = 'vpc') AND (local_subnets.az_id IS NULL OR peer_subnets.az_id IS NULL)
       THEN 'the availability zone of an end is not known'
     WHEN inside.cluster_arn IS NULL THEN opened.path
     WHEN local_subnets.az_id = peer_subnets.az_id THEN 'within ' || local_subnets.az_id

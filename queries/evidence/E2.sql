@@ -14,7 +14,7 @@ WITH metered AS (
       WHEN opened.path LIKE '%via tgw-%' THEN 'transit-gateway-bytes'
       WHEN opened.path LIKE '%via vpce-%' THEN 'endpoint-bytes'
       WHEN local_subnets.az_id <> peer_subnets.az_id THEN 'inter-az-bytes'
-      WHEN opened.path IS NULL THEN 'unknown'
+      WHEN opened.path IS NULL OR opened.path = 'vpc' AND (local_subnets.az_id IS NULL OR peer_subnets.az_id IS NULL) THEN 'unknown'
       ELSE 'none'
     END                                                  AS meter
   FROM connections_by_day AS opened
@@ -29,7 +29,7 @@ SELECT
   CASE WHEN metered.meter = 'none' OR rates.meter IS NOT NULL THEN 'pass' ELSE 'indeterminate' END AS finding,
   CASE
     WHEN metered.meter = 'none' THEN 'no meter of the network applies'
-    WHEN metered.meter = 'unknown' THEN 'no record shows which way it went'
+    WHEN metered.meter = 'unknown' THEN 'which way it went, or between which availability zones, is not known'
     WHEN rates.meter IS NOT NULL THEN 'metered as ' || metered.meter || ', rate as of ' || rates.as_of
     ELSE 'the price list has no rate of ' || metered.meter || ' in ' || coalesce(metered.region, 'an unknown region')
   END                                                    AS reason,
