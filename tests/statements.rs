@@ -227,11 +227,15 @@ struct Bundle {
 
 impl Bundle {
     fn of(estate: &Estate, more: &[&str]) -> Bundle {
+        Bundle::that_exits(0, estate, more)
+    }
+
+    fn that_exits(status: i32, estate: &Estate, more: &[&str]) -> Bundle {
         let dir = tempfile::tempdir().unwrap();
         write(estate, dir.path());
         let bundle = Bundle { dir };
         program(&["evidence", "keygen", &bundle.path("key")]).exits(0);
-        bundle.collect("bundle", estate.contains_key("approved.toml"), more).exits(0);
+        bundle.collect("bundle", estate.contains_key("approved.toml"), more).exits(status);
         bundle
     }
 
@@ -333,10 +337,37 @@ fn what_a_missing_input_leaves_open() {
     check("bucket-custody", ("", "B5"));
     check("k8s-prod", ("", "C6"));
     check("ip-ranges", ("", "C2 C3 C4"));
+    check("describe-subnets", ("", "E1 E2"));
     check("describe-flow-logs", ("", &format!("B4 {DESTINATIONS} D1 D2 D3 E1 E2")));
     check("2026-10-06T010000Z", ("", "B1 B5"));
     // The third file: records may be missing, so nothing about traffic is complete.
     check("T0815Z", ("", &format!("B5 {DESTINATIONS} D1 D2 D3 E1 E2")));
+}
+
+/// What cannot be read or placed may hide a violation: a line that is no record, a file whose name and content tell no day.
+#[test]
+fn what_cannot_be_read_passes_nothing() {
+    const OPEN: &str = "B5 C1 C2 C3 C4 C6 D1 D2 D3 E1 E2";
+    let mut estate = approved();
+    estate.get_mut(&object(1)).unwrap().push_str("5 111122223333 eni-0aa 10.0.1.10 198.51.100.7 4x 443\n");
+    let bundle = Bundle::that_exits(4, &estate, &[]);
+    assert_eq!(bundle.verdicts(), (String::new(), OPEN.to_owned()), "{}", bundle.reasons());
+
+    let mut estate = approved();
+    estate.insert("logs/loose.log".into(), format!("{}\nnot a record\n", FORMAT.join(" ")));
+    let bundle = Bundle::that_exits(4, &estate, &[]);
+    assert_eq!(bundle.verdicts(), (String::new(), OPEN.to_owned()), "{}", bundle.reasons());
+}
+
+/// A policy that denies nothing, as every account has, does not undo one that denies.
+#[test]
+fn one_denying_policy_is_enough() {
+    let mut estate = approved();
+    let summary = json!({ "Name": "FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY" });
+    let content = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let policy = json!({ "Policy": { "PolicySummary": summary, "Content": content } }).to_string();
+    estate.insert("inventory/2026-10-04T230000Z/full-access.json".into(), policy);
+    assert_eq!(Bundle::of(&estate, &[]).verdicts(), (String::new(), String::new()));
 }
 
 /// One record among the others is enough, wherever it stands, and its line is named.

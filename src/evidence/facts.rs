@@ -14,6 +14,7 @@ use crate::query::coverage::State;
 use crate::query::deliveries::Judgement;
 use crate::query::flow_log_use::{Weakness, is_required};
 use crate::query::ledger::{Ledger, cluster_of};
+use crate::query::summary::Facts as ScanFacts;
 use crate::query::{Engine, Logs};
 use crate::time::{DAY, TimeRange, UnixSeconds, rfc3339};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
@@ -52,6 +53,8 @@ pub struct Known<'a> {
     pub logs: &'a Logs,
     /// What was logged, and what stands behind that.
     pub ledger: &'a Ledger,
+    /// What the scan could not place.
+    pub scan: &'a ScanFacts,
     /// The inputs with their digests.
     pub inputs: &'a [InputFile],
     /// Findings about the policy; `None` without one.
@@ -64,10 +67,12 @@ impl Facts {
     /// # Errors
     /// None in practice: the tables are its own.
     pub fn of(known: Known<'_>) -> Result<Facts> {
-        let Known { logs, ledger, inputs, findings } = known;
+        let Known { logs, ledger, scan, inputs, findings } = known;
         let inventory = &*logs.inventory;
         let scope: Vec<ClusterDay<'_>> = scope(inventory, ledger);
         let missing = missing_periods(ledger);
+        let dated = Dated::of(inputs, &scope);
+        let unplaced = unplaced(scan);
         let tables = vec![
             ("evidence_days", days_table(&scope)?),
             ("evidence_modes", modes(&scope)?),
@@ -75,7 +80,7 @@ impl Facts {
             ("evidence_interfaces", interfaces(inventory, ledger)?),
             ("evidence_strangers", strangers(ledger)?),
             ("evidence_flow_logs", flow_logs(inventory, ledger, &scope)?),
-            ("evidence_objects", objects(inputs)?),
+            ("evidence_objects", objects(&dated)?),
             ("evidence_deliveries", deliveries(&missing)?),
             ("evidence_custody", custody(ledger)?),
             ("evidence_vpc_cidrs", vpc_cidrs(inventory)?),
@@ -86,7 +91,8 @@ impl Facts {
             ("evidence_scps", scps(inventory)?),
             ("evidence_policy", policy(findings)?),
         ];
-        let days = scope.iter().map(|day| day_facts(day, known, &missing)).collect();
+        let damaged: Dated<'_> = dated.damaged();
+        let days = scope.iter().map(|day| day_facts(day, known, &missing, &damaged, &unplaced)).collect();
         Ok(Facts { days, tables })
     }
 
@@ -102,35 +108,35 @@ impl Facts {
 /// A cluster on a day, within the period.
 struct ClusterDay<'a> {
     cluster: &'a Cluster,
+    /// Its interface-hours.
+    hours: &'a crate::query::ledger::ClusterDay,
     day: UnixSeconds,
     /// First and last second of it that lie in the period and in the cluster's life.
     span: (UnixSeconds, UnixSeconds),
 }
 
-fn scope<'a>(inventory: &'a Inventory, ledger: &Ledger) -> Vec<ClusterDay<'a>> {
+fn scope<'a>(inventory: &'a Inventory, ledger: &'a Ledger) -> Vec<ClusterDay<'a>> {
     let TimeRange { from, to } = ledger.period;
-    let of_day = |of: &crate::query::ledger::ClusterDay| {
+    let of_day = |of: &'a crate::query::ledger::ClusterDay| {
         // Several lives may share an ARN; that of the day is the one that overlaps it.
         let lives = |cluster: &&Cluster| cluster.arn == of.cluster_arn && cluster.valid.from < of.day + DAY && of.day < cluster.valid.to;
         let cluster = inventory.clusters().iter().find(lives)?;
         let first = of.day.max(from.unwrap_or(of.day)).max(cluster.valid.from);
         let last = (of.day + DAY).min(to.unwrap_or(of.day + DAY)).min(cluster.valid.to) - 1;
-        Some(ClusterDay { cluster, day: of.day, span: (first, last.max(first)) })
+        Some(ClusterDay { cluster, hours: of, day: of.day, span: (first, last.max(first)) })
     };
     ledger.days.iter().filter_map(of_day).collect()
 }
 
-fn day_facts(of: &ClusterDay<'_>, known: Known<'_>, missing: &[MissingPeriod]) -> Day {
-    let Known { logs, ledger, inputs, .. } = known;
+fn day_facts(of: &ClusterDay<'_>, known: Known<'_>, missing: &[MissingPeriod], damaged: &Dated<'_>, unplaced: &[String]) -> Day {
+    let Known { logs, ledger, .. } = known;
     let inventory = &*logs.inventory;
     let arn = &*of.cluster.arn;
-    let counted = ledger.days.iter().find(|day| &*day.cluster_arn == arn && day.day == of.day);
-    let hours = |state: State| counted.map_or(0, |day| day.count(state));
     let mut day = Day {
         cluster_arn: arn.to_owned(),
         day: day_name(of.day),
-        hours_expected: counted.map_or(0, |day| day.expected()),
-        hours_covered: hours(State::Ok) + hours(State::NoData),
+        hours_expected: of.hours.expected(),
+        hours_covered: of.hours.count(State::Ok) + of.hours.count(State::NoData),
         not_routed: not_routed(of),
         ..Day::default()
     };
@@ -157,14 +163,21 @@ fn day_facts(of: &ClusterDay<'_>, known: Known<'_>, missing: &[MissingPeriod]) -
         .filter(|gap| gap.day == of.day && gap.hides && is_here(gap.account.as_deref(), gap.region.as_deref()))
         .map(|gap| format!("{}: {}", gap.subject, gap.reason))
         .collect();
-    let broken = inputs.iter().filter(|input| {
-        let key = &input.input.object.key;
-        input.read.as_ref().is_some_and(|read| read.fault.is_some())
-            && day_of_object(input).is_none_or(|day| day == of.day)
-            && is_here(key.account.as_deref(), key.region.as_deref())
-    });
-    day.open.extend(broken.map(|input| format!("{}: not read whole", input.input.object.uri)));
+    let broken =
+        damaged.on(of.day).filter(|input| is_here(input.input.object.key.account.as_deref(), input.input.object.key.region.as_deref()));
+    day.open.extend(broken.map(|input| format!("{}: {}", input.input.object.uri, condition(input).1)));
+    day.open.extend_from_slice(unplaced);
     day
+}
+
+/// What of the records could not be placed, so that no day can be said to be whole.
+fn unplaced(scan: &ScanFacts) -> Vec<String> {
+    let facts = [
+        (scan.undirected_records, "records of control planes have no direction and enter no connection"),
+        (scan.unattributed_records, "records name no interface: they may be a control plane's"),
+        (scan.in_doubt_bytes, "bytes of a flow log that was set aside lie outside the range of the one that counts"),
+    ];
+    facts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
 }
 
 /// What keeps a day from being `CUSTOMER_ROUTED` throughout.
@@ -307,33 +320,70 @@ fn flow_logs(inventory: &Inventory, ledger: &Ledger, scope: &[ClusterDay<'_>]) -
     texts(["cluster_arn", "day", "subject", "finding", "reason"], rows)
 }
 
-/// The UTC day that an object belongs to: that of its first record, else that of its key.
-fn day_of_object(input: &InputFile) -> Option<UnixSeconds> {
-    let first = input.read.as_ref().and_then(|read| read.tally.start_min());
-    first.or(input.input.object.key.time).map(day_of)
+/// The objects that were read, by the days of the period that they are judged on.
+struct Dated<'a>(BTreeMap<UnixSeconds, Vec<&'a InputFile>>);
+
+impl<'a> Dated<'a> {
+    /// An object belongs to the UTC day of its first record, else to that of its key, within the period; one that tells no day could hold
+    /// records of any, and belongs to all: none may go unjudged.
+    fn of(inputs: &'a [InputFile], scope: &[ClusterDay<'_>]) -> Dated<'a> {
+        let mut days: BTreeMap<UnixSeconds, Vec<&InputFile>> = scope.iter().map(|of| (of.day, Vec::new())).collect();
+        for input in inputs {
+            let Some(read) = &input.read else { continue };
+            let day = read.tally.start_min().or(input.input.object.key.time).map(day_of);
+            let Some(day) = day else {
+                days.values_mut().for_each(|of_day| of_day.push(input));
+                continue;
+            };
+            let (after, before) = (days.range(day..).next().map(|(day, _)| *day), days.range(..day).next_back().map(|(day, _)| *day));
+            if let Some(of_day) = after.or(before).and_then(|day| days.get_mut(&day)) {
+                of_day.push(input);
+            }
+        }
+        Dated(days)
+    }
+
+    /// Returns those of which something could not be read.
+    fn damaged(&self) -> Dated<'a> {
+        let damaged = |all: &Vec<&'a InputFile>| all.iter().copied().filter(|input| condition(input).0 != "pass").collect();
+        Dated(self.0.iter().map(|(day, all)| (*day, damaged(all))).collect())
+    }
+
+    fn on(&self, day: UnixSeconds) -> impl Iterator<Item = &'a InputFile> {
+        self.0.get(&day).into_iter().flatten().copied()
+    }
 }
 
-fn objects(inputs: &[InputFile]) -> Result<RecordBatch> {
-    let row = |input: &InputFile| {
+/// Whether an object was read whole, as a finding with its reason.
+fn condition(input: &InputFile) -> (&'static str, String) {
+    match &input.read {
+        None => ("indeterminate", "not read".to_owned()),
+        Some(read) if read.fault.is_some() => ("violation", format!("{}: {}", read.status(), read.fault.clone().unwrap_or_default())),
+        Some(read) if read.tally.rejects > 0 => {
+            ("indeterminate", format!("{} lines are not records: what they were is unknown", read.tally.rejects))
+        }
+        Some(_) if input.sha256.is_none() => ("indeterminate", "it has no digest".to_owned()),
+        Some(_) => ("pass", "read whole, digested".to_owned()),
+    }
+}
+
+fn objects(dated: &Dated<'_>) -> Result<RecordBatch> {
+    let row = |day: UnixSeconds, input: &InputFile| {
         let object = &input.input.object;
-        let (finding, reason) = match &input.read {
-            None => return None,
-            Some(read) if read.fault.is_some() => ("violation", format!("{}: {}", read.status(), read.fault.clone().unwrap_or_default())),
-            Some(_) if input.sha256.is_none() => ("indeterminate", "it has no digest".to_owned()),
-            Some(_) => ("pass", "read whole, digested".to_owned()),
-        };
+        let (finding, reason) = condition(input);
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-        Some([
-            day_of_object(input).map(day_name),
+        [
+            Some(day_name(day)),
             some(&*object.uri),
             text(&object.key.account),
             text(&object.key.region),
             input.sha256.map(|digest| hex(&digest)),
             some(finding),
             Some(reason),
-        ])
+        ]
     };
-    texts(["day", "log_object", "account_id", "region", "sha256", "finding", "reason"], inputs.iter().filter_map(row).collect())
+    let rows = dated.0.iter().flat_map(|(day, all)| all.iter().map(move |input| row(*day, input)));
+    texts(["day", "log_object", "account_id", "region", "sha256", "finding", "reason"], rows.collect())
 }
 
 /// Periods without a file on one day.
@@ -453,7 +503,9 @@ fn targets(inventory: &Inventory) -> Result<RecordBatch> {
 fn kubernetes(inventory: &Inventory) -> Result<RecordBatch> {
     let clusters = inventory.clusters().iter().enumerate();
     let has = clusters.filter(|(index, _)| inventory.has_kubernetes(*index as u32));
-    texts(["cluster_arn"], has.map(|(_, cluster)| [some(&*cluster.arn)]).collect())
+    // Several lives of a cluster share an ARN.
+    let arns: BTreeSet<&str> = has.map(|(_, cluster)| &*cluster.arn).collect();
+    texts(["cluster_arn"], arns.into_iter().map(|arn| [some(arn)]).collect())
 }
 
 fn scps(inventory: &Inventory) -> Result<RecordBatch> {
