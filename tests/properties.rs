@@ -578,6 +578,20 @@ fn pushed_down(filter: &str) -> String {
 const FINGERPRINT: &str = "count(*) AS records, sum(bytes) AS bytes, sum(log_line) AS lines, \
     sum(log_line * start % 1000003) AS mixed, min(interface_id) AS first, max(log_object) AS last";
 
+/// Columns whose values objects and lines are dropped by.
+const DROPPED_BY: &[&str] = &[
+    "interface_id",
+    "interface_kind",
+    "cluster",
+    "cluster_arn",
+    "log_object",
+    "flow_log_id",
+    "action",
+    "flow_direction",
+    "srcaddr",
+    "pkt_dst_aws_service",
+];
+
 /// A random condition over columns that objects and lines are dropped by.
 fn condition(rng: &mut Rng, values: &BTreeMap<&str, Vec<String>>, depth: u32) -> String {
     if depth > 0 {
@@ -593,7 +607,7 @@ fn condition(rng: &mut Rng, values: &BTreeMap<&str, Vec<String>>, depth: u32) ->
     if rng.below(3) == 0 {
         return time_condition(rng);
     }
-    let column = *rng.pick(&["interface_id", "interface_kind", "cluster", "cluster_arn", "log_object", "flow_log_id"]);
+    let column = *rng.pick(DROPPED_BY);
     let mut value = || format!("'{}'", rng.pick(&values[column]));
     let (one, two, three) = (value(), value(), value());
     match rng.below(12) {
@@ -634,7 +648,7 @@ fn values(run: &Run) -> BTreeMap<&'static str, Vec<String>> {
         let found = rows.iter().map(|row| row["value"].as_str().unwrap().to_owned());
         found.chain(["eks-none".to_owned()]).collect()
     };
-    ["interface_id", "interface_kind", "cluster", "cluster_arn", "log_object", "flow_log_id"].map(|column| (column, of(column))).into()
+    DROPPED_BY.iter().map(|column| (*column, of(column))).collect()
 }
 
 static SHELF: LazyLock<Run> = LazyLock::new(|| put_before(plain(), 5, Setting::default()));
@@ -668,7 +682,7 @@ fn dropping_early_is_filtering_late_in_every_case() {
         let run = cases::open(&folder, Validation::ReadColumns);
         for (column, values) in values(&run) {
             let listed: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
-            for filter in listed.iter().map(|value| format!("{column} = {value}")).chain([format!("{column} IN ({})", listed.join(", "))]) {
+            for filter in [format!("{column} = {}", listed[0]), format!("{column} IN ({})", listed.join(", "))] {
                 assert_eq!(run.sql(&pushed_down(&filter)), run.sql(&after_full_scan(&filter)), "{folder}: {filter}");
             }
         }

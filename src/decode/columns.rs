@@ -74,6 +74,8 @@ struct Slots {
     checked: Vec<(usize, FieldId, i64)>,
     /// Position of each wanted column, in the order of [`Wanted::fields`].
     wanted: Vec<Option<usize>>,
+    /// Position of each column by whose value records are wanted, in the order of [`Wanted::values`].
+    values: Vec<Option<usize>>,
     unknown: Vec<(usize, Arc<str>)>,
 }
 
@@ -94,6 +96,7 @@ impl Slots {
             traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].into_iter().filter_map(position).collect(),
             checked: known.filter(|(_, field)| read(field) && is_checked(*field)).map(|(at, field)| (at, field, below(field))).collect(),
             wanted: wanted.fields.iter().map(|field| position(*field)).collect(),
+            values: wanted.values.iter().map(|(field, _)| position(*field)).collect(),
             unknown: layout.unknown().map(|(at, name)| (at, Arc::clone(name))).collect(),
         }
     }
@@ -181,10 +184,11 @@ impl Columns {
     /// The reason and the field at fault; then nothing was appended and nothing but the caller's reject is to be counted.
     #[inline]
     pub fn push(&mut self, cells: &impl Cells, line: u64, tally: &mut Tally) -> Result<(), Fault> {
-        let judged = self.judge(cells)?;
+        let mut judged = self.judge(cells)?;
         if judged.is_wanted || self.wanted.validation == Validation::Full {
             self.check(cells)?;
         }
+        judged.is_wanted = judged.is_wanted && self.has_values(cells);
         self.count(&judged, tally);
         if !judged.is_wanted {
             return Ok(());
@@ -207,7 +211,7 @@ impl Columns {
         is_sound: impl FnOnce() -> bool,
         fault: impl FnOnce() -> Option<Fault>,
     ) -> Result<(), Fault> {
-        let judged = match self.judge(cells) {
+        let mut judged = match self.judge(cells) {
             Ok(judged) => judged,
             Err(bad) => return Err(fault().unwrap_or(bad)),
         };
@@ -217,6 +221,7 @@ impl Columns {
             }
             self.check(cells)?;
         }
+        judged.is_wanted = judged.is_wanted && self.has_values(cells);
         self.count(&judged, tally);
         if judged.is_wanted {
             tally.rows += 1;
@@ -259,6 +264,18 @@ impl Columns {
         let interface = self.slots.interface.and_then(|at| cells.cell(at).text());
         let is_wanted = in_window && self.slots.is_wanted && self.wanted.interfaces.wants(interface);
         Ok(Judged { status, start, end, in_window, is_wanted })
+    }
+
+    /// Returns whether a record has the values by which records are wanted. It was checked like any other before: what is left out
+    /// because of its values hides no reject.
+    #[inline]
+    fn has_values(&self, cells: &impl Cells) -> bool {
+        let is_one_of = |(at, (_, values)): (&Option<usize>, &(FieldId, Vec<String>))| match at.map_or(Cell::Null, |at| cells.cell(at)) {
+            Cell::Null | Cell::Text("-") => false,
+            Cell::Text(text) => values.iter().any(|value| value == text),
+            Cell::Number(number) => values.contains(&number.to_string()),
+        };
+        self.slots.values.iter().zip(&self.wanted.values).all(is_one_of)
     }
 
     #[inline]
@@ -774,6 +791,14 @@ mod tests {
         assert_eq!((tally.ok, tally.dropped, tally.rows), (1, 1, 0));
         let none = Wanted { validation: Validation::Full, ..none };
         assert!(push(&none, &[("interface-id", Text("eni-1")), ("bytes", Text("x")), ok]).is_err());
+        // A value that is not wanted hides no reject; a missing one is no value.
+        let west = Wanted { values: vec![(id::REGION, vec!["us-west-2".into(), "7".into()])], ..all.clone() };
+        for (region, rows) in [(Text("us-west-2"), 1), (Number(7), 1), (Text("us-west-1"), 0), (Text("-"), 0), (Null, 0)] {
+            let tally = push(&west, &[("region", region), ("bytes", Text("1")), ok]).unwrap();
+            assert_eq!((tally.ok, tally.dropped, tally.rows), (1, 1 - rows, rows), "{region:?}");
+            assert_eq!(push(&west, &[("region", region), ("bytes", Text("x")), ok]).unwrap_err().0, Reason::BadNumber);
+        }
+        assert_eq!(push(&west, &[("bytes", Text("1")), ok]).unwrap().rows, 0, "no such column");
         let later = Wanted { time: crate::time::TimeRange { from: Some(10), to: None }, ..all.clone() };
         assert_eq!(push(&later, &[("start", Number(9)), ok]).unwrap().outside_window, 1);
         assert_eq!(push(&later, &[("start", Number(10)), ok]).unwrap().rows, 1);

@@ -49,6 +49,8 @@ pub struct Wanted {
     pub extra: bool,
     /// Interfaces whose records are wanted; the others are counted and dropped before their columns are read.
     pub interfaces: Interfaces,
+    /// Values that records must have in columns of text, one of them in each; the others are dropped alike. A missing value is none.
+    pub values: Vec<(FieldId, Vec<String>)>,
     /// Window: records with `start` outside are counted and dropped.
     pub time: TimeRange,
     /// Which columns must hold values of their type.
@@ -140,7 +142,7 @@ pub struct Tally {
     pub first_reject: Option<(u64, Reason)>,
     /// First line that is longer than any record.
     pub first_overlong: Option<u64>,
-    /// Records of unwanted interfaces.
+    /// Records of unwanted interfaces, or with unwanted values.
     pub dropped: u64,
     /// Records handed on.
     pub rows: u64,

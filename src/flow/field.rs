@@ -219,6 +219,11 @@ impl FieldId {
         FIELDS.iter().position(|field| field.name == name).map(|at| FieldId(at as u8))
     }
 
+    /// Finds a field by the name of its column (`pkt_srcaddr`).
+    pub fn by_column(name: &str) -> Option<FieldId> {
+        FIELDS.iter().position(|field| field.column == name).map(|at| FieldId(at as u8))
+    }
+
     /// Finds a field by any name that it goes by: AWS's, with underscores, in camel case, or that of an older tool.
     pub fn by_any_name(name: &str) -> Option<FieldId> {
         BY_BARE_NAME.get(&bare(name)).copied()

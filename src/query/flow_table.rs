@@ -1,10 +1,11 @@
-//! `flows` and `tgw_flows` as SQL tables: every record of one kind of every source given. Projection reaches the tokenizer; filters on time, interface
-//! and object prune objects and drop lines early; a limit stops the reading.
+//! `flows` and `tgw_flows` as SQL tables: every record of one kind of every source given. Projection reaches the tokenizer; filters on time, interface,
+//! object and logged text prune objects and drop lines early; a limit stops the reading.
 
 use super::Logs;
 use crate::decode::{Interfaces, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read, schema};
 use crate::flow::RecordKind;
+use crate::flow::field::{FieldId, FieldType};
 use crate::inventory::Eni;
 use crate::pipeline::{self, Input, Intake, Part, Scan};
 use crate::source::Prune;
@@ -84,7 +85,7 @@ impl TableProvider for FlowTable {
     }
 }
 
-/// What the filters of a query say about objects and interfaces.
+/// What the filters of a query say about objects, interfaces and values.
 #[derive(Debug, Default)]
 struct Pushed {
     time: TimeRange,
@@ -92,7 +93,7 @@ struct Pushed {
     allowed: Vec<(String, Vec<String>)>,
 }
 
-/// Columns of the recording interface or the object by which lines can be dropped early.
+/// Columns of the recording interface or the object by which lines can be dropped before their values are read.
 const ALLOWED_BY: &[&str] = &["interface_id", "interface_kind", "cluster", "cluster_arn", "log_object", "flow_log_id"];
 
 impl Pushed {
@@ -140,7 +141,7 @@ impl Pushed {
     }
 
     fn allow(&mut self, name: &str, values: Vec<String>) -> bool {
-        let useful = ALLOWED_BY.contains(&name);
+        let useful = ALLOWED_BY.contains(&name) || text_field(name).is_some();
         if useful {
             self.allowed.push((name.to_owned(), values));
         }
@@ -152,6 +153,11 @@ impl Pushed {
             .iter()
             .filter(|(column, _)| column == name)
             .all(|(_, values)| value.is_some_and(|value| values.iter().any(|v| v == value)))
+    }
+
+    /// What records must hold to be kept.
+    fn values(&self) -> Vec<(FieldId, Vec<String>)> {
+        self.allowed.iter().filter_map(|(name, values)| Some((text_field(name)?, values.clone()))).collect()
     }
 
     fn allows_input(&self, input: &Input) -> bool {
@@ -180,6 +186,12 @@ impl Pushed {
         };
         Interfaces::Only(Arc::new(logs.inventory.enis().iter().filter(allows).map(|eni| eni.id.to_string()).collect()))
     }
+}
+
+/// Returns the field that stands in a column of text as it was logged.
+fn text_field(name: &str) -> Option<FieldId> {
+    let field = FieldId::by_column(name)?;
+    (field.field().kind == FieldType::Text && !ALLOWED_BY.contains(&name)).then_some(field)
 }
 
 /// Reads `column = 'a'`, `column IN ('a', 'b')`, or `column = 'a' OR column = 'b'` (which DataFusion makes of a short list).
@@ -258,6 +270,7 @@ impl FlowScan {
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: pushed.interfaces(logs),
+            values: pushed.values(),
             time: logs.window.intersect(pushed.time),
             validation: logs.validation,
         };
@@ -308,6 +321,9 @@ impl DisplayAs for FlowScan {
         write!(f, "FlowScan: objects={}, objects_pruned={}, fields=[{}]", self.scan.inputs.len(), self.pruned, fields.join(", "))?;
         if let Interfaces::Only(only) = &self.scan.wanted.interfaces {
             write!(f, ", interfaces={}", only.len())?;
+        }
+        for (field, values) in &self.scan.wanted.values {
+            write!(f, ", {}={}", field.field().column, values.join("|"))?;
         }
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;

@@ -188,6 +188,7 @@ impl Logs {
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces: Interfaces::AllBut(Arc::new(dropped)),
+            values: Vec::new(),
             time: self.window,
             validation: self.validation,
         };
@@ -245,6 +246,7 @@ impl Logs {
             fields: fields_read(&columns),
             extra: false,
             interfaces: Interfaces::All,
+            values: Vec::new(),
             time: self.window,
             validation: self.validation,
         };

@@ -8,8 +8,9 @@ mod drive;
 
 use drive::{everything, read};
 use flowproof::decode::decompress::Encoding;
-use flowproof::decode::{Interfaces, Wanted};
+use flowproof::decode::{Interfaces, Validation, Wanted};
 use flowproof::flow::RecordKind;
+use flowproof::flow::field::id;
 use libfuzzer_sys::fuzz_target;
 use std::io::Write;
 use std::sync::Arc;
@@ -40,10 +41,20 @@ fuzz_target!(init: flowproof::decode::contained::quiet_panics(), |data: &[u8]| {
         whole.agrees(&read(&wrapped, &pieces, &everything));
     }
     if wrap & 4 != 0 {
-        let nothing = Wanted { interfaces: Interfaces::Only(Arc::default()), ..everything };
+        let nothing = Wanted { interfaces: Interfaces::Only(Arc::default()), ..everything.clone() };
         let counted = read(stored, &[], &nothing);
         assert_eq!((counted.tally.rows, counted.tally.lines), (0, whole.tally.lines));
         // With every column checked, a record is judged alike whether it is wanted or not.
         assert_eq!((counted.tally.ok, &counted.rejects), (whole.tally.ok, &whole.rejects));
+    }
+    if wrap & 16 != 0 {
+        let lax = Wanted { validation: Validation::ReadColumns, ..everything };
+        let accepted = Wanted { values: vec![(id::ACTION, vec!["ACCEPT".to_owned()])], ..lax.clone() };
+        let (all, some) = (read(stored, &[], &lax), read(stored, &pieces, &accepted));
+        // What is left out because of its values hides nothing.
+        if all.fault.is_none() {
+            assert_eq!((some.tally.ok, some.tally.nodata, &some.rejects), (all.tally.ok, all.tally.nodata, &all.rejects));
+        }
+        assert!(some.tally.rows <= all.tally.rows && some.tally.adds_up());
     }
 });
