@@ -294,6 +294,10 @@ fn verdicts_of_the_sample_estate() {
     let args =
         ["evidence", "collect", ESTATE_LOGS, "--inventory", ESTATE_INVENTORY, "--policy", policy, "--to-dir", &to, "--sign-key", &key];
     program(&args).exits(0);
+    // tests/oscal/check.py has a sealed bundle's document judged by others, beside those that stand for their extremes.
+    let judged = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp/oscal");
+    std::fs::create_dir_all(&judged).unwrap();
+    std::fs::copy(dir.path().join("bundle/data/oscal/assessment-results.json"), judged.join("estate-bundle.json")).unwrap();
     let results: Value = serde_json::from_slice(&std::fs::read(dir.path().join("bundle/data/results.json")).unwrap()).unwrap();
     let mut found: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for cluster in ["payments", "payments-2", "analytics"] {
@@ -350,13 +354,14 @@ fn what_cannot_be_read_passes_nothing() {
     const OPEN: &str = "B5 C1 C2 C3 C4 C6 D1 D2 D3 E1 E2";
     let mut estate = approved();
     estate.get_mut(&object(1)).unwrap().push_str("5 111122223333 eni-0aa 10.0.1.10 198.51.100.7 4x 443\n");
-    let bundle = Bundle::that_exits(4, &estate, &[]);
+    let bundle = Bundle::of(&estate, &[]);
     assert_eq!(bundle.verdicts(), (String::new(), OPEN.to_owned()), "{}", bundle.reasons());
 
     let mut estate = approved();
     estate.insert("logs/loose.log".into(), format!("{}\nnot a record\n", FORMAT.join(" ")));
     let bundle = Bundle::that_exits(4, &estate, &[]);
-    assert_eq!(bundle.verdicts(), (String::new(), OPEN.to_owned()), "{}", bundle.reasons());
+    let (not_whole, open) = OPEN.split_once(' ').unwrap();
+    assert_eq!(bundle.verdicts(), (not_whole.to_owned(), open.to_owned()), "{}", bundle.reasons());
 }
 
 /// A policy that denies nothing, as every account has, does not undo one that denies.
