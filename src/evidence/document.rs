@@ -2,6 +2,7 @@
 
 use super::results::{Destination, Results, StatementDay, Verdict};
 use crate::query::functions::{format_bytes, protocol_name};
+use crate::report::cluster_labels::ClusterLabels;
 use crate::report::document::{Block, Cell, Column, Document, Flows, HeatMap, Section, State, Table};
 use crate::time::{HOUR, UnixSeconds, parse_instant};
 use std::collections::BTreeMap;
@@ -43,11 +44,12 @@ fn cover(results: &Results, run: &str, document: &mut Document) {
         .fact("to verify", Cell::text("flowproof evidence verify BUNDLE --key KEY; without flowproof, as README.txt of the bundle says"));
 }
 
-fn cluster_name<'a>(results: &'a Results, arn: &'a str) -> &'a str {
-    results.clusters.iter().find(|cluster| cluster.cluster_arn == arn).map_or(arn, |cluster| &cluster.cluster)
+fn labels(results: &Results) -> ClusterLabels {
+    ClusterLabels::of(results.clusters.iter().map(|cluster| (&*cluster.cluster_arn, &*cluster.cluster)))
 }
 
 fn conclusions(results: &Results) -> Table {
+    let labels = labels(results);
     let columns = vec![
         Column::text("id"),
         Column::text("cluster"),
@@ -64,7 +66,7 @@ fn conclusions(results: &Results) -> Table {
         table.push_with(|| {
             vec![
                 Cell::text(&*one.id),
-                Cell::text(cluster_name(results, &one.cluster_arn)),
+                Cell::text(labels.get(&one.cluster_arn)),
                 Cell::badge(one.verdict.name()),
                 Cell::text(&*one.text),
                 Cell::number(one.population),
@@ -116,6 +118,7 @@ fn scope(results: &Results) -> Section {
 
 /// The days that do not pass: rolled-up verdicts must not hide them.
 fn days(results: &Results) -> Section {
+    let labels = labels(results);
     let columns = vec![
         Column::text("day"),
         Column::text("id"),
@@ -132,7 +135,7 @@ fn days(results: &Results) -> Section {
             vec![
                 Cell::text(&*day.day),
                 Cell::text(&*one.id),
-                Cell::text(cluster_name(results, &one.cluster_arn)),
+                Cell::text(labels.get(&one.cluster_arn)),
                 Cell::badge(day.verdict.name()),
                 Cell::text(share(day)),
                 Cell::text(&*day.reason),
@@ -162,9 +165,10 @@ fn state(letter: char) -> State {
 }
 
 fn coverage(results: &Results) -> Section {
+    let labels = labels(results);
     let start = |day: &str| parse_instant(day, 0).unwrap_or(0);
     let hours = results.coverage.iter().flat_map(|day| {
-        let label = format!("{} {}", cluster_name(results, &day.cluster_arn), day.interface_id);
+        let label = format!("{} {}", labels.get(&day.cluster_arn), day.interface_id);
         let from: UnixSeconds = start(&day.day);
         day.hours.chars().zip(0..).map(move |(letter, hour)| (label.clone(), from + hour * HOUR, state(letter)))
     });
@@ -189,6 +193,7 @@ fn place(one: &Destination) -> String {
 }
 
 fn destinations(results: &Results) -> Section {
+    let labels = labels(results);
     let columns = vec![
         Column::text("destination"),
         Column::wrapped("name"),
@@ -210,7 +215,7 @@ fn destinations(results: &Results) -> Section {
             vec![
                 Cell::text(place(one)),
                 Cell::text(one.dst_name.clone().or_else(|| one.dst_kind.clone()).unwrap_or_default()),
-                Cell::text(&*one.cluster),
+                Cell::text(labels.get(&one.cluster_arn)),
                 one.verdict.as_deref().map_or_else(|| Cell::text("not judged"), Cell::badge),
                 Cell::optional(one.approved_by.as_deref()),
                 Cell::text(one.path.as_deref().unwrap_or("not recorded")),
@@ -232,11 +237,12 @@ fn destinations(results: &Results) -> Section {
 }
 
 fn picture(results: &Results) -> Section {
+    let labels = labels(results);
     let mut section = Section::new("paths", "Who went where");
     let flow = |one: &Destination| {
         let is_alert = one.verdict.as_deref().is_some_and(|verdict| !matches!(verdict, "approved" | "indeterminate"));
         let path = one.path.as_deref().unwrap_or("path not recorded").replace(',', ", ");
-        ([one.cluster.clone(), path, place(one)], one.bytes_accepted.saturating_add(one.reply_bytes), is_alert)
+        ([labels.get(&one.cluster_arn).to_owned(), path, place(one)], one.bytes_accepted.saturating_add(one.reply_bytes), is_alert)
     };
     section.paragraph("Bytes both ways, from cluster by path to destination. Those that the policy does not approve are marked.");
     let heads = ["cluster", "path", "destination"];
@@ -245,6 +251,7 @@ fn picture(results: &Results) -> Section {
 }
 
 fn exceptions(results: &Results) -> Section {
+    let labels = labels(results);
     let columns = vec![
         Column::text("id"),
         Column::text("day"),
@@ -264,7 +271,7 @@ fn exceptions(results: &Results) -> Section {
             vec![
                 Cell::text(&*one.statement),
                 Cell::text(&*one.day),
-                Cell::text(cluster_name(results, &one.cluster_arn)),
+                Cell::text(labels.get(&one.cluster_arn)),
                 Cell::badge(if one.verdict == Verdict::Pass { "listed" } else { one.verdict.name() }),
                 Cell::text(&*one.subject),
                 Cell::text(&*one.reason),

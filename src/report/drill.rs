@@ -4,6 +4,7 @@
 //! the logs have a gap is not gone. Everything else of the report is that of the later period.
 
 use super::cells::{Cells, cells};
+use super::cluster_labels::ClusterLabels;
 use super::document::Section;
 use super::page::{self, table};
 use super::{Report, egress, sections};
@@ -253,6 +254,7 @@ fn section(period: TimeRange, rows: &[Compared<'_>], before: &RecordBatch, after
         text += "  nothing: every destination was seen in both periods, with the same outcome\n";
         return text;
     }
+    let labels = ClusterLabels::of(rows.iter().map(|row| (row.key.0.as_str(), name_of(&row.key.0))));
     let of = |row: &&&Compared<'_>| {
         let (arn, addr, port, protocol) = row.key;
         let batch = if row.after.is_some() { after } else { before };
@@ -261,7 +263,7 @@ fn section(period: TimeRange, rows: &[Compared<'_>], before: &RecordBatch, after
         let what = cell.and_then(|cell| cell.text("dst_name").or_else(|| cell.text("dst_kind"))).unwrap_or_default();
         let place = if addr.contains(':') { format!("[{addr}]:{port}") } else { format!("{addr}:{port}") };
         let place = if *protocol == 6 { place } else { format!("{place}/{protocol}") };
-        vec![name_of(arn).to_owned(), place, egress::short_name(&what), counts(row.before), counts(row.after), row.change.clone()]
+        vec![labels.get(arn).to_owned(), place, egress::short_name(&what), counts(row.before), counts(row.after), row.change.clone()]
     };
     let cut: Vec<Vec<String>> = changed.iter().take(CHANGES_SHOWN_MAX).map(|row| of(&row)).collect();
     text += &table(

@@ -2,6 +2,7 @@
 //! each destination, those that were not approved first.
 
 use super::cells::{Cells, cells};
+use super::cluster_labels::ClusterLabels;
 use super::document::{Block, Cell, Column, Document, Flows, HeatMap, Section, State, Table, Tone, grouped};
 use super::egress::{Findings, clusters, destination, failures, hours_of, mode_names, modes, outside, short_name, visibility};
 use super::sections;
@@ -31,15 +32,24 @@ pub(super) fn document(inventory: &Inventory, findings: &Findings, rows: &[Recor
     for (verdict, count) in verdicts {
         document.fact(format!("… {}", verdict.to_lowercase()), Cell::number(count));
     }
+    let labels = labels(inventory);
     document.push(clusters_section(inventory, findings, &rows));
     document.push(coverage(inventory, &findings.coverage));
-    document.push(picture(&rows));
-    document.push(destinations(&rows));
+    document.push(picture(&rows, &labels));
+    document.push(destinations(&rows, &labels));
     if failed > 0 {
-        document.push(failed_section(&rows));
+        document.push(failed_section(&rows, &labels));
     }
     sections::end(&mut document, notes, &findings.inputs, &findings.faults, sql);
     document
+}
+
+pub(super) fn labels(inventory: &Inventory) -> ClusterLabels {
+    ClusterLabels::of(inventory.clusters().iter().map(|cluster| (&*cluster.arn, &*cluster.name)))
+}
+
+fn cluster(row: &Cells<'_>, labels: &ClusterLabels) -> String {
+    labels.get(&row.text("cluster_arn").unwrap_or_default()).to_owned()
 }
 
 /// Bytes both ways.
@@ -93,11 +103,11 @@ fn clusters_section(inventory: &Inventory, findings: &Findings, rows: &[Cells<'_
     section
 }
 
-/// Label of an interface, with its cluster's name.
-fn label(inventory: &Inventory, eni: u32) -> String {
+/// Label of an interface, with its cluster's.
+fn label(inventory: &Inventory, labels: &ClusterLabels, eni: u32) -> String {
     let Some(eni) = inventory.enis().get(eni as usize) else { return String::new() };
     let cluster = eni.cluster.and_then(|at| inventory.clusters().get(at as usize));
-    cluster.map_or_else(|| eni.id.to_string(), |cluster| format!("{} {}", cluster.name, eni.id))
+    cluster.map_or_else(|| eni.id.to_string(), |cluster| format!("{} {}", labels.get(&cluster.arn), eni.id))
 }
 
 pub(super) fn coverage(inventory: &Inventory, hours: &[CoverageHour]) -> Section {
@@ -109,7 +119,8 @@ pub(super) fn coverage(inventory: &Inventory, hours: &[CoverageHour]) -> Section
     section.paragraph(
         "For each control-plane interface and hour, what the logs say of it. What is not recorded in an hour without records may still have happened.",
     );
-    let states = hours.iter().map(|hour| (label(inventory, hour.eni), hour.hour, State::named(hour.state.as_str())));
+    let labels = labels(inventory);
+    let states = hours.iter().map(|hour| (label(inventory, &labels, hour.eni), hour.hour, State::named(hour.state.as_str())));
     section.push(Block::HeatMap(HeatMap::of("Control-plane interfaces by hour", states)));
     let columns = ["interface", "state", "from", "to"].map(Column::text).into_iter().chain([Column::number("hours")]);
     let mut table = Table::new("Hours without records, or with records lost", columns.collect());
@@ -117,7 +128,7 @@ pub(super) fn coverage(inventory: &Inventory, hours: &[CoverageHour]) -> Section
         let count = (to - from).div_euclid(HOUR).unsigned_abs();
         table.push_with(|| {
             vec![
-                Cell::text(label(inventory, eni)),
+                Cell::text(label(inventory, &labels, eni)),
                 Cell::badge(state),
                 Cell::text(rfc3339(from)),
                 Cell::text(rfc3339(to)),
@@ -146,7 +157,7 @@ fn is_alert(row: &Cells<'_>) -> bool {
     tone(row) == Tone::Bad || failures(row).1 > 0 && row.count("answered") == 0
 }
 
-fn picture(rows: &[Cells<'_>]) -> Section {
+fn picture(rows: &[Cells<'_>], labels: &ClusterLabels) -> Section {
     let mut section = Section::new("picture", "Who went where");
     if rows.is_empty() {
         section.paragraph("No destination was contacted in the period, as far as these logs show.");
@@ -156,7 +167,7 @@ fn picture(rows: &[Cells<'_>]) -> Section {
     let flow = |row: &Cells<'_>| {
         let path = row.text("path").unwrap_or_else(|| "path not recorded".to_owned());
         let name = row.text("dst_name").map_or_else(|| destination(row), |name| format!("{}  {}", destination(row), short(&name)));
-        ([row.text("cluster").unwrap_or_default(), path.replace(',', ", "), name], bytes(row), is_alert(row))
+        ([cluster(row, labels), path.replace(',', ", "), name], bytes(row), is_alert(row))
     };
     section.push(Block::Flows(Flows::of(
         "Clusters, paths and destinations",
@@ -187,7 +198,7 @@ fn name_and_kind(row: &Cells<'_>) -> String {
     }
 }
 
-fn destinations(rows: &[Cells<'_>]) -> Section {
+fn destinations(rows: &[Cells<'_>], labels: &ClusterLabels) -> Section {
     let is_judged = rows.iter().any(|row| row.text("verdict").is_some());
     let mut columns = vec![Column::text("destination"), Column::wrapped("name"), Column::wrapped("cluster")];
     if is_judged {
@@ -207,7 +218,7 @@ fn destinations(rows: &[Cells<'_>]) -> Section {
     for row in rows {
         table.push_with(|| {
             let of = |name: &str| row.text(name).unwrap_or_default();
-            let mut cells = vec![Cell::text(destination(row)), Cell::text(name_and_kind(row)), Cell::text(of("cluster"))];
+            let mut cells = vec![Cell::text(destination(row)), Cell::text(name_and_kind(row)), Cell::text(cluster(row, labels))];
             if is_judged {
                 cells.extend([Cell::badge(of("verdict")), Cell::text(of("approved_by").replace(',', ", "))]);
             }
@@ -233,7 +244,7 @@ fn destinations(rows: &[Cells<'_>]) -> Section {
     section
 }
 
-fn failed_section(rows: &[Cells<'_>]) -> Section {
+fn failed_section(rows: &[Cells<'_>], labels: &ClusterLabels) -> Section {
     let columns = vec![
         Column::text("destination"),
         Column::wrapped("name"),
@@ -250,7 +261,7 @@ fn failed_section(rows: &[Cells<'_>]) -> Section {
             vec![
                 Cell::text(destination(row)),
                 of("dst_name"),
-                of("cluster"),
+                Cell::text(cluster(row, labels)),
                 Cell::number(row.count("connections")),
                 Cell::number(row.count("answered")),
                 Cell::text(failures(row).0),

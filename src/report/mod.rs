@@ -4,6 +4,7 @@ pub mod by;
 pub mod cells;
 pub mod charges;
 pub mod charges_focus;
+pub mod cluster_labels;
 pub mod columnar;
 pub mod cost;
 pub mod coverage;
