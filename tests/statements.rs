@@ -361,6 +361,39 @@ fn what_cannot_be_read_passes_nothing() {
     assert_eq!(bundle.verdicts(), (read_whole.to_owned(), others.to_owned()), "{}", bundle.reasons());
 }
 
+/// A record without a time passes every window and stands on no day; it may hide a violation on each.
+#[test]
+fn records_without_a_time_leave_every_day_open() {
+    const OPEN: &str = "C1 C2 C3 C4 C6 D1 D2 D3 E1 E2";
+    let traffic = |start: &str, end: &str| {
+        format!("5 {ACCOUNT} eni-0bb 10.0.2.10 10.0.2.99 41000 8443 6 10 1000 {start} {end} ACCEPT OK 2 10.0.2.10 10.0.2.99 1\n")
+    };
+    let none = |status: &str| format!("5 {ACCOUNT} eni-0bb - - - - - - - - - - {status} - - - -\n");
+    // 2026-10-05T08:10:00Z; the same instant two days later.
+    let (on_day, off_day) = ("1791187800", "1791360600");
+    for (record, expected, first_seen) in [
+        (traffic("-", "-"), ("", OPEN), Some(Value::Null)),
+        (traffic("-", off_day), ("", OPEN), Some(json!("2026-10-07T08:10:00Z"))),
+        (none("SKIPDATA"), ("", OPEN), None),
+        // Where its end says the day, it is judged on that: nobody approved the destination, and no configuration explains it.
+        (traffic("-", on_day), ("C2 C6", ""), Some(json!("2026-10-05T08:10:00Z"))),
+        (none("NODATA"), ("", ""), None),
+    ] {
+        let mut estate = approved();
+        estate.get_mut(&object(2)).unwrap().push_str(&record);
+        let bundle = Bundle::of(&estate, &[]);
+        let (failed, open) = bundle.verdicts();
+        assert_eq!((failed.as_str(), open.as_str()), expected, "{record}{}", bundle.reasons());
+        let results = bundle.results();
+        let row = results["destinations"].as_array().unwrap().iter().find(|row| row["dst_addr"] == "10.0.2.99");
+        assert_eq!(row.map(|row| row["first_seen"].clone()), first_seen, "{record}");
+        if first_seen.is_some() {
+            // It is listed all the same, and its figures are those of its record.
+            program(&["evidence", "trace", &bundle.path("bundle"), "10.0.2.99:8443"]).exits(0);
+        }
+    }
+}
+
 /// A policy that denies nothing, as every account has, does not undo one that denies.
 #[test]
 fn one_denying_policy_is_enough() {

@@ -78,8 +78,7 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
     let list = inputs::list(&inputs)?;
     let ledger = Ledger::of(&logs, &egress);
     let found = policy_findings(&logs, &egress, &ledger)?;
-    let facts =
-        Facts::of(Known { logs: &logs, ledger: &ledger, scan: &egress.summary.facts, inputs: &inputs, findings: found.as_deref() })?;
+    let facts = Facts::of(Known { logs: &logs, ledger: &ledger, scan: &egress.summary, inputs: &inputs, findings: found.as_deref() })?;
     facts.add_to(&engine)?;
     let given = given::tables(&logs, &egress, policy, &facts.days)?;
 
