@@ -152,7 +152,7 @@ fn what_is_not_known_is_said_for_each_object() {
     estate.server.delete_before_head(BUCKET, keys[3]);
     let outcome = estate.collect(&["s3://org-flow-logs/logs"], "bundle");
     let replaced = "it was replaced after it was listed";
-    let faults = ["access denied to read", replaced, replaced, "it was deleted after it was listed"];
+    let faults = ["access denied to read: HTTP 403", replaced, replaced, "it was deleted after it was listed"];
     estate.check("bundle", &keys.into_iter().zip(faults).collect());
     let said = format!(
         "version id and checksum of 4 objects are not known (s3_fault in the list of inputs), the first: s3://{BUCKET}/{}: access denied to read",

@@ -460,6 +460,8 @@ impl Fault {
         let code = error.code().map_or_else(|| status.to_string(), str::to_owned);
         let text = match error.message() {
             Some(message) => format!("{code}: {message}"),
+            // An answer to HEAD has no body; the SDK calls that an unhandled error.
+            None if status >= 400 && error.code().is_none() => format!("HTTP {status}"),
             None => chain(&error),
         };
         // Credentials that run out during a run fail before a request is sent, so S3 gives no code for it.
