@@ -38,6 +38,8 @@ mod listings;
 mod parquet_pruning;
 /// The policy: places of faults, approval at the time of the flow, references, findings, drafts, and the estate judged by hand.
 mod policy;
+/// What S3 keeps of each input beside its bytes: sealed for the very object that was read, or why it is not known.
+mod kept;
 /// Price lists: what AWS publishes, our own format, and the command over both.
 mod prices;
 /// The program as its user starts it: arguments in, exit code, stdout and stderr out.

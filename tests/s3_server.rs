@@ -5,6 +5,8 @@
 //! `sts:AssumeRole` too, with [`ROLE_ACCESS_KEY`], to whoever knows [`EXTERNAL_ID`].
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use hyper::{HeaderMap, Method, Uri};
@@ -15,6 +17,7 @@ use s3s::dto::*;
 use s3s::route::S3Route;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
@@ -50,6 +53,8 @@ pub struct Request {
     pub delimiter: bool,
     /// Whether the request carried `If-Match`.
     pub if_match: bool,
+    /// Whether it asked for the checksum.
+    pub checksum: bool,
     /// Access key id that signed it; `None` if it is unsigned.
     pub signed_by: Option<String>,
     /// Whether the requester agreed to pay.
@@ -61,6 +66,28 @@ struct Stored {
     bytes: Bytes,
     etag: String,
     written_s: u64,
+    /// CRC64NVME that was given with the object; others have their SHA-256.
+    crc64nvme: Option<String>,
+}
+
+impl Stored {
+    /// The version's id, from the time of its write, which no other has.
+    fn version_id(&self) -> String {
+        format!("version-{}", self.written_s)
+    }
+
+    fn meets(&self, condition: Option<&ETagCondition>) -> S3Result<()> {
+        match condition {
+            Some(ETagCondition::ETag(wanted)) if wanted.value() != self.etag => {
+                Err(S3Error::with_message(S3ErrorCode::PreconditionFailed, "At least one of the preconditions you specified did not hold."))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sha256(&self) -> String {
+        BASE64_STANDARD.encode(Sha256::digest(&self.bytes))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -74,9 +101,14 @@ struct State {
     cut_seed: u64,
     cut_at: BTreeMap<(String, String), usize>,
     replace: BTreeMap<(String, String), Bytes>,
+    /// What stands there from the next HEAD on; nothing, if it is deleted.
+    before_head: BTreeMap<(String, String), Option<Bytes>>,
+    versioned: Vec<String>,
+    checksums: Vec<String>,
     latency: Duration,
     denied_lists: Vec<(String, String)>,
     denied_gets: Vec<(String, String)>,
+    denied_heads: Vec<(String, String)>,
     regions: BTreeMap<String, (String, bool)>,
     anonymous_denied: bool,
     requester_pays: Vec<String>,
@@ -181,6 +213,38 @@ impl S3Server {
         self.state().replace.insert((bucket.to_owned(), key.to_owned()), bytes.into());
     }
 
+    /// Replaces an object before it is next asked for by HEAD.
+    pub fn replace_before_head(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
+        self.state().before_head.insert((bucket.to_owned(), key.to_owned()), Some(bytes.into()));
+    }
+
+    /// Deletes an object before it is next asked for by HEAD.
+    pub fn delete_before_head(&self, bucket: &str, key: &str) {
+        self.state().before_head.insert((bucket.to_owned(), key.to_owned()), None);
+    }
+
+    /// Switches the versions of a bucket on.
+    pub fn keep_versions(&self, bucket: &str) {
+        self.state().versioned.push(bucket.to_owned());
+    }
+
+    /// Tells the checksum of a bucket's objects to whoever asks: SHA-256, if none was given.
+    pub fn keep_checksums(&self, bucket: &str) {
+        self.state().checksums.push(bucket.to_owned());
+    }
+
+    /// Gives an object a CRC64NVME, in base64, in place of its SHA-256.
+    pub fn crc64nvme(&self, bucket: &str, key: &str, checksum: &str) {
+        let mut state = self.state();
+        let stored = state.buckets.get_mut(bucket).and_then(|keys| keys.get_mut(key)).expect("an object");
+        stored.crc64nvme = Some(checksum.to_owned());
+    }
+
+    /// Returns the id of an object's newest version.
+    pub fn version_id(&self, bucket: &str, key: &str) -> String {
+        self.state().buckets[bucket][key].version_id()
+    }
+
     /// Waits this long before every answer.
     pub fn latency(&self, latency: Duration) {
         self.state().latency = latency;
@@ -194,6 +258,11 @@ impl S3Server {
     /// Denies reading keys that start so.
     pub fn deny_get(&self, bucket: &str, prefix: &str) {
         self.state().denied_gets.push((bucket.to_owned(), prefix.to_owned()));
+    }
+
+    /// Denies HEAD of keys that start so, which can be read.
+    pub fn deny_head(&self, bucket: &str, prefix: &str) {
+        self.state().denied_heads.push((bucket.to_owned(), prefix.to_owned()));
     }
 
     /// Denies unsigned requests.
@@ -279,7 +348,7 @@ impl S3Route for Sts {
 impl State {
     fn put(&mut self, bucket: &str, key: &str, bytes: Bytes) {
         let etag = format!("{:016x}{:08x}", fnv(&bytes), bytes.len());
-        let stored = Stored { bytes, etag, written_s: FIRST_WRITE_S + self.writes };
+        let stored = Stored { bytes, etag, written_s: FIRST_WRITE_S + self.writes, crc64nvme: None };
         self.writes += 1;
         self.buckets.entry(bucket.to_owned()).or_default().insert(key.to_owned(), stored);
     }
@@ -307,7 +376,8 @@ impl State {
             "LIST" => &self.denied_lists,
             _ => &self.denied_gets,
         };
-        let denied = denied.iter().any(|(of, prefix)| *of == bucket && key.starts_with(&**prefix));
+        let head = if method == "HEAD" { &self.denied_heads[..] } else { &[] };
+        let denied = denied.iter().chain(head).any(|(of, prefix)| *of == bucket && key.starts_with(&**prefix));
         if denied || unpaid || self.anonymous_denied && request.credentials.is_none() {
             return Err(S3Error::with_message(S3ErrorCode::AccessDenied, "Access Denied"));
         }
@@ -360,6 +430,7 @@ fn arrived<T>(request: &S3Request<T>, method: &'static str, bucket: &str, key: &
         range: header("range"),
         delimiter: request.uri.query().is_some_and(|query| query.contains("delimiter=%2F")),
         if_match: header("if-match").is_some(),
+        checksum: header("x-amz-checksum-mode").as_deref() == Some("ENABLED"),
         signed_by: request.credentials.as_ref().map(|by| by.access_key.clone()),
         payer: header("x-amz-request-payer").as_deref() == Some("requester"),
     }
@@ -440,14 +511,7 @@ impl S3 for Memory {
         self.admit(&request, arrived(&request, "GET", &bucket, &key)).await?;
         let mut state = self.0.lock().unwrap();
         let stored = state.stored(&bucket, &key)?;
-        if let Some(ETagCondition::ETag(wanted)) = &request.input.if_match
-            && wanted.value() != stored.etag
-        {
-            return Err(S3Error::with_message(
-                S3ErrorCode::PreconditionFailed,
-                "At least one of the preconditions you specified did not hold.",
-            ));
-        }
+        stored.meets(request.input.if_match.as_ref())?;
         let whole = stored.bytes.len() as u64;
         let range = match &request.input.range {
             Some(range) => Some(range.check(whole).map_err(|_| S3Error::new(S3ErrorCode::InvalidRange))?),
@@ -481,9 +545,23 @@ impl S3 for Memory {
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {
-        self.admit(&request, arrived(&request, "HEAD", &request.input.bucket, &request.input.key)).await?;
-        let stored = self.0.lock().unwrap().stored(&request.input.bucket, &request.input.key)?;
+        let (bucket, key) = (&request.input.bucket, &request.input.key);
+        let arrived = arrived(&request, "HEAD", bucket, key);
+        let asks_checksum = arrived.checksum;
+        self.admit(&request, arrived).await?;
+        let mut state = self.0.lock().unwrap();
+        match state.before_head.remove(&(bucket.clone(), key.clone())) {
+            Some(Some(bytes)) => state.put(bucket, key, bytes),
+            Some(None) => drop(state.buckets.get_mut(bucket).and_then(|keys| keys.remove(key))),
+            None => {}
+        }
+        let stored = state.stored(bucket, key)?;
+        stored.meets(request.input.if_match.as_ref())?;
+        let told = asks_checksum && state.checksums.contains(bucket);
         Ok(S3Response::new(HeadObjectOutput {
+            version_id: state.versioned.contains(bucket).then(|| stored.version_id()),
+            checksum_sha256: (told && stored.crc64nvme.is_none()).then(|| stored.sha256()),
+            checksum_crc64nvme: stored.crc64nvme.clone().filter(|_| told),
             content_length: Some(stored.bytes.len() as i64),
             e_tag: Some(ETag::Strong(stored.etag)),
             last_modified: Some(timestamp(stored.written_s)),

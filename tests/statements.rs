@@ -3,7 +3,7 @@
 
 use crate::program::{ESTATE_INVENTORY, ESTATE_LOGS, Outcome, files, flowproof};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -360,8 +360,120 @@ fn what_cannot_be_read_passes_nothing() {
     let mut estate = approved();
     estate.insert("logs/loose.log".into(), format!("{}\nnot a record\n", FORMAT.join(" ")));
     let bundle = Bundle::that_exits(4, &estate, &[]);
-    let (not_whole, open) = OPEN.split_once(' ').unwrap();
-    assert_eq!(bundle.verdicts(), (not_whole.to_owned(), open.to_owned()), "{}", bundle.reasons());
+    // An object without a single record was not read whole, which is what B5 claims.
+    let (read_whole, others) = OPEN.split_once(' ').unwrap();
+    assert_eq!(bundle.verdicts(), (read_whole.to_owned(), others.to_owned()), "{}", bundle.reasons());
+}
+
+/// A record without a time passes every window and stands on no day; it may hide a violation on each.
+#[test]
+fn records_without_a_time_leave_every_day_open() {
+    const OPEN: &str = "C1 C2 C3 C4 C6 D1 D2 D3 E1 E2";
+    let traffic = |start: &str, end: &str| {
+        format!("5 {ACCOUNT} eni-0bb 10.0.2.10 10.0.2.99 41000 8443 6 10 1000 {start} {end} ACCEPT OK 2 10.0.2.10 10.0.2.99 1\n")
+    };
+    let none = |status: &str| format!("5 {ACCOUNT} eni-0bb - - - - - - - - - - {status} - - - -\n");
+    // 2026-10-05T08:10:00Z; the same instant two days later.
+    let (on_day, off_day) = ("1791187800", "1791360600");
+    for (record, expected, first_seen) in [
+        (traffic("-", "-"), ("", OPEN), Some(Value::Null)),
+        (traffic("-", off_day), ("", OPEN), Some(json!("2026-10-07T08:10:00Z"))),
+        (none("SKIPDATA"), ("", OPEN), None),
+        // Where its end says the day, it is judged on that: nobody approved the destination, and no configuration explains it.
+        (traffic("-", on_day), ("C2 C6", ""), Some(json!("2026-10-05T08:10:00Z"))),
+        (none("NODATA"), ("", ""), None),
+    ] {
+        let mut estate = approved();
+        estate.get_mut(&object(2)).unwrap().push_str(&record);
+        let bundle = Bundle::of(&estate, &[]);
+        let (failed, open) = bundle.verdicts();
+        assert_eq!((failed.as_str(), open.as_str()), expected, "{record}{}", bundle.reasons());
+        let results = bundle.results();
+        let row = results["destinations"].as_array().unwrap().iter().find(|row| row["dst_addr"] == "10.0.2.99");
+        assert_eq!(row.map(|row| row["first_seen"].clone()), first_seen, "{record}");
+        if first_seen.is_some() {
+            // It is listed all the same, and its figures are those of its record.
+            program(&["evidence", "trace", &bundle.path("bundle"), "10.0.2.99:8443"]).exits(0);
+        }
+    }
+}
+
+/// The SQL in a bundle is ours, and reads what the bundle holds and nothing else.
+#[test]
+fn what_re_performs_reads_the_bundle_alone() {
+    let bundle = Bundle::of(&approved(), &[]);
+    let sql = std::fs::read_to_string(bundle.dir.path().join("bundle/data/reperform.sql")).unwrap();
+    assert_eq!(sql, include_str!("../queries/evidence/reperform.sql"));
+    let held: BTreeSet<String> = files(&bundle.dir.path().join("bundle")).into_iter().map(|(path, _)| path).collect();
+    let read = files_read_by(&sql).unwrap();
+    assert!(read.len() >= 11 && read.is_subset(&held), "{:?}", read.difference(&held));
+
+    for reaches_out in [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_csv('data/../../x.csv', header = true)",
+        "SELECT * FROM read_parquet('https://example.com/x.parquet')",
+        "SELECT * FROM read_parquet(['data/x.parquet'])",
+        "SELECT * FROM read_csv('data/*.csv')",
+        "SELECT * FROM read_csv('data/' || name)",
+        "SELECT * FROM READ_TEXT ('x')",
+        "SELECT * FROM 'x.csv'",
+        "SELECT * FROM a JOIN 'x.csv' USING (id)",
+        "SELECT * FROM \"x.csv\"",
+        "SELECT getenv('HOME')",
+        "ATTACH 'x.db'",
+        "INSTALL httpfs; LOAD httpfs",
+        "COPY a TO 'x'",
+        "SELECT 1 -- it's\n; SET custom_extension_repository = 'x'",
+    ] {
+        assert!(files_read_by(reaches_out).map_or(true, |read| !read.is_subset(&held)), "{reaches_out}");
+    }
+    assert_eq!(files_read_by("-- read_csv('/x')\nSELECT 'it''s read_csv(', \"end\" FROM read_csv('a/b.csv', x = '')").unwrap().len(), 1);
+}
+
+/// The files that SQL for DuckDB names; an error says what of it could reach beyond them.
+fn files_read_by(sql: &str) -> Result<BTreeSet<String>, String> {
+    // Words and signs; a literal keeps its quote in front.
+    let (mut tokens, mut rest) = (Vec::new(), sql);
+    while let Some(first) = rest.chars().next() {
+        let length = match first {
+            '-' if rest.starts_with("--") => rest.find('\n').unwrap_or(rest.len()),
+            '\'' | '"' => 2 + rest[1..].find(first).ok_or("an open quote")?,
+            c if c.is_alphanumeric() || c == '_' => rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        if !token.starts_with("--") && !token.trim().is_empty() {
+            // Two literals side by side are one with a quote in it.
+            match tokens.last_mut() {
+                Some(last) if first == '\'' && sql[..sql.len() - rest.len()].ends_with('\'') => *last += token,
+                _ => tokens.push(token.to_lowercase()),
+            }
+        }
+        rest = after;
+    }
+    let mut read = BTreeSet::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let next = |ahead: usize| tokens.get(at + ahead).map_or("", String::as_str);
+        match token.as_str() {
+            name if name == "glob" || name.starts_with("read_") || name.ends_with("_scan") => {
+                let path = next(2).trim_matches('\'');
+                let is_one_literal = next(1) == "(" && next(2).starts_with('\'') && matches!(next(3), "," | ")");
+                if !is_one_literal || path.starts_with(['/', '~']) || path.contains("..") || path.contains(['*', '?', '[', ':', '\\']) {
+                    return Err(format!("{name}({}", next(2)));
+                }
+                read.insert(path.to_owned());
+            }
+            // `IS DISTINCT FROM 'x'` compares.
+            "from" if at > 0 && tokens[at - 1] == "distinct" => {}
+            "from" | "join" if next(1).starts_with('\'') || next(1).contains('.') => return Err(format!("{token} {}", next(1))),
+            "attach" | "copy" | "export" | "getenv" | "import" | "install" | "load" | "pragma" | "set" | "use" | "query"
+            | "query_table" => {
+                return Err(token.clone());
+            }
+            _ => {}
+        }
+    }
+    Ok(read)
 }
 
 /// A policy that denies nothing, as every account has, does not undo one that denies.

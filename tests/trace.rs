@@ -1,25 +1,36 @@
-//! `evidence trace`: figures against the lines that AWS wrote, counted by hand with zcat and awk over `sample-logs/estate`.
+//! `evidence trace`: figures against the lines that AWS wrote, counted by hand with zcat and awk over `sample-logs/estate` and its cases.
 
-use crate::program::{ESTATE_INVENTORY, ESTATE_LOGS, Outcome, flowproof};
+use crate::program::{ESTATE_INVENTORY, ESTATE_LOGS, Outcome, files, flowproof, flowproof_on};
+use crate::s3_server::S3Server;
 use flowproof::evidence::results::Results;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A bundle of the estate, made by the program.
+/// A bundle, made by the program.
 struct Sample {
     folder: tempfile::TempDir,
 }
 
 impl Sample {
+    /// Of the estate, with its policy.
     fn new() -> Sample {
+        Sample::of(ESTATE_LOGS, ESTATE_INVENTORY, &["--policy", "sample-logs/estate/approved.toml"], &flowproof)
+    }
+
+    /// Of a case.
+    fn of_case(case: &str) -> Sample {
+        let of = |what: &str| format!("sample-logs/cases/{case}/{what}");
+        Sample::of(&of("logs"), &of("inventory"), &[], &flowproof)
+    }
+
+    fn of(logs: &str, inventory: &str, more: &[&str], run: &dyn Fn(&[&str]) -> Outcome) -> Sample {
         let sample = Sample { folder: tempfile::tempdir().unwrap() };
         flowproof(&["evidence", "keygen", &sample.path("key")]).exits(0);
-        let policy = "sample-logs/estate/approved.toml";
         let (dir, key, zip) = (sample.dir(), sample.path("key"), sample.path("bundle.zip"));
-        let to = ["--to-dir", &dir, "--sign-key", &key, "--zip", &zip, "--policy", policy];
-        flowproof(&[&["evidence", "collect", ESTATE_LOGS, "--inventory", ESTATE_INVENTORY], &to[..]].concat()).exits(0);
+        let to = ["evidence", "collect", logs, "--inventory", inventory, "--to-dir", &dir, "--sign-key", &key, "--zip", &zip];
+        run(&[&to, more].concat()).exits(0);
         sample
     }
 
@@ -55,9 +66,9 @@ fn line_of(row: &Value) -> String {
     format!("{}:{}", row["log_object"].as_str().unwrap(), row["log_line"])
 }
 
-/// A line as `zcat OBJECT | sed -n Np` prints it.
+/// A line as `zcat -f OBJECT | sed -n Np` prints it.
 fn by_sed(object: &str, line: &Value) -> String {
-    let script = format!("zcat '{object}' | sed -n {line}p");
+    let script = format!("zcat -f '{object}' | sed -n {line}p");
     let output = Command::new("sh").args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
 }
@@ -247,4 +258,164 @@ fn what_cannot_be_traced_says_what_can() {
     sample.trace(&["192.0.2.1"]).exits(1).tells("no record of 192.0.2.1");
     sample.trace(&["10.20.13.10", "--sample", "3"]).exits(2).without_results();
     sample.trace(&[]).exits(2).without_results();
+}
+
+/// The control-plane interface of the cases, and the roles of its records in the order of their places: by hand, see the sums in
+/// `sample-logs/README.md`.
+#[test]
+fn each_record_of_a_case_counts_as_what_it_is() {
+    const INTERFACE: &str = "eni-0a100000000000001";
+    let pair = [(2, "request"), (3, "reply")];
+    let aside = [(2, "set-aside"), (3, "set-aside")];
+    for (case, roles) in [
+        // An echo and its answer; a router's message; NTP and its answer; two ports that nobody knows, at the same time.
+        ("icmp-and-undecided", [&pair[..], &[(4, "inbound"), (5, "request"), (6, "reply"), (7, "undecided"), (8, "undecided")]].concat()),
+        ("ipv6", [&pair[..], &[(4, "request"), (5, "reply"), (6, "request"), (7, "reply")]].concat()),
+        // Two objects of the flow log with 29 fields, then two of the one with 14.
+        ("overlapping-flow-logs", [pair, pair, aside, aside].concat()),
+        // One log replaced the other: both count.
+        ("replaced-flow-log", [pair, pair].concat()),
+        // Rows count from 1; 3 and 4 are the pod's side; 5 is NODATA.
+        ("parquet", vec![(1, "request"), (2, "reply"), (5, "coverage")]),
+    ] {
+        let sample = Sample::of_case(case);
+        let rows = rows(&sample.trace(&[INTERFACE, "-o", "ndjson"]).exits(0));
+        let found: Vec<(u64, &str)> = rows.iter().map(|row| (row["log_line"].as_u64().unwrap(), row["role"].as_str().unwrap())).collect();
+        assert_eq!(found, roles, "{case}");
+        let mut aside = rows.iter().filter(|row| row["role"] == "set-aside");
+        assert!(aside.all(|row| row["flow_log_id"] == "fl-0bbb0000000000002"), "{case}");
+    }
+}
+
+#[test]
+fn figures_of_the_cases_come_from_their_records() {
+    // Requests and replies, records and bytes; what all records of it count as.
+    let check = |case: &str, answers: &[(&str, [u64; 4], &str)]| {
+        let sample = Sample::of_case(case);
+        for (destination, expected, roles) in answers {
+            let rows = rows(&sample.trace(&[destination, "-o", "ndjson"]).exits(0));
+            let count = |role: &str| rows.iter().filter(|row| row["role"] == role).count() as u64;
+            let bytes = |role: &str| sum(&rows, role, "ACCEPT", "bytes");
+            let found = [count("request"), bytes("request"), count("reply"), bytes("reply")];
+            assert_eq!((found, rows.len() as u64), (*expected, expected[0] + expected[2]), "{case}: {destination}");
+            let text = sample.trace(&[destination, "-o", "table"]).exits(0).text();
+            assert!(text.contains(&format!("records of it: {roles}\n")), "{case}: {destination}: {text}");
+            assert_eq!(
+                text.contains("records that another flow log wrote too are set aside"),
+                roles.contains("set-aside"),
+                "{case}: {text}"
+            );
+            assert!(!text.contains("DIFFERS") && !text.contains("NOT AMONG"), "{case}: {destination}: {text}");
+        }
+    };
+    let webhook = ([2, 1_800, 2, 1_600], "2 request, 2 reply");
+    check(
+        "ipv6",
+        &[
+            ("[2001:db8:1:3::118]:9443", webhook.0, webhook.1),
+            ("2001:0db8:0001:0003:0000:0000:0000:0118", webhook.0, webhook.1),
+            ("[2001:DB8:1:3::118] tcp/9443", webhook.0, webhook.1),
+            ("2001:db8:ffff::80", [1, 900, 1, 6_000], "1 request, 1 reply"),
+        ],
+    );
+    check("overlapping-flow-logs", &[("10.0.3.118:9443", [2, 4_000, 2, 6_000], "2 request, 2 reply, 4 set-aside")]);
+    check("replaced-flow-log", &[("10.0.3.118:9443", [2, 4_000, 2, 6_000], "2 request, 2 reply")]);
+    check("parquet", &[("10.0.3.118", [1, 1_000, 1, 2_000], "1 request, 1 reply")]);
+    check(
+        "icmp-and-undecided",
+        &[
+            ("10.0.9.60 icmp", [1, 168, 1, 168], "1 request, 1 reply"),
+            ("10.0.9.61 udp/123", [1, 76, 1, 76], "1 request, 1 reply"),
+            ("10.0.9.62:20001", [0; 4], "2 undecided"),
+            ("10.0.0.1", [0; 4], "1 inbound"),
+        ],
+    );
+}
+
+#[test]
+fn what_enters_no_figure_says_why() {
+    let figures = |sample: &Sample, place: &str| -> Vec<(String, String, String)> {
+        let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let rows = rows(&sample.trace(&[place, "-o", "ndjson"]).exits(0));
+        rows.iter().map(|row| (text(row, "figure"), text(row, "subject"), text(row, "verdict"))).collect()
+    };
+    let has = |figures: &[(String, String, String)], wanted: [&str; 3]| {
+        figures.iter().any(|(figure, subject, verdict)| [figure.as_str(), subject, verdict] == wanted)
+    };
+    // Set aside: it is in no sum, so there is nothing else to say.
+    let sample = Sample::of_case("overlapping-flow-logs");
+    let rows_of = rows(&sample.trace(&["eni-0a100000000000001", "-o", "ndjson"]).exits(0));
+    let found = figures(&sample, &line_of(rows_of.iter().find(|row| row["role"] == "set-aside").unwrap()));
+    assert_eq!(found, [("record".to_owned(), "eni-0a100000000000001".to_owned(), "set-aside".to_owned())]);
+    let found = figures(&sample, &line_of(&rows_of[0]));
+    assert!(has(&found, ["destination", "prod 10.0.3.118 tcp/9443", ""]), "{found:#?}");
+
+    // Undecided: no destination, and the list of destinations is not complete because of it.
+    let sample = Sample::of_case("icmp-and-undecided");
+    for line in [7, 8] {
+        let found = figures(&sample, &format!("sample-logs/cases/icmp-and-undecided/logs/flows.log:{line}"));
+        assert!(has(&found, ["record", "eni-0a100000000000001", "undecided"]), "{found:#?}");
+        assert!(has(&found, ["exception", "C1 2026-10-01 10.0.9.62 udp/20001", "INDETERMINATE"]), "{found:#?}");
+        assert!(has(&found, ["statement", "C1 2026-10-01", "INDETERMINATE"]), "{found:#?}");
+        assert!(found.iter().all(|(figure, ..)| figure != "destination"), "{found:#?}");
+    }
+}
+
+#[test]
+fn logs_in_a_bucket_are_traced_as_those_on_a_disk() {
+    const CASE: &str = "sample-logs/cases/overlapping-flow-logs";
+    let server = S3Server::start_blocking();
+    let logs = format!("{CASE}/logs");
+    for (path, bytes) in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(&logs)) {
+        server.put("org-flow-logs", &path, bytes);
+    }
+    let on_server = |args: &[&str]| flowproof_on(&server, args);
+    let sample = Sample::of("s3://org-flow-logs", &format!("{CASE}/inventory"), &[], &on_server);
+    let ask = |target: &[&str], inputs: &str| {
+        let (dir, key) = (sample.dir(), sample.path("key.pub"));
+        on_server(&[&["evidence", "trace", &dir], target, &["--key", &key, "--inputs", inputs, "-o", "ndjson"]].concat())
+    };
+    // From the bucket, and from a copy on a disk.
+    let stored = |row: &Value| row["log_object"].as_str().unwrap().replace("s3://org-flow-logs", &logs);
+    for inputs in ["s3://org-flow-logs", &logs] {
+        for (target, count) in [(&["10.0.3.118:9443"][..], 4), (&["eni-0a100000000000001"], 8), (&["--sample", "5", "--seed", "x"], 5)] {
+            let rows = rows(&ask(target, inputs).exits(0));
+            assert_eq!(rows.len(), count, "{target:?}");
+            for row in &rows {
+                assert!(row["log_object"].as_str().unwrap().starts_with("s3://org-flow-logs/AWSLogs/"), "{row}");
+                assert_eq!(row["raw"].as_str().unwrap(), by_sed(&stored(row), &row["log_line"]), "{target:?}");
+            }
+        }
+    }
+    let first = rows(&ask(&["10.0.3.118:9443"], "s3://org-flow-logs").exits(0)).remove(0);
+    let figures = rows(&ask(&[&line_of(&first)], "s3://org-flow-logs").exits(0));
+    assert_eq!((&figures[0]["says"], &figures[1]["verdict"]), (&first["raw"], &"request".into()));
+
+    // Another object at the same key is not the one that was sealed; one that is gone has no text.
+    let object = first["log_object"].as_str().unwrap();
+    let key = object.strip_prefix("s3://org-flow-logs/").unwrap();
+    let changed =
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(stored(&rows(&ask(&["eni-0a100000000000001"], &logs))[7]))).unwrap();
+    server.put("org-flow-logs", key, changed);
+    let outcome = ask(&["10.0.3.118:9443"], "s3://org-flow-logs").exits(6).tells(&format!("{object}: not the object that was sealed"));
+    let texts: Vec<bool> = rows(&outcome).iter().map(|row| row["raw"].is_string()).collect();
+    assert_eq!(texts, [false, false, true, true]);
+    server.delete("org-flow-logs", key);
+    let outcome = ask(&["10.0.3.118:9443"], "s3://org-flow-logs").exits(0).tells(&format!("{object}: --inputs has no such object"));
+    assert_eq!(rows(&outcome).iter().map(|row| row["raw"].is_string()).collect::<Vec<_>>(), [false, false, true, true]);
+}
+
+#[test]
+fn rows_of_parquet_have_no_text_and_that_is_said() {
+    let sample = Sample::of_case("parquet");
+    let logs = "sample-logs/cases/parquet/logs";
+    let outcome = sample.trace(&["10.0.3.118", "--inputs", logs, "-o", "ndjson"]).exits(0).tells("a row of Parquet has no text");
+    assert!(rows(&outcome).iter().all(|row| row["raw"].is_null()));
+    let figures = rows(&sample.trace(&[&format!("{logs}/flows.log.parquet:2"), "-o", "ndjson"]).exits(0));
+    assert_eq!(figures[0]["verdict"], "reply");
+    // The pod's side of the same packets.
+    let other = rows(&sample.trace(&[&format!("{logs}/flows.log.parquet:3"), "--inputs", logs, "-o", "ndjson"]).exits(0));
+    assert_eq!(other[0]["verdict"], "another", "{other:#?}");
+    let beyond = rows(&sample.trace(&[&format!("{logs}/flows.log.parquet:6"), "--inputs", logs, "-o", "ndjson"]).exits(0));
+    assert_eq!(beyond[0]["verdict"], "none", "{beyond:#?}");
 }

@@ -24,6 +24,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What stands in place of a credential.
+const REDACTED: &str = "REDACTED";
+/// Parameters of a presigned URL that give access (S3 API reference, "Authenticating requests: using query parameters").
+const SIGNED: [&str; 3] = ["X-Amz-Signature=", "X-Amz-Security-Token=", "X-Amz-Credential="];
+
 /// Options of `evidence collect`.
 #[derive(Debug, Args)]
 pub struct CollectArgs {
@@ -225,9 +230,35 @@ fn run_facts(args: &CollectArgs, context: &Context) -> Result<Value> {
         "started": rfc3339(context.now),
         "host": host,
         "user": context.environment.user,
-        "arguments": std::env::args().collect::<Vec<_>>(),
+        "arguments": std::env::args_os().map(|argument| without_credentials(&argument.to_string_lossy())).collect::<Vec<_>>(),
         "threads": args.logs.threads(context),
     }))
+}
+
+/// Leaves out of each URL in an argument who asks: user and password (RFC 3986, 3.2.1), and what gives access to a presigned one.
+fn without_credentials(argument: &str) -> String {
+    let (mut left, mut out) = (argument, String::with_capacity(argument.len()));
+    while let Some(at) = left.find("://") {
+        let (before, after) = left.split_at(at + 3);
+        out.push_str(before);
+        let authority = after.find(|c: char| matches!(c, '/' | '?' | '#') || c.is_whitespace()).unwrap_or(after.len());
+        // A password may hold an @ that nobody encoded.
+        let user = after.get(..authority).and_then(|authority| authority.rfind('@'));
+        if user.is_some() {
+            out.push_str(REDACTED);
+        }
+        left = after.get(user.unwrap_or(0)..).unwrap_or_default();
+    }
+    out.push_str(left);
+    SIGNED.iter().fold(out, |text, parameter| {
+        let mut parts = text.split(parameter);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let value = part.find(|c: char| matches!(c, '&' | '#' | '\'' | '"') || c.is_whitespace()).unwrap_or(part.len());
+            out.extend([parameter, REDACTED, part.get(value..).unwrap_or_default()]);
+        }
+        out
+    })
 }
 
 fn status(results: &Results, args: &CollectArgs, context: &Context) -> Status {
@@ -278,4 +309,38 @@ fn public_key(args: &CollectArgs) -> PathBuf {
         PathBuf::from(name)
     };
     args.sign_public_key.clone().or_else(|| args.sign_key.as_ref().map(beside)).unwrap_or_else(|| Path::new("KEY.pub").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_of_the_command_line_gives_nobody_access() {
+        for (argument, expected) in [
+            ("https://user:pw@host", "https://REDACTED@host"),
+            ("--endpoint-url=http://user:pw@host:9000/a@b?c@d", "--endpoint-url=http://REDACTED@host:9000/a@b?c@d"),
+            ("https://token@host/x", "https://REDACTED@host/x"),
+            ("https://user:p@ss:w@rd@[fd00::1]:9000", "https://REDACTED@[fd00::1]:9000"),
+            ("https://user:@host", "https://REDACTED@host"),
+            ("https://käthe:pässwort@höst/ü", "https://REDACTED@höst/ü"),
+            (
+                "curl -s https://a:b@one/x 'https://c:d@two?e' --data-binary @-",
+                "curl -s https://REDACTED@one/x 'https://REDACTED@two?e' --data-binary @-",
+            ),
+            (
+                "curl 'https://b.s3.amazonaws.com/k?X-Amz-Credential=AKIA%2F2026&X-Amz-Date=1&X-Amz-Security-Token=t&X-Amz-Signature=0f' -o x",
+                "curl 'https://b.s3.amazonaws.com/k?X-Amz-Credential=REDACTED&X-Amz-Date=1&X-Amz-Security-Token=REDACTED&X-Amz-Signature=REDACTED' -o x",
+            ),
+            // Nothing to leave out.
+            ("s3://bucket/prefix/a@b/x.log.gz", "s3://bucket/prefix/a@b/x.log.gz"),
+            ("s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/", "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/my-ap/a/"),
+            ("https://host:9000", "https://host:9000"),
+            ("security@example.com", "security@example.com"),
+            ("://", "://"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(argument), expected);
+        }
+    }
 }

@@ -12,7 +12,7 @@ use super::results::{
     ClusterScope, CoverageDay, Destination, Gap, InputsUsed, Period, PolicyFinding, PolicyUsed, Results, SCHEMA, Verdict,
 };
 use super::{controls, given, limits};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable};
 use crate::inventory::{self, Cluster};
 use crate::pipeline::ObjectRead;
 use crate::policy::{Finding, Policy, findings};
@@ -21,7 +21,7 @@ use crate::query::deliveries::Judgement;
 use crate::query::ledger::{Ledger, cluster_of};
 use crate::query::{Egress, Engine, Logs, library};
 use crate::report::value;
-use crate::source::Digests;
+use crate::source::{Digests, Kept};
 use crate::time::{DAY, HOUR, TimeRange, UnixSeconds, rfc3339};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -72,11 +72,13 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
     let engine = Engine::new(&logs)?;
     let egress = logs.egress_recorded().await?;
     let inputs = input_files(&logs, &egress, &digests).await?;
+    if let Some(said) = untold(&inputs) {
+        tracing::warn!("{}", printable(&said));
+    }
     let list = inputs::list(&inputs)?;
     let ledger = Ledger::of(&logs, &egress);
     let found = policy_findings(&logs, &egress, &ledger)?;
-    let facts =
-        Facts::of(Known { logs: &logs, ledger: &ledger, scan: &egress.summary.facts, inputs: &inputs, findings: found.as_deref() })?;
+    let facts = Facts::of(Known { logs: &logs, ledger: &ledger, scan: &egress.summary, inputs: &inputs, findings: found.as_deref() })?;
     facts.add_to(&engine)?;
     let given = given::tables(&logs, &egress, policy, &facts.days)?;
 
@@ -104,7 +106,7 @@ pub async fn collect(collection: Collection<'_>) -> Result<Collected> {
         policy: policy.map(|policy| policy_used(policy, found.as_deref().unwrap_or_default())),
         inputs: inputs_used(&egress, &inputs, &list, inventory),
         limits: limits::limits_for(&ids)?,
-        notes: notes(&logs, &egress, &statements),
+        notes: notes(&logs, &egress, &inputs, &statements),
         statements,
     };
     Ok(Collected { results, destinations, given, inputs: list, egress, engine })
@@ -124,18 +126,28 @@ async fn input_files(logs: &Logs, egress: &Egress, digests: &Digests) -> Result<
                     while let Ok(Some(_)) = body.try_next().await {}
                 }
             }
-            let kept = match read {
-                Some(_) => input.source.kept(&input.object).await.unwrap_or_default(),
+            let (kept, kept_fault) = match read {
+                Some(_) => match input.source.kept(&input.object).await {
+                    Ok(kept) => (kept, None),
+                    Err(fault) => (Kept::default(), Some(fault.to_string())),
+                },
                 None => Default::default(),
             };
             let sha256 = digests.of(&input.object.uri);
-            InputFile { input, read, sha256, version_id: kept.version_id, checksum: kept.checksum }
+            InputFile { input, read, sha256, kept, kept_fault }
         }
     };
     let mut files: Vec<InputFile> =
         stream::iter(logs.inputs.iter().cloned()).map(file).buffer_unordered(ASKED_IN_FLIGHT_MAX).collect().await;
     files.sort_by(|a, b| a.input.object.uri.cmp(&b.input.object.uri));
     Ok(files)
+}
+
+/// Says of how many objects the source did not tell what it keeps. That they have no version and no checksum would be another fact.
+fn untold(inputs: &[InputFile]) -> Option<String> {
+    let faults: Vec<&str> = inputs.iter().filter_map(|input| input.kept_fault.as_deref()).collect();
+    let (count, first) = (faults.len(), faults.first()?);
+    Some(format!("version id and checksum of {count} objects are not known (s3_fault in the list of inputs), the first: {first}"))
 }
 
 /// The findings about the policy, as of the end of the period: another day of looking must not change the results.
@@ -297,7 +309,7 @@ fn inputs_used(egress: &Egress, inputs: &[InputFile], list: &InputList, inventor
     }
 }
 
-fn notes(logs: &Logs, egress: &Egress, statements: &[super::results::Statement]) -> Vec<String> {
+fn notes(logs: &Logs, egress: &Egress, inputs: &[InputFile], statements: &[super::results::Statement]) -> Vec<String> {
     let mut notes = Vec::new();
     let facts = &egress.summary.facts;
     let failed = statements.iter().filter(|statement| statement.verdict == Verdict::Fail).count();
@@ -313,6 +325,7 @@ fn notes(logs: &Logs, egress: &Egress, statements: &[super::results::Statement])
     if facts.unattributed_records > 0 {
         notes.push(format!("{} records name no interface and cannot be attributed", facts.unattributed_records));
     }
+    notes.extend(untold(inputs));
     notes.extend(egress.totals.faults.iter().map(|(uri, status, reason)| format!("{status}: {uri}: {reason}")));
     notes.extend(logs.listed.notes.iter().cloned());
     notes.extend(logs.inventory.warnings().iter().map(|warning| format!("inventory: {warning}")));

@@ -222,8 +222,8 @@ fn destinations(results: &Results) -> Section {
                 Cell::number(one.connections),
                 Cell::text(format_bytes(one.bytes_accepted)),
                 Cell::text(format_bytes(one.reply_bytes)),
-                Cell::text(&*one.first_seen),
-                Cell::text(&*one.last_seen),
+                Cell::text(one.first_seen.as_deref().unwrap_or_default()),
+                Cell::text(one.last_seen.as_deref().unwrap_or_default()),
                 Cell::text(format!("rule {}, {}", one.initiator_rule, one.confidence)),
             ]
         });

@@ -10,11 +10,13 @@ use crate::inventory::custody::Protection;
 use crate::inventory::model::CUSTOMER_ROUTED;
 use crate::inventory::{Cluster, Inventory};
 use crate::policy::Finding;
+use crate::query::biflow::EniIndex;
+use crate::query::collect::Covered;
 use crate::query::coverage::State;
 use crate::query::deliveries::Judgement;
 use crate::query::flow_log_use::{Weakness, is_required};
 use crate::query::ledger::{Ledger, cluster_of};
-use crate::query::summary::Facts as ScanFacts;
+use crate::query::summary::Summary;
 use crate::query::{Engine, Logs};
 use crate::time::{DAY, TimeRange, UnixSeconds, rfc3339};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
@@ -53,8 +55,8 @@ pub struct Known<'a> {
     pub logs: &'a Logs,
     /// What was logged, and what stands behind that.
     pub ledger: &'a Ledger,
-    /// What the scan could not place.
-    pub scan: &'a ScanFacts,
+    /// What the scan came to.
+    pub scan: &'a Summary,
     /// The inputs with their digests.
     pub inputs: &'a [InputFile],
     /// Findings about the policy; `None` without one.
@@ -72,7 +74,7 @@ impl Facts {
         let scope: Vec<ClusterDay<'_>> = scope(inventory, ledger);
         let missing = missing_periods(ledger);
         let dated = Dated::of(inputs, &scope);
-        let unplaced = unplaced(scan);
+        let unplaced = unplaced(inventory, scan, ledger.period);
         let tables = vec![
             ("evidence_days", days_table(&scope)?),
             ("evidence_modes", modes(&scope)?),
@@ -171,13 +173,29 @@ fn day_facts(of: &ClusterDay<'_>, known: Known<'_>, missing: &[MissingPeriod], d
 }
 
 /// What of the records could not be placed, so that no day can be said to be whole.
-fn unplaced(scan: &ScanFacts) -> Vec<String> {
+fn unplaced(inventory: &Inventory, scan: &Summary, period: TimeRange) -> Vec<String> {
     let facts = [
-        (scan.undirected_records, "records of control planes have no direction and enter no connection"),
-        (scan.unattributed_records, "records name no interface: they may be a control plane's"),
-        (scan.in_doubt_bytes, "bytes of a flow log that was set aside lie outside the range of the one that counts"),
+        (scan.facts.undirected_records, "records of control planes have no direction and enter no connection"),
+        (scan.facts.unattributed_records, "records name no interface: they may be a control plane's"),
+        (
+            undated(inventory, scan, period),
+            "records of control planes have no start, and no end on a day of the period: they may be of any day",
+        ),
+        (scan.facts.in_doubt_bytes, "bytes of a flow log that was set aside lie outside the range of the one that counts"),
     ];
     facts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+}
+
+/// Records of traffic, or that some were lost, which stand on no day of the period. A window goes by `start`: a record without one gets
+/// past it, and stands in the hour of its end, or in hour 0.
+fn undated(inventory: &Inventory, scan: &Summary, period: TimeRange) -> u64 {
+    let (Some(from), Some(to)) = (period.from, period.to) else { return 0 };
+    let days = day_of(from)..=day_of(to - 1);
+    let is_undated =
+        |hour: UnixSeconds, covered: &Covered| covered.start_min.or(covered.end_max).is_none() || !days.contains(&day_of(hour));
+    let logged = (0..inventory.enis().len()).flat_map(|eni| scan.logged_hours(eni as EniIndex));
+    let of_logs = logged.flat_map(|(hour, logs)| logs.values().map(move |covered| (hour, covered)));
+    of_logs.filter(|(hour, covered)| is_undated(*hour, covered)).map(|(_, covered)| covered.ok + covered.skipdata).sum()
 }
 
 /// What keeps a day from being `CUSTOMER_ROUTED` throughout.

@@ -7,7 +7,7 @@ use super::digest::hex;
 use crate::error::Result;
 use crate::pipeline::{Input, ObjectRead};
 use crate::report::{Format, renderer};
-use crate::source::Sha256Digest;
+use crate::source::{Kept, Sha256Digest};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use sha2::{Digest, Sha256};
@@ -25,10 +25,10 @@ pub struct InputFile {
     pub read: Option<ObjectRead>,
     /// SHA-256 of its stored bytes; `None` if they could not be read to the end.
     pub sha256: Option<Sha256Digest>,
-    /// Version id in S3, where the bucket has versions.
-    pub version_id: Option<String>,
-    /// Checksum that S3 keeps, as `ALGORITHM:BASE64`.
-    pub checksum: Option<String>,
+    /// What its place keeps about it: version id and checksum.
+    pub kept: Kept,
+    /// Why its place did not tell that.
+    pub kept_fault: Option<String>,
 }
 
 impl InputFile {
@@ -102,10 +102,11 @@ pub fn rows(inputs: &[InputFile]) -> Result<RecordBatch> {
     let tally = |of: fn(&crate::decode::Tally) -> u64| move |input: &InputFile| input.read.as_ref().map(|read| of(&read.tally));
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("log_object", text(&|it| Some(it.input.object.uri.to_string()))),
-        ("version_id", text(&|it| it.version_id.clone())),
+        ("version_id", text(&|it| it.kept.version_id.clone())),
         ("size", number(&|it| Some(it.input.object.size))),
         ("etag", text(&|it| it.input.object.etag.as_ref().map(|etag| etag.to_string()))),
-        ("s3_checksum", text(&|it| it.checksum.clone())),
+        ("s3_checksum", text(&|it| it.kept.checksum.clone())),
+        ("s3_fault", text(&|it| it.kept_fault.clone())),
         ("sha256", text(&|it| it.sha256.map(|digest| hex(&digest)))),
         ("account_id", text(&|it| it.input.object.key.account.as_ref().map(|account| account.to_string()))),
         ("region", text(&|it| it.input.object.key.region.as_ref().map(|region| region.to_string()))),

@@ -228,10 +228,10 @@ pub struct Destination {
     pub refused: u64,
     /// Of these, rejected here.
     pub rejected: u64,
-    /// Least `start` of outbound records.
-    pub first_seen: String,
-    /// Greatest `end` of outbound records.
-    pub last_seen: String,
+    /// Least `start` of outbound records; `null` if no record has a time.
+    pub first_seen: Option<String>,
+    /// Greatest `end` of outbound records, likewise.
+    pub last_seen: Option<String>,
     /// Rules that say who opened it.
     pub initiator_rule: String,
     /// How sure that is.

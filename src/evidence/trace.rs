@@ -93,8 +93,10 @@ pub struct Sums {
     pub replies: u64,
     /// Records of the same other end that another flow log wrote too.
     pub set_aside: u64,
-    /// First and last time: of requests; of replies.
-    seen: [(Option<UnixSeconds>, Option<UnixSeconds>); 2],
+    /// Least `start` and greatest `end` of requests.
+    requests_seen: (Option<UnixSeconds>, Option<UnixSeconds>),
+    /// First and last time of any record: what counts where requests lack one.
+    seen: (Option<UnixSeconds>, Option<UnixSeconds>),
     has_first_line: bool,
     has_last_line: bool,
 }
@@ -112,7 +114,7 @@ impl Traces {
     /// Returns each figure as it is reported and as the records have it.
     pub fn figures(&self) -> Vec<(&'static str, String, String)> {
         let (row, sums) = (&self.reported, &self.sums);
-        let [requests, replies] = sums.seen;
+        let (requests, all) = (sums.requests_seen, sums.seen);
         let time = |t: Option<UnixSeconds>| t.map(rfc3339).unwrap_or_default();
         let there = |is: bool, line: &str| if is { line.to_owned() } else { "not among them".to_owned() };
         vec![
@@ -120,8 +122,8 @@ impl Traces {
             ("records rejected", row.records_rejected.to_string(), sums.records_rejected.to_string()),
             ("bytes accepted", row.bytes_accepted.to_string(), sums.bytes_accepted.to_string()),
             ("reply bytes", row.reply_bytes.to_string(), sums.reply_bytes.to_string()),
-            ("first seen", row.first_seen.clone(), time(requests.0.or(replies.0))),
-            ("last seen", row.last_seen.clone(), time(requests.1.or(replies.1))),
+            ("first seen", row.first_seen.clone().unwrap_or_default(), time(requests.0.or(all.0))),
+            ("last seen", row.last_seen.clone().unwrap_or_default(), time(requests.1.or(all.1))),
             ("first line", row.first_line.clone(), there(sums.has_first_line, &row.first_line)),
             ("last line", row.last_line.clone(), there(sums.has_last_line, &row.last_line)),
         ]
@@ -480,15 +482,14 @@ impl Columns {
         let Traces { reported, sums } = traces;
         let bytes = u64::try_from(int64(&self.bytes, at).unwrap_or(0)).unwrap_or(0);
         let rejected = text(&self.action, at) == Some("REJECT");
-        let way = match role {
-            Role::Request => 0,
-            Role::Reply => 1,
+        match role {
+            Role::Request | Role::Reply => {}
             Role::SetAside => {
                 sums.set_aside += 1;
                 return;
             }
             _ => return,
-        };
+        }
         match (role, rejected) {
             (Role::Request, true) => sums.records_rejected += 1,
             (Role::Request, false) => {
@@ -501,9 +502,15 @@ impl Columns {
                 sums.reply_bytes = sums.reply_bytes.saturating_add(bytes);
             }
         }
-        if let Some((first, last)) = sums.seen.get_mut(way) {
-            *first = crate::time::earlier(*first, int64(&self.start, at));
-            *last = (*last).max(int64(&self.end, at));
+        let (start, end) = (int64(&self.start, at), int64(&self.end, at));
+        let widen = |(first, last): &mut (_, Option<UnixSeconds>), (start, end): (_, Option<UnixSeconds>)| {
+            *first = crate::time::earlier(*first, start);
+            *last = (*last).max(end);
+        };
+        // An end before its start is its start, as where connections are joined.
+        widen(&mut sums.seen, (start.or(end), end.max(start)));
+        if role == Role::Request {
+            widen(&mut sums.requests_seen, (start, end));
         }
         let line = self.line(at);
         sums.has_first_line |= line == reported.first_line;

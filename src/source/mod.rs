@@ -141,10 +141,10 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// As for [`Source::read`].
     async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<bytes::Bytes>;
 
-    /// Asks what the place keeps about an object beside its bytes; a disk keeps nothing.
+    /// Asks what the place keeps about an object beside its bytes; a disk keeps nothing. It is about the very object that was listed.
     ///
     /// # Errors
-    /// As for [`Source::read`].
+    /// As for [`Source::read`]; nothing tells that object from another one.
     async fn kept(&self, object: &Object) -> Result<Kept> {
         let _ = object;
         Ok(Kept::default())

@@ -13,7 +13,7 @@ use super::place::{self, Holder};
 use super::s3::S3Source;
 use super::s3_inventory::{DataFile, Entry, MANIFEST_BYTES_MAX, Manifest, Row};
 use super::spool::{STDIN, Spooled};
-use super::{Bytestream, LogKey, Object, Permission, Source};
+use super::{Bytestream, Kept, LogKey, Object, Permission, Source};
 use crate::error::{Error, Kind, Result};
 use crate::time::rfc3339;
 use async_trait::async_trait;
@@ -426,6 +426,14 @@ impl Source for NamedObjects {
         match self.0.source_of(object).await? {
             Some(source) => source.read_range(object, range).await,
             None => self.0.disk.read_range(object, range).await,
+        }
+    }
+
+    async fn kept(&self, object: &Object) -> Result<Kept> {
+        self.0.check(object)?;
+        match self.0.source_of(object).await? {
+            Some(source) => source.kept(object).await,
+            None => self.0.disk.kept(object).await,
         }
     }
 

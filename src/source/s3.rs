@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use async_trait::async_trait;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType, RequestPayer};
@@ -154,22 +155,33 @@ impl S3Source {
     /// # Errors
     /// [`ReadFault::Missing`]; an access error; S3 cannot be reached.
     pub(super) async fn head(&self, key: &str) -> Result<Found> {
+        let answer = self.ask(key, None).await?;
+        Ok(Found {
+            key: key.to_owned(),
+            size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+            etag: answer.e_tag.as_deref().and_then(strong).map(Arc::from),
+            modified: answer.last_modified.map(|at| at.secs()),
+        })
+    }
+
+    /// Asks for what is told of an object without its bytes: of whatever stands at the key, or of the object that was listed, with its
+    /// checksum and only if it is still that one.
+    async fn ask(&self, key: &str, listed: Option<&Object>) -> Result<HeadObjectOutput> {
         let uri = self.uri_of(key);
+        let etag = listed.and_then(|object| object.etag.as_ref()).map(|etag| format!("\"{etag}\""));
         for _ in 0..=MOVES_MAX {
             let request = self.bucket.client().head_object().bucket(&self.bucket.holder.name).key(key);
+            let request = request.set_if_match(etag.clone()).set_checksum_mode(listed.map(|_| ChecksumMode::Enabled));
             match request.set_request_payer(self.payer()).send().await {
-                Ok(answer) => {
-                    return Ok(Found {
-                        key: key.to_owned(),
-                        size: answer.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
-                        etag: answer.e_tag.as_deref().and_then(strong).map(Arc::from),
-                        modified: answer.last_modified.map(|at| at.secs()),
-                    });
-                }
+                Ok(answer) => return Ok(answer),
                 Err(fault) => {
                     let fault = Fault::of(fault);
                     if !self.follow(&fault).await {
-                        return Err(self.explain_head(fault, uri, key));
+                        return Err(match (fault.status, listed) {
+                            (412, Some(_)) => ReadFault::Replaced.error(&uri),
+                            (404, Some(_)) => ReadFault::Gone.error(&uri),
+                            _ => self.explain_head(fault, uri, key),
+                        });
                     }
                 }
             }
@@ -303,19 +315,31 @@ impl Source for S3Source {
         self.clone().part(object.clone(), range).await
     }
 
-    /// By HeadObject with checksum mode (S3 API reference); whether delivered flow logs carry a checksum is not documented.
+    /// By HeadObject with checksum mode (S3 API reference); whether delivered flow logs carry a checksum is not documented. The answer is
+    /// about the newest version, so it counts only if tag, time and size are still those of the object that was read.
     async fn kept(&self, object: &Object) -> Result<Kept> {
-        let key = object.uri.strip_prefix(&self.uri_of("")).unwrap_or_default();
-        let request = self.bucket.client().head_object().bucket(&self.bucket.holder.name).key(key);
-        let request = request.set_if_match(object.etag.as_ref().map(|etag| format!("\"{etag}\""))).checksum_mode(ChecksumMode::Enabled);
-        let answer = match request.set_request_payer(self.payer()).send().await {
-            Ok(answer) => answer,
-            Err(fault) => return Err(self.explain_head(Fault::of(fault), object.uri.to_string(), key)),
+        let Some(etag) = object.etag.as_deref() else {
+            return Err(Error::failed("it has no strong ETag, so nothing says which version was read").at(&*object.uri));
         };
+        let key = object.uri.strip_prefix(&self.uri_of("")).unwrap_or_default();
+        let answer = self.ask(key, Some(object)).await?;
+        // A version that was written over the one that was read may hold the same bytes, and so have the same tag.
+        let modified = answer.last_modified.map(|at| at.secs());
+        let is_same = answer.e_tag.as_deref().and_then(strong) == Some(etag)
+            && modified.zip(object.modified).is_none_or(|(now, listed)| now == listed)
+            && answer.content_length.is_none_or(|size| u64::try_from(size).ok() == Some(object.size));
+        if !is_same {
+            return Err(ReadFault::Replaced.error(&object.uri));
+        }
         let checksums = [
             ("CRC64NVME", answer.checksum_crc64_nvme),
+            ("SHA512", answer.checksum_sha512),
             ("SHA256", answer.checksum_sha256),
             ("SHA1", answer.checksum_sha1),
+            ("MD5", answer.checksum_md5),
+            ("XXHASH128", answer.checksum_xxhash128),
+            ("XXHASH3", answer.checksum_xxhash3),
+            ("XXHASH64", answer.checksum_xxhash64),
             ("CRC32C", answer.checksum_crc32_c),
             ("CRC32", answer.checksum_crc32),
         ];
@@ -436,6 +460,8 @@ impl Fault {
         let code = error.code().map_or_else(|| status.to_string(), str::to_owned);
         let text = match error.message() {
             Some(message) => format!("{code}: {message}"),
+            // An answer to HEAD has no body; the SDK calls that an unhandled error.
+            None if status >= 400 && error.code().is_none() => format!("HTTP {status}"),
             None => chain(&error),
         };
         // Credentials that run out during a run fail before a request is sent, so S3 gives no code for it.
@@ -496,6 +522,7 @@ mod tests {
     struct Network {
         seen: Arc<Mutex<Vec<Seen>>>,
         denies: bool,
+        version: Option<&'static str>,
     }
 
     impl HttpConnector for Network {
@@ -512,8 +539,13 @@ mod tests {
                 _ if url.contains("list-type=2") => (200, list),
                 _ => (200, "x".to_owned()),
             };
+            // HEAD tells the length of what GET would bring.
+            let length = if method == "HEAD" { 1 } else { body.len() };
             let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            response.headers_mut().insert("content-length", length.to_string());
             response.headers_mut().insert("etag", "\"e\"");
+            response.headers_mut().insert("last-modified", "Sun, 01 Mar 2026 00:00:00 GMT");
+            response.headers_mut().insert("x-amz-version-id", self.version.unwrap_or("null"));
             HttpConnectorFuture::ready(Ok(response))
         }
     }
@@ -588,5 +620,38 @@ mod tests {
         let paying = network.open("s3://org-flow-logs/a/", S3Options { request_payer: true, ..S3Options::default() });
         let fault = paying.list(&Prune::default()).next().await.unwrap().unwrap_err();
         assert!(!fault.hint().unwrap().contains("--request-payer"), "{fault:?}");
+    }
+
+    /// Against a server that takes no notice of `If-Match`: what it tells is of another version unless tag, time and size agree.
+    #[tokio::test]
+    async fn what_is_kept_is_of_the_object_that_was_listed() {
+        // 2026-03-01T00:00:00Z, as the server says.
+        const WRITTEN: i64 = 1_772_323_200;
+        let network = Network { version: Some("v1"), ..Network::default() };
+        let source = network.open("s3://org-flow-logs/a/", S3Options::default());
+        let object = |etag: Option<&str>, modified, size| Object {
+            uri: "s3://org-flow-logs/a/x.log".into(),
+            key: super::super::LogKey::default(),
+            size,
+            etag: etag.map(Arc::from),
+            modified,
+        };
+        for (object, expected) in [
+            (object(Some("e"), Some(WRITTEN), 1), Ok("v1")),
+            (object(Some("e"), None, 1), Ok("v1")),
+            (object(Some("f"), Some(WRITTEN), 1), Err("it was replaced after it was listed")),
+            (object(Some("e"), Some(WRITTEN - 1), 1), Err("it was replaced after it was listed")),
+            (object(Some("e"), Some(WRITTEN), 2), Err("it was replaced after it was listed")),
+            (object(None, Some(WRITTEN), 1), Err("no strong ETag")),
+        ] {
+            match (source.kept(&object).await, expected) {
+                (Ok(kept), Ok(version)) => assert_eq!(kept.version_id.as_deref(), Some(version), "{object:?}"),
+                (Err(fault), Err(expected)) => assert!(fault.to_string().contains(expected), "{object:?}: {fault}"),
+                (found, expected) => panic!("{object:?}: {found:?} is not {expected:?}"),
+            }
+        }
+        // What was written before versions were switched on has the version "null", which names nothing.
+        let source = Network::default().open("s3://org-flow-logs/a/", S3Options::default());
+        assert_eq!(source.kept(&object(Some("e"), Some(WRITTEN), 1)).await.unwrap(), Kept::default());
     }
 }
