@@ -19,6 +19,7 @@ use bytes::Bytes;
 use flowproof::decode::decompress::{WholeText, whole_gzip};
 use flowproof::decode::headerless::Headerless;
 use flowproof::decode::object::{ObjectDecoder, Step};
+use flowproof::decode::separators::Marks;
 use flowproof::decode::{Decoded, Interfaces, Tally, Wanted};
 use flowproof::enrich::{Derived, FlowColumn, Provenance, Tagger, fields_read};
 use flowproof::flow::field::{FieldId, id};
@@ -57,6 +58,7 @@ fn main() {
     let early = |fields| Wanted { fields, interfaces: Interfaces::AllBut(Arc::clone(&dropped)), ..Wanted::default() };
     let stages: Vec<Stage<'_>> = vec![
         ("inflate (the floor)", Box::new(|| check(estate.objects.iter().map(|object| inflate(object).len()).sum::<usize>() == text))),
+        ("+ every separator found, no more", Box::new(|| check(separators(&estate) == estate.records + files as u64))),
         ("+ every line: count, status, window", Box::new(|| check(decode(&estate, &Wanted::default(), None) == estate.records))),
         (
             "+ one column",
@@ -97,6 +99,27 @@ fn main() {
             mb(text) / time
         );
     }
+}
+
+/// Finds the ends of all values; returns the number of lines, headers among them.
+fn separators(estate: &Estate) -> u64 {
+    /// What the decoder looks through at once.
+    const WINDOW: usize = 32 << 10;
+    let mut marks = Marks::default();
+    let lines = estate.objects.iter().map(|object| {
+        let text = inflate(object);
+        let (mut rest, mut lines): (&[u8], u64) = (&text, 0);
+        while !rest.is_empty() {
+            let (mut taken, window) = (0, &rest[..rest.len().min(WINDOW)]);
+            for line in marks.lines(window) {
+                taken += line.raw.len() + 1;
+                lines += 1;
+            }
+            rest = &rest[taken..];
+        }
+        lines
+    });
+    lines.sum()
 }
 
 /// Columns that a cost query asks of every record.

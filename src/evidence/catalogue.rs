@@ -61,7 +61,7 @@ pub static CATALOGUE: [Definition; 22] = [
     statement!("A3", &[]),
     statement!("B1", &[]),
     statement!("B2", &[Field("log-status")]),
-    statement!("B3", &[Field("log-status")]),
+    statement!("B3", &[Coverage, Field("log-status")]),
     statement!("B4", &[]),
     statement!("B5", &[]),
     statement!("C1", DESTINATIONS),
