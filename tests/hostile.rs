@@ -15,8 +15,8 @@ use tempfile::TempDir;
 
 /// Design §8: peak memory for any volume and file size.
 const MEMORY_KB_MAX: u64 = 400_000;
-/// A run that takes longer hangs.
-const RUN_S_MAX: u64 = 120;
+/// A run that takes longer hangs: the longest here takes a minute without optimisation on an idle core, and machines of CI are shared.
+const RUN_S_MAX: u64 = 300;
 /// A case whose ten records and three rows are known.
 const GOOD: &str = "sample-logs/cases/prefix-names";
 const GOOD_RECORDS: u64 = 10;
