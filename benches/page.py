@@ -7,11 +7,11 @@ The log is made here: an answered connection of a control plane of the sample es
 """
 
 import argparse
-import os
 import statistics
 import tempfile
-import time
 from pathlib import Path
+
+from reports import run
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMAT = "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status tcp-flags flow-direction"
@@ -28,19 +28,6 @@ def log(count):
         yield f"5 111122223333 eni-0a200000000000001 {there} 10.20.1.37 443 {port} 6 5 500 {tail} 19 ingress"
 
 
-def run(command):
-    since = time.perf_counter()
-    process = os.fork()
-    if process == 0:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        os.execv(command[0], command)
-    _, status, usage = os.wait4(process, 0)
-    assert status == 0, command
-    return time.perf_counter() - since, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--destinations", type=int, default=100_000)
@@ -50,12 +37,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         many, page = Path(folder) / "many.log", Path(folder) / "page.html"
         many.write_text("\n".join(log(args.destinations)) + "\n")
-        report = [args.flowproof, "report", "egress", str(many), "--inventory", str(ROOT / "sample-logs/estate/inventory"), "-o", "csv"]
+        report = [args.flowproof, "report", "egress", str(many), "--inventory", str(ROOT / "sample-logs/estate/inventory"), "-o", "csv", "-q"]
         commands = {"CSV alone": report, "CSV and page": [*report, "--export", str(page)]}
         taken = {name: [] for name in commands}
         for _ in range(args.rounds):
             for name, command in commands.items():
-                taken[name].append(run(command))
+                taken[name].append(run(command)[0])
         for name, readings in taken.items():
             wall, cpu, peak = (statistics.median(reading[at] for reading in readings) for at in range(3))
             print(f"{name:<13} {wall:.2f} s, {cpu:.2f} s CPU, {peak:.0f} MB")

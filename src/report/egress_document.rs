@@ -44,7 +44,7 @@ pub(super) fn document(inventory: &Inventory, findings: &Findings, rows: &[Recor
     document
 }
 
-pub(super) fn labels(inventory: &Inventory) -> ClusterLabels {
+fn labels(inventory: &Inventory) -> ClusterLabels {
     ClusterLabels::of(inventory.clusters().iter().map(|cluster| (&*cluster.arn, &*cluster.name)))
 }
 
