@@ -4,13 +4,14 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
+use super::runs::Scratch;
 use super::text_column::TextColumn;
+use super::validity::Validity;
 use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::flow::{Column, Layout, RecordKind};
 use crate::time::UnixSeconds;
-use arrow::array::builder::NullBufferBuilder;
 use arrow::array::{ArrayRef, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ pub trait Cells {
 }
 
 /// First instant that no record can carry: 2100-01-01. Microseconds and garbage lie beyond.
-const INSTANT_MAX: i64 = 4_102_444_800;
+pub(super) const INSTANT_MAX: i64 = 4_102_444_800;
 /// Longest time from `start` to `end`, in seconds; a flow log aggregates over ten minutes at most.
 pub const INTERVAL_MAX: i64 = 86_400;
 /// First volume that no record can carry: 400 Gbit/s for ten minutes are 3 × 10^13 bytes. Sums stay far from overflow.
@@ -62,21 +63,21 @@ pub type Fault = (Reason, String);
 
 /// Where the columns of a layout stand, resolved once per layout.
 #[derive(Debug)]
-struct Slots {
-    is_wanted: bool,
-    status: Option<usize>,
-    interface: Option<usize>,
-    start: Option<usize>,
-    end: Option<usize>,
+pub(super) struct Slots {
+    pub(super) is_wanted: bool,
+    pub(super) status: Option<usize>,
+    pub(super) interface: Option<usize>,
+    pub(super) start: Option<usize>,
+    pub(super) end: Option<usize>,
     /// Cells that are all missing in a NODATA record when the format has no `log-status`.
     traffic: Vec<usize>,
     /// Fields to check, with their positions and what numbers in them are below as a rule.
-    checked: Vec<(usize, FieldId, i64)>,
+    pub(super) checked: Vec<(usize, FieldId, i64)>,
     /// Position of each wanted column, in the order of [`Wanted::fields`].
-    wanted: Vec<Option<usize>>,
+    pub(super) wanted: Vec<Option<usize>>,
     /// Position of each column by whose value records are wanted, in the order of [`Wanted::values`].
-    values: Vec<Option<usize>>,
-    unknown: Vec<(usize, Arc<str>)>,
+    pub(super) values: Vec<Option<usize>>,
+    pub(super) unknown: Vec<(usize, Arc<str>)>,
 }
 
 impl Slots {
@@ -107,40 +108,44 @@ fn is_checked(field: FieldId) -> bool {
 }
 
 #[derive(Debug)]
-enum Builder {
-    Int32(Vec<i32>, NullBufferBuilder),
-    Int64(Vec<i64>, NullBufferBuilder),
+pub(super) enum Builder {
+    Int32(Vec<i32>, Validity),
+    Int64(Vec<i64>, Validity),
     Text(Box<TextColumn>),
 }
 
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
+pub(super) enum Status {
     Ok,
     NoData,
     SkipData,
+    /// None of these, until a fault is made of it.
+    Unknown,
 }
 
 /// What the columns say by which records are counted.
-struct Judged {
-    status: Status,
-    start: Option<UnixSeconds>,
-    end: Option<UnixSeconds>,
-    in_window: bool,
-    is_wanted: bool,
+pub(super) struct Judged {
+    pub(super) status: Status,
+    pub(super) start: Option<UnixSeconds>,
+    pub(super) end: Option<UnixSeconds>,
+    pub(super) in_window: bool,
+    pub(super) is_wanted: bool,
 }
 
 /// Collects records into batches.
 #[derive(Debug)]
 pub struct Columns {
-    wanted: Arc<Wanted>,
-    slots: Slots,
-    builders: Vec<Builder>,
-    extra: Option<MapBuilder<StringBuilder, StringBuilder>>,
-    lines: Vec<i64>,
+    pub(super) wanted: Arc<Wanted>,
+    pub(super) slots: Slots,
+    pub(super) builders: Vec<Builder>,
+    pub(super) extra: Option<MapBuilder<StringBuilder, StringBuilder>>,
+    pub(super) lines: Vec<i64>,
     /// Bytes of text collected.
-    text_bytes: usize,
+    pub(super) text_bytes: usize,
     numbers: [Option<i64>; FIELD_COUNT],
+    /// What reading runs needs between their columns.
+    pub(super) run: Scratch,
 }
 
 impl Columns {
@@ -149,7 +154,8 @@ impl Columns {
         let slots = Slots::new(layout, layout.kind(), &wanted);
         let builders = wanted.fields.iter().map(|field| builder(field.field().kind)).collect();
         let extra = wanted.extra.then(|| MapBuilder::new(None, StringBuilder::new(), StringBuilder::new()));
-        Columns { wanted, slots, builders, extra, lines: Vec::new(), text_bytes: 0, numbers: [None; FIELD_COUNT] }
+        let run = Scratch::default();
+        Columns { wanted, slots, builders, extra, lines: Vec::new(), text_bytes: 0, numbers: [None; FIELD_COUNT], run }
     }
 
     /// Changes the layout of the records to come; `kind` is that of the whole object, of which these may be some columns.
@@ -279,7 +285,7 @@ impl Columns {
     }
 
     #[inline]
-    fn count(&self, judged: &Judged, tally: &mut Tally) {
+    pub(super) fn count(&self, judged: &Judged, tally: &mut Tally) {
         if !judged.in_window {
             tally.outside_window += 1;
             return;
@@ -294,6 +300,7 @@ impl Columns {
             Status::Ok => tally.ok += 1,
             Status::NoData => tally.nodata += 1,
             Status::SkipData => tally.skipdata += 1,
+            Status::Unknown => {}
         }
         tally.dropped += u64::from(!judged.is_wanted);
     }
@@ -342,11 +349,11 @@ impl Columns {
             match builder {
                 Builder::Int32(values, valid) => {
                     values.push(number.and_then(|value| i32::try_from(value).ok()).unwrap_or_default());
-                    valid.append(number.is_some());
+                    valid.push(number.is_some());
                 }
                 Builder::Int64(values, valid) => {
                     values.push(number.unwrap_or_default());
-                    valid.append(number.is_some());
+                    valid.push(number.is_some());
                 }
                 Builder::Text(builder) => match at.map_or(Cell::Null, |at| cells.cell(at)) {
                     Cell::Text("-") | Cell::Null => builder.push_null(),
@@ -381,12 +388,16 @@ impl Columns {
         if let Some(extra) = &mut self.extra {
             arrays.push(Arc::new(extra.finish()));
         }
-        arrays.push(Arc::new(Int64Array::from(std::mem::take(&mut self.lines))));
+        arrays.push(Arc::new(Int64Array::from(taken(&mut self.lines))));
         Ok(Decoded { batch: RecordBatch::try_new(schema(&self.wanted), arrays)?, rejects: Vec::new() })
     }
 }
 
-fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &impl Cells, unknown: &[(usize, Arc<str>)]) -> usize {
+pub(super) fn append_extra(
+    extra: &mut MapBuilder<StringBuilder, StringBuilder>,
+    cells: &impl Cells,
+    unknown: &[(usize, Arc<str>)],
+) -> usize {
     let (mut present, mut bytes) = (false, 0);
     for (at, name) in unknown {
         let number;
@@ -416,16 +427,22 @@ fn append_extra(extra: &mut MapBuilder<StringBuilder, StringBuilder>, cells: &im
 
 fn builder(kind: FieldType) -> Builder {
     match kind {
-        FieldType::Int32 => Builder::Int32(Vec::new(), NullBufferBuilder::new(0)),
-        FieldType::Int64 => Builder::Int64(Vec::new(), NullBufferBuilder::new(0)),
+        FieldType::Int32 => Builder::Int32(Vec::new(), Validity::default()),
+        FieldType::Int64 => Builder::Int64(Vec::new(), Validity::default()),
         FieldType::Text => Builder::Text(Box::default()),
     }
 }
 
+/// Takes what was collected and leaves as much room: the next batch is as large as a rule.
+fn taken<T>(values: &mut Vec<T>) -> Vec<T> {
+    let next = Vec::with_capacity(values.len());
+    std::mem::replace(values, next)
+}
+
 fn finish(builder: &mut Builder) -> ArrayRef {
     match builder {
-        Builder::Int32(values, valid) => Arc::new(Int32Array::new(std::mem::take(values).into(), valid.finish())),
-        Builder::Int64(values, valid) => Arc::new(Int64Array::new(std::mem::take(values).into(), valid.finish())),
+        Builder::Int32(values, valid) => Arc::new(Int32Array::new(taken(values).into(), valid.finish())),
+        Builder::Int64(values, valid) => Arc::new(Int64Array::new(taken(values).into(), valid.finish())),
         Builder::Text(builder) => builder.finish(),
     }
 }
@@ -505,7 +522,7 @@ fn parse_number(text: &[u8]) -> Option<i64> {
 
 /// Reads eight digits as one word: neighbours are joined to numbers of two, four, eight digits.
 #[inline]
-fn eight_digits(digits: [u8; 8]) -> Option<i64> {
+pub(super) fn eight_digits(digits: [u8; 8]) -> Option<i64> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let word = u64::from_le_bytes(digits);
     // '0' to '9' are 0x30 to 0x39: with 6 added the upper half is still 3.

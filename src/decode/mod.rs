@@ -17,10 +17,12 @@ pub mod parquet;
 pub mod records;
 pub mod reject;
 pub mod row_groups;
+pub mod runs;
 pub mod separators;
 pub mod shape;
 pub mod text;
 pub mod text_column;
+pub mod validity;
 pub mod values;
 
 use crate::flow::field::FieldId;
@@ -217,8 +219,13 @@ impl Tally {
 
     /// Counts a record in the window.
     fn saw(&mut self, start: Option<i64>, end: Option<i64>) {
+        self.saw_all(1, start, end);
+    }
+
+    /// Counts records in the window, of which these are the least and the greatest times.
+    fn saw_all(&mut self, records: u64, start: Option<i64>, end: Option<i64>) {
         if let Some(seen) = self.layouts.get_mut(self.layout) {
-            seen.records += 1;
+            seen.records += records;
             seen.start_min = crate::time::earlier(seen.start_min, start);
             // No time is less than any.
             seen.end_max = seen.end_max.max(end);

@@ -4,7 +4,7 @@ use super::columns::{Cell, Cells, Columns, Fault};
 use super::headerless::Headerless;
 use super::json::{self, Document, Pairs, Unusable};
 use super::reject::{Reason, Reject};
-use super::separators::Plain;
+use super::separators::{Plain, Run};
 use super::shape::Shape;
 use super::{Decoded, Tally, Validation, Wanted};
 use crate::error::Result;
@@ -111,25 +111,34 @@ impl Records {
         Ok(Some(decoded))
     }
 
-    /// Returns whether plain lines are records: a header or the user has said which, and nothing stands around them.
-    pub fn takes_plain(&self) -> bool {
-        let is_plain = |active: &Active| {
+    /// Returns how many values a plain line must have to be a record: a header or the user has said which they are, and nothing stands
+    /// around them.
+    pub fn plain_width(&self) -> Option<usize> {
+        let is_plain = |active: &&Active| {
             active.shape == Shape::Text
                 && active.layout.separator == Separator::Spaces
                 && matches!(active.origin, Origin::Header | Origin::Known)
         };
-        self.messages.is_none() && self.active.as_ref().is_some_and(is_plain)
+        let active = self.active.as_ref().filter(|_| self.messages.is_none()).filter(is_plain)?;
+        Some(active.layout.columns.len())
+    }
+
+    /// Takes plain lines of that many values, if that is all there is to each; else none of them.
+    pub fn run(&mut self, run: &Run<'_>) -> bool {
+        let is_unusual = |raw: &[u8]| raw.len() > LINE_LEN_MAX || has_timestamp(raw) || starts_document(raw);
+        if run.lines().any(|line| is_unusual(line.raw)) || !self.columns.push_run(run, self.tally.lines + 1, &mut self.tally) {
+            return false;
+        }
+        self.tally.lines += run.count() as u64;
+        true
     }
 
     /// Takes a plain line, if that is all there is to it; else [`Records::line`] says what it is.
     #[inline]
     pub fn plain(&mut self, raw: &[u8], values: &Plain<'_>) -> bool {
-        let columns = match &self.active {
-            Some(active) if self.takes_plain() => active.layout.columns.len(),
-            _ => return false,
-        };
         // With a log-status that is one, it is no line of names: those are not upper-case.
-        if values.count() != columns || raw.len() > LINE_LEN_MAX || !self.columns.has_status(values) || has_timestamp(raw) {
+        let is_record = self.plain_width() == Some(values.count()) && self.columns.has_status(values);
+        if !is_record || raw.len() > LINE_LEN_MAX || has_timestamp(raw) {
             return false;
         }
         self.count(raw, |records| records.columns.push(values, records.tally.lines, &mut records.tally));
@@ -391,6 +400,11 @@ impl Shape {
 /// `2018-09-22T20:28:14.000Z ` (CloudWatch Logs user guide, "Exporting log data to Amazon S3").
 fn after_timestamp(line: &str) -> Option<&str> {
     has_timestamp(line.as_bytes()).then(|| line.get(TIMESTAMP.len()..).map(str::trim_ascii_start))?
+}
+
+/// Returns whether a JSON document starts here, where a line might.
+pub fn starts_document(text: &[u8]) -> bool {
+    matches!(text.first(), Some(b'{' | b'['))
 }
 
 /// The form of such a timestamp; `0` stands for any digit.

@@ -12,10 +12,13 @@ const BLOCK: usize = 64;
 /// What was found in a window.
 #[derive(Debug, Default)]
 pub struct Marks {
-    /// Places of spaces and line breaks: the ends of values.
-    ends: Vec<u32>,
+    /// Where the byte before the window is, then places of spaces and line breaks: the ends of values.
+    places: Vec<u32>,
     lines: Vec<Ended>,
 }
+
+/// The place of the byte before a window: the next is 0.
+const BEFORE: u32 = u32::MAX;
 
 /// A line that ends in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +72,188 @@ impl Cells for Plain<'_> {
     }
 }
 
+/// Plain lines with as many values each: a table of values.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    window: &'a [u8],
+    /// Of each line, where the byte before it is, then where its values end.
+    places: &'a [u32],
+    width: usize,
+    /// From a line's first place to the next one's: where lines follow one another, the end of one is the place before the next.
+    stride: usize,
+}
+
+/// A value of a plain line: one byte or more, each from 0x21 to 0x7f, which [`Marks::lines`] vouches for.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// The window from the value on.
+    rest: &'a [u8],
+    len: usize,
+}
+
+/// Bytes of a [`Word::head`].
+pub const HEAD: usize = 16;
+
+/// Returns what [`Word::head`] is for these bytes.
+#[inline]
+pub fn head_of(bytes: &[u8]) -> u128 {
+    let mut head = [0; HEAD];
+    head.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u128::from_le_bytes(head)
+}
+
+impl<'a> Word<'a> {
+    /// The value.
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.rest.get(..self.len).unwrap_or_default()
+    }
+
+    /// Returns the number of its bytes.
+    #[inline]
+    pub fn length(&self) -> usize {
+        self.len
+    }
+
+    /// Returns its first sixteen bytes, the first lowest, and zeros: a shorter value is this number, and no other is.
+    #[inline]
+    pub fn head(&self) -> u128 {
+        /// For each length, the bytes of a head that are the value's.
+        const KEPT: [u128; HEAD + 1] = {
+            let mut kept = [u128::MAX; HEAD + 1];
+            let mut len = 0;
+            while len < HEAD {
+                kept[len] = (1 << (8 * len)) - 1;
+                len += 1;
+            }
+            kept
+        };
+        match self.rest.first_chunk::<HEAD>() {
+            Some(chunk) => u128::from_le_bytes(*chunk) & KEPT.get(self.len).unwrap_or(&u128::MAX),
+            None => head_of(self.bytes()),
+        }
+    }
+
+    /// Returns its head if it has no more than eight bytes, else a number that no such value is.
+    #[inline]
+    pub fn short(&self) -> u64 {
+        let shift = 64_u32.wrapping_sub(8 * self.len as u32) % 64;
+        if self.len > 8 { 0 } else { self.first_eight() << shift >> shift }
+    }
+
+    /// Returns the eight bytes from its first one on, the first lowest: its own, and whatever follows.
+    #[inline]
+    pub fn first_eight(&self) -> u64 {
+        match self.rest.first_chunk::<8>() {
+            Some(chunk) => u64::from_le_bytes(*chunk),
+            None => head_of(self.rest) as u64,
+        }
+    }
+
+    /// Returns whether it stands for a missing value.
+    #[inline]
+    pub fn is_missing(&self) -> bool {
+        self.len == 1 && self.first_eight() as u8 == b'-'
+    }
+}
+
+impl<'a> Run<'a> {
+    /// Returns the number of lines.
+    #[inline]
+    pub fn count(&self) -> usize {
+        self.places.len() / self.stride
+    }
+
+    /// Returns the bytes of the lines with their ends, if they follow one another.
+    pub fn text_len(&self) -> usize {
+        let (first, last) = (self.places.first().copied().unwrap_or(BEFORE), self.places.last().copied().unwrap_or(BEFORE));
+        last.wrapping_sub(first) as usize
+    }
+
+    /// Returns a column, line by line.
+    #[inline]
+    pub fn column(self, column: usize) -> impl ExactSizeIterator<Item = Word<'a>> + Clone {
+        // Up to the last value's end: a chunk for each line, which starts with the places around its value.
+        let end = column + (self.count() * self.stride + 2).saturating_sub(self.stride);
+        let places = self.places.get(column..end).filter(|_| column < self.width).unwrap_or_default();
+        places.chunks(self.stride).map(move |places| {
+            let [before, to, ..] = places else { return Word { rest: &[], len: 0 } };
+            let from = before.wrapping_add(1);
+            Word { rest: self.window.get(from as usize..).unwrap_or_default(), len: to.wrapping_sub(from) as usize }
+        })
+    }
+
+    /// Returns a line's values.
+    pub fn line(&self, line: usize) -> Option<Line<'a>> {
+        let [before, ends @ ..] = self.places.get(line * self.stride..=line * self.stride + self.width)? else { return None };
+        let start = before.wrapping_add(1);
+        let line = self.window.get(start as usize..*ends.last()? as usize + 1)?;
+        Some(Line { raw: line.get(..line.len() - 1)?, plain: Some(Plain { line, start, ends }) })
+    }
+
+    /// Returns the lines.
+    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
+        (0..self.count()).map_while(move |line| self.line(line))
+    }
+
+    /// Returns some of the lines, whose places are put into `places`.
+    pub fn only<'b>(&self, lines: &[usize], places: &'b mut Vec<u32>) -> Run<'b>
+    where
+        'a: 'b,
+    {
+        places.clear();
+        for line in lines {
+            places.extend_from_slice(self.places.get(line * self.stride..=line * self.stride + self.width).unwrap_or_default());
+        }
+        Run { window: self.window, places, width: self.width, stride: self.width + 1 }
+    }
+}
+
+/// Lines of a window.
+#[derive(Debug)]
+pub struct Lines<'a> {
+    marks: &'a Marks,
+    window: &'a [u8],
+    /// Lines that were handed on, and their values.
+    at: usize,
+    values: usize,
+}
+
+impl<'a> Lines<'a> {
+    /// Returns the next lines, if they are plain and have so many values each, two or more.
+    pub fn run(&mut self, width: usize) -> Option<Run<'a>> {
+        // A value lies between two places of its line.
+        if width < 2 {
+            return None;
+        }
+        let rest = self.marks.lines.get(self.at..)?;
+        let is_next = |(line, ended): &(usize, &Ended)| ended.is_plain && ended.values as usize == self.values + (line + 1) * width;
+        let lines = rest.iter().enumerate().take_while(is_next).count();
+        let values = self.values + lines * width;
+        let places = self.marks.places.get(self.values..=values).filter(|_| lines > 0)?;
+        (self.at, self.values) = (self.at + lines, values);
+        Some(Run { window: self.window, places, width, stride: width })
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Line<'a>> {
+        let ended = self.marks.lines.get(self.at)?;
+        let [before, ends @ ..] = self.marks.places.get(self.values..=ended.values as usize)? else { return None };
+        (self.at, self.values) = (self.at + 1, ended.values as usize);
+        let start = before.wrapping_add(1);
+        let line = self.window.get(start as usize..*ends.last()? as usize + 1)?;
+        let plain = ended.is_plain.then_some(Plain { line, start, ends });
+        Some(Line { raw: line.get(..line.len() - 1)?, plain })
+    }
+}
+
 impl Marks {
     /// Looks through a window, which starts with a line, and returns the lines that end in it.
-    pub fn lines<'a>(&'a mut self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+    pub fn lines<'a>(&'a mut self, window: &'a [u8]) -> Lines<'a> {
         self.find(window);
         self.found(window)
     }
@@ -95,24 +277,16 @@ impl Marks {
     }
 
     /// The lines of the window that was looked through, and of no other.
-    fn found<'a>(&'a self, window: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-        let (mut start, mut first) = (0, 0);
-        self.lines.iter().map_while(move |ended| {
-            let ends = self.ends.get(first..ended.values as usize)?;
-            let (from, next) = (start, *ends.last()? as usize + 1);
-            (start, first) = (next, ended.values as usize);
-            let line = window.get(from..next)?;
-            let plain = ended.is_plain.then_some(Plain { line, start: from as u32, ends });
-            Some(Line { raw: line.get(..line.len() - 1)?, plain })
-        })
+    fn found<'a>(&'a self, window: &'a [u8]) -> Lines<'a> {
+        Lines { marks: self, window, at: 0, values: 0 }
     }
 
     #[inline(always)]
     fn find_with(&mut self, window: &[u8], masks: impl Fn(&[u8; BLOCK]) -> Masks) {
         self.lines.clear();
         // Room for a value in every byte, and for what is written past the last one.
-        if self.ends.len() < window.len() + 2 * BLOCK {
-            self.ends.resize(window.len() + 2 * BLOCK, 0);
+        if self.places.len() < 1 + window.len() + 2 * BLOCK {
+            self.places.resize(1 + window.len() + 2 * BLOCK, BEFORE);
         }
         let mut state = State { values: 0, is_plain: true, after_white: 1 };
         let (blocks, rest) = window.as_chunks::<BLOCK>();
@@ -142,7 +316,7 @@ impl Marks {
             open &= open - 1;
         }
         state.is_plain &= unusual == 0;
-        let Some(room) = self.ends.get_mut(state.values as usize..).and_then(|room| room.first_chunk_mut::<BLOCK>()) else { return };
+        let Some(room) = self.places.get_mut(1 + state.values as usize..).and_then(|room| room.first_chunk_mut::<BLOCK>()) else { return };
         let (mut left, count) = (white, white.count_ones());
         let mut write = |places: &mut [u32]| {
             for place in places {

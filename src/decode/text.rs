@@ -4,9 +4,9 @@
 
 use super::headerless::Headerless;
 use super::json::{DOCUMENT_LEN_MAX, Scanned, Scanner};
-use super::records::{LINE_LEN_MAX, Records};
+use super::records::{LINE_LEN_MAX, Records, starts_document};
 use super::reject::{Reason, TEXT_LEN_MAX};
-use super::separators::Marks;
+use super::separators::{Marks, Run};
 use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ impl TextDecoder {
                 self.at = At::Between { in_array: false };
                 return at;
             }
-            if self.records.takes_plain() {
+            if self.records.plain_width().is_some() {
                 let taken = self.window(&rest[..rest.len().min(size)]);
                 if taken > 0 {
                     (at, size) = (at + taken, (size * 2).min(WINDOW));
@@ -134,17 +134,30 @@ impl TextDecoder {
     /// Takes the lines that end in a window, up to a document; returns how much of the window they are.
     fn window(&mut self, window: &[u8]) -> usize {
         let mut taken = 0;
-        for line in self.marks.lines(window) {
-            if starts_document(line.raw) {
-                break;
+        let mut lines = self.marks.lines(window);
+        loop {
+            let run = self.records.plain_width().and_then(|width| lines.run(width));
+            if let Some(run) = run.filter(|run| self.records.run(run)) {
+                taken += run.text_len();
+                continue;
             }
-            let is_taken = line.plain.is_some_and(|plain| self.records.plain(line.raw, &plain));
-            if !is_taken {
-                self.records.line(line.raw);
+            // What is not taken as a run is taken line by line: all of it, so that no line is tried twice.
+            let (of_run, other) = (run.into_iter().flat_map(Run::lines), run.is_none().then(|| lines.next()).flatten());
+            let before = taken;
+            for line in of_run.chain(other) {
+                if starts_document(line.raw) {
+                    return taken;
+                }
+                let is_taken = line.plain.is_some_and(|plain| self.records.plain(line.raw, &plain));
+                if !is_taken {
+                    self.records.line(line.raw);
+                }
+                taken += line.raw.len() + 1;
             }
-            taken += line.raw.len() + 1;
+            if taken == before {
+                return taken;
+            }
         }
-        taken
     }
 
     fn on_line(&mut self, block: &[u8]) -> usize {
@@ -235,10 +248,6 @@ impl TextDecoder {
         let room = TEXT_LEN_MAX.saturating_sub(self.carry.len());
         self.carry.extend_from_slice(&part[..part.len().min(room)]);
     }
-}
-
-fn starts_document(text: &[u8]) -> bool {
-    matches!(text.first(), Some(b'{' | b'['))
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 //! The builder of the arrow crate asks more of each value than a value of a flow log is worth: it cost a third of decoding all
 //! columns.
 
-use arrow::array::builder::{NullBufferBuilder, make_view};
+use super::separators::{HEAD, Word};
+use super::validity::Validity;
+use arrow::array::builder::make_view;
 use arrow::array::{ArrayRef, StringViewArray};
 use arrow::buffer::{Buffer, ScalarBuffer};
 use std::sync::Arc;
@@ -13,20 +15,27 @@ const INLINE_MAX: usize = 12;
 /// Bytes after which a buffer is closed. A text is shorter than a line, so places in a buffer stay numbers of 32 bits.
 const BUFFER_BYTES: usize = 1 << 20;
 
+/// Long texts of which is remembered where they are.
+const LATELY: usize = 64;
+
+/// A text of 13 to 32 bytes: its first and last sixteen (0: it has fewer), and its view, which holds its length.
+#[derive(Debug, Clone, Copy, Default)]
+struct Put {
+    head: u128,
+    last: u128,
+    view: u128,
+}
+
 /// Collects texts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct TextColumn {
     views: Vec<u128>,
     /// Bytes of the longer texts.
     open: Vec<u8>,
     closed: Vec<Buffer>,
-    nulls: NullBufferBuilder,
-}
-
-impl Default for TextColumn {
-    fn default() -> TextColumn {
-        TextColumn { views: Vec::new(), open: Vec::new(), closed: Vec::new(), nulls: NullBufferBuilder::new(0) }
-    }
+    valid: Validity,
+    /// Long texts of this batch that were put down lately, by a mix of their bytes.
+    lately: Vec<Put>,
 }
 
 impl TextColumn {
@@ -35,25 +44,87 @@ impl TextColumn {
     pub fn push(&mut self, text: &str) {
         let view = match short(text.as_bytes()) {
             Some(view) => view,
-            None => self.long(text),
+            None => self.long(text.as_bytes()),
         };
         self.views.push(view);
-        self.nulls.append_non_null();
+        self.valid.push(true);
+    }
+
+    /// Adds values of plain lines; returns the bytes of those that are not missing.
+    #[inline]
+    pub fn extend_words<'a>(&mut self, words: impl ExactSizeIterator<Item = Word<'a>>) -> usize {
+        let (mut bytes, mut rows, mut valid) = (0, 0, 0);
+        self.views.reserve(words.len());
+        for word in words {
+            let len = word.length();
+            let is_missing = word.is_missing();
+            let view = match len {
+                ..=INLINE_MAX if is_missing => 0,
+                ..=INLINE_MAX => word.head() << 32 | len as u128,
+                _ => self.repeated(&word),
+            };
+            bytes += if is_missing { 0 } else { len };
+            self.views.push(view);
+            valid |= u64::from(!is_missing) << rows;
+            rows += 1;
+            if rows == 64 {
+                self.valid.extend(rows, valid);
+                (rows, valid) = (0, 0);
+            }
+        }
+        if rows > 0 {
+            self.valid.extend(rows, valid);
+        }
+        bytes
+    }
+
+    /// The view of a long text. Ids repeat: those put down lately are not put down again.
+    #[inline]
+    fn repeated(&mut self, word: &Word<'_>) -> u128 {
+        let bytes = word.bytes();
+        let (head, len) = (word.head(), bytes.len());
+        let last = match bytes.last_chunk::<HEAD>() {
+            Some(last) if len <= 2 * HEAD => u128::from_le_bytes(*last),
+            None => 0,
+            Some(_) => return self.long(bytes),
+        };
+        // The last bytes of an id are its random ones.
+        let mixed = (head as u64 ^ (head >> 64) as u64 ^ last as u64 ^ (last >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let place = (mixed >> (u64::BITS - LATELY.ilog2())) as usize;
+        if self.lately.is_empty() {
+            self.lately.resize(LATELY, Put::default());
+        }
+        if let Some(put) = self.lately.get(place)
+            && (put.head, put.last, put.view as u32 as usize) == (head, last, len)
+        {
+            return put.view;
+        }
+        let view = self.long(bytes);
+        if let Some(put) = self.lately.get_mut(place) {
+            *put = Put { head, last, view };
+        }
+        view
     }
 
     /// Adds a missing value.
     #[inline]
     pub fn push_null(&mut self) {
         self.views.push(0);
-        self.nulls.append_null();
+        self.valid.push(false);
     }
 
-    fn long(&mut self, text: &str) -> u128 {
+    /// Adds missing values.
+    pub fn extend_nulls(&mut self, rows: usize) {
+        self.views.resize(self.views.len() + rows, 0);
+        self.valid.extend_nulls(rows);
+    }
+
+    fn long(&mut self, text: &[u8]) -> u128 {
         if self.open.len() + text.len() > BUFFER_BYTES {
             self.close();
         }
-        let view = make_view(text.as_bytes(), self.closed.len() as u32, self.open.len() as u32);
-        self.open.extend_from_slice(text.as_bytes());
+        let view = make_view(text, self.closed.len() as u32, self.open.len() as u32);
+        self.open.extend_from_slice(text);
         view
     }
 
@@ -66,13 +137,19 @@ impl TextColumn {
     /// Returns the column, and starts the next one.
     #[expect(unsafe_code, reason = "the crate would look through every text again")]
     pub fn finish(&mut self) -> ArrayRef {
+        self.lately.clear();
+        let room = self.open.len();
         self.close();
-        let views = ScalarBuffer::from(std::mem::take(&mut self.views));
+        // The next batch is as large as a rule; to grow to its size anew costs as much as to fill it.
+        self.open.reserve(room);
+        let next = Vec::with_capacity(self.views.len());
+        let views = ScalarBuffer::from(std::mem::replace(&mut self.views, next));
         let buffers = std::mem::take(&mut self.closed);
-        // SAFETY: every view was made by `short` or `make_view`, from a whole `&str` and, if it is long, the number of the buffer and the
+        // SAFETY: every view was made from a whole `&str`, or from a `Word`, which is ASCII and whose head is its own bytes and zeros: it
+        // holds a short one's length and bytes, or what `make_view` makes of a long one with the number of the buffer and the
         // place in it at which its bytes were then put; buffers only grow, and are closed in the order of their numbers. Nulls
         // are appended with the views, one for one.
-        Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers, self.nulls.finish()) })
+        Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers, self.valid.finish()) })
     }
 }
 
