@@ -1,7 +1,7 @@
 //! What can fail, and where it happened.
 //!
 //! A fault in the *content* of a log is not an error: it is a counted reject or a partly read object
-//! (`decode`, `pipeline::Intake`). What is left here stops a run, and says what, where and what to do next.
+//! (`decode`, `intake::Intake`). What is left here stops a run, and says what, where and what to do next.
 //! Messages are lower case without a full stop; the next action goes into [`Error::hint`].
 
 use std::fmt;

@@ -63,6 +63,7 @@ pub mod inventory;
 pub mod policy;
 pub mod cost;
 pub mod enrich;
+pub mod intake;
 pub mod pipeline;
 pub mod query;
 pub mod report;

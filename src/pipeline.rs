@@ -9,24 +9,26 @@ use crate::decode::headerless::{Headerless, LogGroups};
 use crate::decode::object::{Ahead, ObjectDecoder, Step};
 use crate::decode::parquet::ParquetDecoder;
 use crate::decode::reject::Reject;
-use crate::decode::shape::Shape;
-use crate::decode::{Decoded, LayoutSeen, Tally, Wanted};
+use crate::decode::{BATCH_ROWS, Decoded, Tally, Wanted};
 use crate::enrich::{Provenance, Tagger};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::flow::Layout;
-use crate::source::{Bytestream, Object, Source};
+use crate::intake::{Intake, ObjectRead};
+use crate::source::{Bytestream, Object, Source, whole};
 use arrow::array::RecordBatch;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
-use hashbrown::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// Objects being fetched at once: enough to hide 30 ms of latency behind the decoding of objects of 60 kB (by Little's law 90 of them),
 /// measured by `benches/s3.rs`.
 const READS_IN_FLIGHT_MAX: usize = 128;
+/// Small objects that go from thread to thread together, and their stored bytes: to hand one over costs as much as to decode it.
+const GROUP_OBJECTS_MAX: usize = 16;
+const GROUP_BYTES_MAX: u64 = 256 << 10;
 /// Stored bytes fetched ahead of decoding, over all objects.
 const READ_AHEAD_BYTES: u64 = 32 << 20;
 /// Tagged parts waiting for the sink.
@@ -83,26 +85,60 @@ pub struct Part {
 pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
     let (sink, parts) = mpsc::channel(PARTS_IN_FLIGHT_MAX);
     let budget = Arc::new(Semaphore::new(permits(READ_AHEAD_BYTES) as usize));
+    let reads = Arc::new(Semaphore::new(READS_IN_FLIGHT_MAX));
     let log_groups = Arc::new(scan.tagger.inventory().layouts_by_log_group());
     tokio::spawn(async move {
         let (scan, decoding) = (Arc::new(scan), AtomicUsize::new(0));
-        stream::iter(0..scan.inputs.len())
-            .map(|at| fetch(Arc::clone(&scan), at, Arc::clone(&budget)))
+        stream::iter(groups(&scan.inputs))
+            .map(|group| fetch(Arc::clone(&scan), group, Arc::clone(&budget), Arc::clone(&reads)))
             .buffer_unordered(READS_IN_FLIGHT_MAX)
             .map(|fetched| decode(Arc::clone(&scan), Arc::clone(&log_groups), fetched, &sink, &intake, &decoding))
             .buffer_unordered(scan.threads.max(1))
+            .flat_map(stream::iter)
             .take_while(|outcome| std::future::ready(!matches!(outcome, Outcome::SinkGone)))
-            .for_each(|outcome| intake.object_done(outcome, &sink))
+            .for_each(|outcome| object_done(outcome, &intake, &sink))
             .await;
         free_buffers();
     });
     parts
 }
 
-/// An object's first bytes, and the rest.
+async fn object_done(outcome: Outcome, intake: &Intake, sink: &mpsc::Sender<Result<Part>>) {
+    let error = match outcome {
+        Outcome::SinkGone => return,
+        Outcome::Broken(error) => error,
+        Outcome::Done { at, read } => match intake.object_done(at, read) {
+            Ok(()) => return,
+            Err(error) => error,
+        },
+    };
+    // A sink that is gone does not want the error either.
+    let _ = sink.send(Err(error)).await;
+}
+
+/// Divides the objects into groups: neighbours at one place that are small, and all others by themselves.
+fn groups(inputs: &[Input]) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    let mut bytes = 0;
+    for (at, Input { source, object }) in inputs.iter().enumerate() {
+        let is_beside = at.checked_sub(1).and_then(|before| inputs.get(before)).is_some_and(|before| Arc::ptr_eq(&before.source, source));
+        match groups.last_mut().filter(|group| is_beside && group.len() < GROUP_OBJECTS_MAX && bytes + object.size <= GROUP_BYTES_MAX) {
+            Some(group) => {
+                group.end = at + 1;
+                bytes += object.size;
+            }
+            None => {
+                groups.push(at..at + 1);
+                bytes = object.size;
+            }
+        }
+    }
+    groups
+}
+
+/// The bodies of a group's objects: all of them, or one's first bytes and the rest.
 struct Fetched {
-    at: usize,
-    body: Result<Body>,
+    bodies: Vec<(usize, Result<Body>)>,
     _budget: Option<OwnedSemaphorePermit>,
 }
 
@@ -122,29 +158,42 @@ fn permits(bytes: u64) -> u32 {
     (bytes >> 10).max(1) as u32
 }
 
-async fn fetch(scan: Arc<Scan>, at: usize, budget: Arc<Semaphore>) -> Fetched {
-    let size = scan.inputs.get(at).map_or(0, |input| input.object.size);
-    let budget = budget.acquire_many_owned(permits(size.min(WHOLE_STORED_MAX))).await.ok();
+async fn fetch(scan: Arc<Scan>, group: Range<usize>, budget: Arc<Semaphore>, reads: Arc<Semaphore>) -> Fetched {
+    let bytes = scan.inputs.get(group.clone()).into_iter().flatten().map(|input| input.object.size.min(WHOLE_STORED_MAX)).sum();
+    let budget = budget.acquire_many_owned(permits(bytes)).await.ok();
+    let in_flight = reads.acquire_many_owned(group.len() as u32).await.ok();
     // A task of its own, so that bodies arrive while others are being handed to the decoders.
+    let of_group = group.clone();
     let task = tokio::spawn(async move {
-        let Some(Input { source, object }) = scan.inputs.get(at) else {
-            return Err(Error::failed("no such object"));
-        };
-        let mut rest = source.read(object).await?;
-        if object.size <= WHOLE_STORED_MAX {
-            let mut whole = BytesMut::with_capacity(object.size as usize);
-            while let Some(chunk) = rest.next().await {
-                whole.extend_from_slice(&chunk?);
+        let _in_flight = in_flight;
+        match scan.inputs.get(of_group).unwrap_or_default() {
+            [input] => vec![body(input).await],
+            inputs @ [Input { source, .. }, ..] => {
+                let objects: Vec<&Object> = inputs.iter().map(|input| &input.object).collect();
+                source.read_each(&objects).await.into_iter().map(|whole| whole.map(Body::Whole)).collect()
             }
-            return Ok(Body::Whole(whole.freeze()));
+            [] => Vec::new(),
         }
-        let first = next_chunk(&mut rest).await?;
-        // Of Parquet other ranges are read.
-        let rest = (Encoding::sniff(&first) != Encoding::Parquet).then(|| read_ahead(rest));
-        Ok(Body::Streaming { first, rest })
     });
-    let body = task.await.unwrap_or_else(|error| Err(Error::failed("a reading task stopped").caused_by(error)));
-    Fetched { at, body, _budget: budget }
+    let bodies = match task.await {
+        Ok(bodies) => group.zip(bodies).collect(),
+        Err(error) => {
+            let fault = error.to_string();
+            group.map(|at| (at, Err(Error::failed(format!("a reading task stopped: {fault}"))))).collect()
+        }
+    };
+    Fetched { bodies, _budget: budget }
+}
+
+async fn body(Input { source, object }: &Input) -> Result<Body> {
+    let mut rest = source.read(object).await?;
+    if object.size <= WHOLE_STORED_MAX {
+        return whole(rest).await.map(Body::Whole);
+    }
+    let first = next_chunk(&mut rest).await?;
+    // Of Parquet other ranges are read.
+    let rest = (Encoding::sniff(&first) != Encoding::Parquet).then(|| read_ahead(rest));
+    Ok(Body::Streaming { first, rest })
 }
 
 /// Reads on while what was read is decoded.
@@ -181,6 +230,7 @@ async fn next_chunk(rest: &mut Bytestream) -> Result<Bytes> {
     Ok(chunk)
 }
 
+/// Decodes the objects of a group.
 async fn decode(
     scan: Arc<Scan>,
     log_groups: Arc<LogGroups>,
@@ -188,121 +238,187 @@ async fn decode(
     sink: &mpsc::Sender<Result<Part>>,
     intake: &Intake,
     decoding: &AtomicUsize,
-) -> Outcome {
-    let at = fetched.at;
-    let Some(Input { source, object }) = scan.inputs.get(at) else {
-        return Outcome::Broken(Error::failed("no such object"));
-    };
-    let body = match fetched.body {
-        Ok(body) => body,
-        Err(error) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &error) },
-    };
-    let first = match &body {
-        Body::Whole(bytes) | Body::Streaming { first: bytes, .. } => bytes,
-    };
-    let encoding = Encoding::sniff(first);
-    let feed = match (encoding, body) {
-        (Encoding::Parquet, Body::Whole(whole)) => Feed::Ranges { whole: Some(whole), source: Arc::clone(source), object: object.clone() },
-        (Encoding::Parquet, _) => Feed::Ranges { whole: None, source: Arc::clone(source), object: object.clone() },
-        (_, Body::Whole(whole)) => Feed::Stored { next: Some((whole, true)), rest: None },
-        (_, Body::Streaming { first, rest }) => Feed::Stored { next: Some((first, false)), rest },
-    };
-    let decoder = match &feed {
-        Feed::Ranges { whole, .. } => {
-            let decoder = ParquetDecoder::new(Arc::clone(&scan.wanted), object.size);
-            Decoder::Parquet(Box::new(if whole.is_none() { decoder.by_pages() } else { decoder }))
-        }
-        Feed::Stored { .. } => {
-            let of_flow_log = || scan.tagger.inventory().layout_of_flow_log(object.key.flow_log_id.as_deref()?);
-            let layout = scan.log_format.clone().or_else(of_flow_log);
-            Decoder::Text(Box::new(ObjectDecoder::new(Arc::clone(&scan.wanted), Headerless { layout, log_groups })))
-        }
-    };
-    let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
+) -> Vec<Outcome> {
     decoding.fetch_add(1, Ordering::Relaxed);
     let is_core_idle = || decoding.load(Ordering::Relaxed) < scan.threads;
-    let outcome = drive(&scan.tagger, Job { at, encoding, from, object }, decoder, feed, sink, intake, is_core_idle).await;
+    let mut outcomes = Vec::new();
+    let mut open = Vec::new();
+    for (at, body) in fetched.bodies {
+        let Some(input) = scan.inputs.get(at) else { continue };
+        match body {
+            Ok(body) => open.push(Open::new(&scan, &log_groups, at, input, body)),
+            Err(error) => outcomes.push(Outcome::Done { at, read: ObjectRead::unreadable(&input.object, &error) }),
+        }
+    }
+    if open.len() > 1 {
+        let tagger = Arc::clone(&scan.tagger);
+        // A panic of one is caught there, and leaves the others as they are.
+        open = match on_cpu(move || stepped_once(open, &tagger)).await {
+            Ok(stepped) => stepped,
+            Err(error) => return vec![Outcome::Broken(error)],
+        };
+    }
+    for object in open {
+        outcomes.push(object.drive(&scan, sink, intake, is_core_idle).await);
+        if matches!(outcomes.last(), Some(Outcome::SinkGone)) {
+            break;
+        }
+    }
     decoding.fetch_sub(1, Ordering::Relaxed);
-    outcome
+    outcomes
 }
 
-struct Job<'a> {
+/// An object being decoded.
+struct Open {
     at: usize,
     encoding: Encoding,
     from: Provenance,
-    object: &'a Object,
+    feed: Feed,
+    at_work: AtWork,
 }
 
-/// Steps a decoder to its end, giving it what it asks for and passing on what it makes.
-async fn drive(
-    tagger: &Arc<Tagger>,
-    job: Job<'_>,
-    decoder: Decoder,
-    mut feed: Feed,
-    sink: &mpsc::Sender<Result<Part>>,
-    intake: &Intake,
-    is_core_idle: impl Fn() -> bool,
-) -> Outcome {
-    let Job { at, encoding, from, object } = job;
-    let mut slot = decoder;
-    let mut ahead = None;
-    loop {
-        // A big object keeps two threads busy where there is one to spare; else it is better off in the cache of one.
-        if ahead.is_none() && is_core_idle() {
-            ahead = slot.detach().map(|inflating| start_on_cpu(|| inflating.run()));
-        }
-        let (tagger, provenance) = (Arc::clone(tagger), from.clone());
-        let stepped = on_cpu(move || {
-            let step = slot.step().and_then(|step| tag(step, &tagger, &provenance));
-            (slot, step)
-        })
-        .await;
-        let (mut decoder, step) = match stepped {
-            Ok((decoder, Ok(step))) => (decoder, step),
-            Ok((_, Err(error))) => return Outcome::Broken(error),
-            Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
+/// A decoder at rest, or what came out of its last steps: an error if it panicked.
+enum AtWork {
+    Rests(Decoder),
+    Stepped(Result<(Decoder, Result<Steps>)>),
+}
+
+impl Open {
+    fn new(scan: &Scan, log_groups: &Arc<LogGroups>, at: usize, Input { source, object }: &Input, body: Body) -> Open {
+        let encoding = Encoding::sniff(match &body {
+            Body::Whole(bytes) | Body::Streaming { first: bytes, .. } => bytes,
+        });
+        let (decoder, feed) = match (encoding, body) {
+            (Encoding::Parquet, body) => {
+                let decoder = ParquetDecoder::new(Arc::clone(&scan.wanted), object.size);
+                let (decoder, whole) = match body {
+                    Body::Whole(whole) => (decoder, Some(whole)),
+                    Body::Streaming { .. } => (decoder.by_pages(), None),
+                };
+                (Decoder::Parquet(Box::new(decoder)), Feed::Ranges { whole, source: Arc::clone(source), object: object.clone() })
+            }
+            (_, body) => {
+                let of_flow_log = || scan.tagger.inventory().layout_of_flow_log(object.key.flow_log_id.as_deref()?);
+                let layout = scan.log_format.clone().or_else(of_flow_log);
+                let headerless = Headerless { layout, log_groups: Arc::clone(log_groups) };
+                let mut decoder = ObjectDecoder::new(Arc::clone(&scan.wanted), headerless);
+                let (first, rest, is_last) = match body {
+                    Body::Whole(whole) => (whole, None, true),
+                    Body::Streaming { first, rest } => (first, rest, false),
+                };
+                decoder.push(first, is_last);
+                (Decoder::Text(Box::new(decoder)), Feed::Stored(rest))
+            }
         };
-        match step {
-            Tagged::Part { batch, rejects } => {
-                intake.progress.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
-                let part = Part { object: at, batch, rejects, fields: decoder.tally().fields_max() };
+        let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
+        Open { at, encoding, from, feed, at_work: AtWork::Rests(decoder) }
+    }
+
+    /// Steps the decoder to its end, giving it what it asks for and passing on what it makes.
+    async fn drive(mut self, scan: &Scan, sink: &mpsc::Sender<Result<Part>>, intake: &Intake, is_core_idle: impl Fn() -> bool) -> Outcome {
+        let at = self.at;
+        let Some(Input { object, .. }) = scan.inputs.get(at) else { return Outcome::Broken(Error::failed("no such object")) };
+        let mut ahead = None;
+        loop {
+            let stepped = match self.at_work {
+                AtWork::Stepped(stepped) => stepped,
+                AtWork::Rests(mut decoder) => {
+                    // A big object keeps two threads busy where there is one to spare; else it is better off in the cache of one.
+                    if ahead.is_none() && is_core_idle() {
+                        ahead = decoder.detach().map(|inflating| start_on_cpu(|| inflating.run()));
+                    }
+                    let (tagger, from) = (Arc::clone(&scan.tagger), self.from.clone());
+                    on_cpu(move || {
+                        let steps = steps(&mut decoder, at, &tagger, &from);
+                        (decoder, steps)
+                    })
+                    .await
+                }
+            };
+            let (mut decoder, Steps { parts, then }) = match stepped {
+                Ok((decoder, Ok(steps))) => (decoder, steps),
+                Ok((_, Err(error))) => return Outcome::Broken(error),
+                Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
+            };
+            for part in parts {
+                intake.progress.rows.fetch_add(part.batch.num_rows() as u64, Ordering::Relaxed);
                 if sink.send(Ok(part)).await.is_err() {
                     return Outcome::SinkGone;
                 }
             }
-            Tagged::Hungry(ranges) => match ahead.take() {
-                None => feed.give(&mut decoder, ranges).await,
-                Some(inflating) => match inflating.await {
-                    Ok(inflated) => decoder.attach(inflated),
-                    Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
+            match then {
+                Then::Goes => {}
+                Then::Hungry(ranges) => match ahead.take() {
+                    None => self.feed.give(&mut decoder, ranges).await,
+                    Some(inflating) => match inflating.await {
+                        Ok(inflated) => decoder.attach(inflated),
+                        Err(panic) => return Outcome::Done { at, read: ObjectRead::unreadable(object, &panic) },
+                    },
                 },
-            },
-            Tagged::Done(fault) => {
-                let fault = fault.or_else(|| decoder.tally().fault());
-                let (uri, size) = (Arc::clone(&object.uri), object.size);
-                return Outcome::Done {
-                    at,
-                    read: ObjectRead { uri, size, tally: decoder.tally().clone(), encoding: Some(encoding), fault, access: None },
-                };
+                Then::Done(fault) => {
+                    return Outcome::Done { at, read: ObjectRead::read(object, decoder.tally().clone(), self.encoding, fault) };
+                }
             }
+            self.at_work = AtWork::Rests(decoder);
         }
-        slot = decoder;
     }
 }
 
-enum Tagged {
-    Part { batch: RecordBatch, rejects: Vec<Reject> },
+/// Steps the decoders of a group, until there is a batch's worth of rows; those left over are stepped one by one.
+fn stepped_once(open: Vec<Open>, tagger: &Tagger) -> Vec<Open> {
+    let mut rows = 0;
+    let step = |mut object: Open| {
+        if let AtWork::Rests(mut decoder) = object.at_work {
+            let (at, from) = (object.at, &object.from);
+            object.at_work = if rows < BATCH_ROWS {
+                AtWork::Stepped(caught(|| {
+                    let steps = steps(&mut decoder, at, tagger, from);
+                    (decoder, steps)
+                }))
+            } else {
+                AtWork::Rests(decoder)
+            };
+        }
+        if let AtWork::Stepped(Ok((_, Ok(steps)))) = &object.at_work {
+            rows += steps.parts.iter().map(|part| part.batch.num_rows()).sum::<usize>();
+        }
+        object
+    };
+    open.into_iter().map(step).collect()
+}
+
+/// What some steps of a decoder came to.
+struct Steps {
+    parts: Vec<Part>,
+    then: Then,
+}
+
+enum Then {
+    Goes,
     Hungry(Vec<Range<u64>>),
     Done(Option<String>),
 }
 
-fn tag(step: Step, tagger: &Tagger, from: &Provenance) -> Result<Tagged> {
-    Ok(match step {
-        Step::Decoded(Decoded { batch, rejects }) => Tagged::Part { batch: tagger.tag(&batch, from)?, rejects },
-        Step::Hungry => Tagged::Hungry(Vec::new()),
-        Step::Needs(ranges) => Tagged::Hungry(ranges),
-        Step::Done(fault) => Tagged::Done(fault),
-    })
+/// Steps a decoder until there is a batch's worth of rows, or nothing more to do. A small object is done in one go: to hand it from thread
+/// to thread costs more than to decode it.
+fn steps(decoder: &mut Decoder, object: usize, tagger: &Tagger, from: &Provenance) -> Result<Steps> {
+    let (mut parts, mut rows) = (Vec::new(), 0);
+    let then = loop {
+        match decoder.step()? {
+            Step::Decoded(Decoded { batch, rejects }) => {
+                rows += batch.num_rows();
+                parts.push(Part { object, batch: tagger.tag(&batch, from)?, rejects, fields: decoder.tally().fields_max() });
+                // One that has rejects and few rows is cut off for them.
+                if rows >= BATCH_ROWS || parts.len() >= PARTS_IN_FLIGHT_MAX {
+                    break Then::Goes;
+                }
+            }
+            Step::Hungry => break Then::Hungry(Vec::new()),
+            Step::Needs(ranges) => break Then::Hungry(ranges),
+            Step::Done(fault) => break Then::Done(fault),
+        }
+    };
+    Ok(Steps { parts, then })
 }
 
 enum Decoder {
@@ -348,16 +464,19 @@ impl Decoder {
 
 /// Where a decoder's input comes from.
 enum Feed {
-    Stored { next: Option<(Bytes, bool)>, rest: Option<mpsc::Receiver<Result<Bytes>>> },
-    Ranges { whole: Option<Bytes>, source: Arc<dyn Source>, object: Object },
+    /// What is read on.
+    Stored(Option<mpsc::Receiver<Result<Bytes>>>),
+    Ranges {
+        whole: Option<Bytes>,
+        source: Arc<dyn Source>,
+        object: Object,
+    },
 }
 
 impl Feed {
     async fn give(&mut self, decoder: &mut Decoder, ranges: Vec<Range<u64>>) {
         let given = match (self, &mut *decoder) {
-            (Feed::Stored { next, rest }, Decoder::Text(decoder)) => {
-                stored(next, rest).await.map(|(bytes, last)| decoder.push(bytes, last))
-            }
+            (Feed::Stored(rest), Decoder::Text(decoder)) => stored(rest).await.map(|(bytes, last)| decoder.push(bytes, last)),
             (Feed::Ranges { whole, source, object }, Decoder::Parquet(decoder)) => {
                 let data = match whole {
                     Some(whole) => slices(whole, &ranges),
@@ -373,10 +492,7 @@ impl Feed {
     }
 }
 
-async fn stored(next: &mut Option<(Bytes, bool)>, rest: &mut Option<mpsc::Receiver<Result<Bytes>>>) -> Result<(Bytes, bool)> {
-    if let Some(next) = next.take() {
-        return Ok(next);
-    }
+async fn stored(rest: &mut Option<mpsc::Receiver<Result<Bytes>>>) -> Result<(Bytes, bool)> {
     let chunk = match rest {
         // Its task ends with an empty chunk or a fault, so without either it was stopped.
         Some(rest) => rest.recv().await.unwrap_or_else(|| Err(Error::failed("a reading task stopped")))?,
@@ -433,199 +549,13 @@ async fn on_cpu<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) ->
 fn start_on_cpu<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = Result<T>> {
     let (done, result) = oneshot::channel();
     rayon::spawn(move || {
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         // The receiver is gone only when the run was cancelled, or the object ended.
-        let _ = done.send(outcome.map_err(|_| Error::failed("the decoder could not cope with this object")));
+        let _ = done.send(caught(work));
     });
     async { result.await.unwrap_or_else(|_| Err(Error::failed("the thread pool stopped"))) }
 }
 
-/// How an object was read.
-#[derive(Debug, Clone)]
-pub struct ObjectRead {
-    /// URI of the object.
-    pub uri: Arc<str>,
-    /// Its stored bytes.
-    pub size: u64,
-    /// Its accounting.
-    pub tally: Tally,
-    /// How it is stored; `None` if nothing of it could be read.
-    pub encoding: Option<Encoding>,
-    /// Why it was not read whole.
-    pub fault: Option<String>,
-    /// The hint of a permission fault.
-    access: Option<String>,
-}
-
-impl ObjectRead {
-    fn unreadable(object: &Object, error: &Error) -> ObjectRead {
-        let access = (error.kind() == Kind::Access).then(|| error.hint().unwrap_or_default().to_owned());
-        ObjectRead {
-            uri: Arc::clone(&object.uri),
-            size: object.size,
-            tally: Tally::default(),
-            encoding: None,
-            fault: Some(error.to_string()),
-            access,
-        }
-    }
-
-    /// Returns `read`, `partial` or `unreadable`.
-    pub fn status(&self) -> &'static str {
-        match &self.fault {
-            None => "read",
-            Some(_) if self.tally.lines > 0 => "partial",
-            Some(_) => "unreadable",
-        }
-    }
-}
-
-/// What a run has read so far, for progress displays.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// Objects done.
-    pub objects: AtomicU64,
-    /// Stored bytes of those.
-    pub bytes: AtomicU64,
-    /// Rows handed on.
-    pub rows: AtomicU64,
-    /// Rejected lines.
-    pub rejects: AtomicU64,
-}
-
-/// The accounting of a run: every object ends as read, partly read or unreadable.
-#[derive(Debug, Default)]
-pub struct Intake {
-    objects: Mutex<Vec<(usize, ObjectRead)>>,
-    /// For progress displays.
-    pub progress: Progress,
-}
-
-/// Sums over the objects of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Objects opened and read, with or without matching rows.
-    pub objects: u64,
-    /// Their stored bytes.
-    pub bytes: u64,
-    /// Their decompressed text.
-    pub text_bytes: u64,
-    /// Records of traffic in the window.
-    pub ok: u64,
-    /// Records of no traffic.
-    pub nodata: u64,
-    /// Records of lost records.
-    pub skipdata: u64,
-    /// Lines that are not records.
-    pub rejected: u64,
-    /// Records that start outside the window.
-    pub outside_window: u64,
-    /// Records in the window of the kind that was not asked for.
-    pub passed_over: u64,
-    /// Objects that could not be read whole: URI, status, reason; sorted.
-    pub faults: Vec<(String, &'static str, String)>,
-    /// The layouts that appeared, by first record.
-    pub layouts: Vec<LayoutTotal>,
-    /// Least `start` in the window.
-    pub start_min: Option<i64>,
-    /// Greatest `end` in the window.
-    pub end_max: Option<i64>,
-}
-
-/// A layout, and what stood in it over all objects of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LayoutTotal {
-    /// The sums over objects.
-    pub seen: LayoutSeen,
-    /// Objects that it appeared in.
-    pub objects: u64,
-}
-
-impl Intake {
-    async fn object_done(&self, outcome: Outcome, sink: &mpsc::Sender<Result<Part>>) {
-        let error = match outcome {
-            Outcome::SinkGone => return,
-            Outcome::Broken(error) => error,
-            Outcome::Done { at, read } => {
-                let (uri, size) = (Arc::clone(&read.uri), read.size);
-                self.progress.objects.fetch_add(1, Ordering::Relaxed);
-                self.progress.bytes.fetch_add(size, Ordering::Relaxed);
-                self.progress.rejects.fetch_add(read.tally.rejects, Ordering::Relaxed);
-                let adds_up = read.tally.adds_up();
-                self.objects.lock().unwrap_or_else(PoisonError::into_inner).push((at, read));
-                if adds_up {
-                    return;
-                }
-                Error::failed("lines read and lines accounted for differ; this is a fault of flowproof").at(&*uri)
-            }
-        };
-        // A sink that is gone does not want the error either.
-        let _ = sink.send(Err(error)).await;
-    }
-
-    /// Returns what became of each object, by its index in the scan.
-    pub fn objects(&self) -> Vec<(usize, ObjectRead)> {
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        objects.sort_unstable_by_key(|(at, _)| *at);
-        objects
-    }
-
-    /// Sums up a finished run.
-    ///
-    /// # Errors
-    /// An access error if no object at all could be read for lack of permission.
-    pub fn totals(&self) -> Result<Totals> {
-        let mut totals = Totals::default();
-        let mut denied = None;
-        let objects = self.objects();
-        for (_, read) in &objects {
-            totals.add(read);
-            denied = denied.or_else(|| read.access.clone().zip(read.fault.clone()));
-        }
-        totals.layouts = layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts));
-        match denied {
-            Some((hint, fault)) if totals.objects == 0 => Err(Error::access(fault).with_hint(hint)),
-            _ => Ok(totals),
-        }
-    }
-}
-
-/// Sums layouts up over objects.
-pub fn layouts<'a>(seen: impl Iterator<Item = &'a LayoutSeen>) -> Vec<LayoutTotal> {
-    let mut totals: HashMap<(Shape, &Layout), LayoutTotal> = HashMap::new();
-    for one in seen {
-        let new = || LayoutTotal { seen: LayoutSeen { records: 0, ..one.clone() }, objects: 0 };
-        let total = totals.entry((one.shape, &*one.layout)).or_insert_with(new);
-        total.objects += 1;
-        total.seen.records += one.records;
-        total.seen.start_min = total.seen.start_min.into_iter().chain(one.start_min).min();
-        total.seen.end_max = total.seen.end_max.into_iter().chain(one.end_max).max();
-    }
-    let mut totals: Vec<LayoutTotal> = totals.into_values().collect();
-    totals.sort_by_cached_key(|total| {
-        (total.seen.start_min.is_none(), total.seen.start_min, total.seen.shape, total.seen.layout.to_string())
-    });
-    totals
-}
-
-impl Totals {
-    fn add(&mut self, read: &ObjectRead) {
-        let tally = &read.tally;
-        if read.status() != "unreadable" {
-            self.objects += 1;
-            self.bytes += read.size;
-        }
-        self.text_bytes += tally.text_bytes;
-        self.ok += tally.ok;
-        self.nodata += tally.nodata;
-        self.skipdata += tally.skipdata;
-        self.rejected += tally.rejects;
-        self.outside_window += tally.outside_window;
-        self.passed_over += tally.passed_over;
-        self.start_min = self.start_min.into_iter().chain(tally.start_min()).min();
-        self.end_max = self.end_max.into_iter().chain(tally.end_max()).max();
-        if let Some(fault) = &read.fault {
-            self.faults.push((read.uri.to_string(), read.status(), fault.clone()));
-        }
-    }
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    outcome.map_err(|_| Error::failed("the decoder could not cope with this object"))
 }

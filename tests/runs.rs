@@ -5,8 +5,9 @@
 use flowproof::cost::prices::PriceList;
 use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
+use flowproof::intake::Intake;
 use flowproof::inventory::{self, Inventory};
-use flowproof::pipeline::{Input, Intake};
+use flowproof::pipeline::Input;
 use flowproof::query::coverage::Closing;
 use flowproof::query::grain::Grain;
 use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, library};

@@ -106,6 +106,9 @@ struct State {
     versioned: Vec<String>,
     checksums: Vec<String>,
     latency: Duration,
+    /// Requests that wait for their answer, and the most that ever did.
+    waiting: usize,
+    waiting_max: usize,
     denied_lists: Vec<(String, String)>,
     denied_gets: Vec<(String, String)>,
     denied_heads: Vec<(String, String)>,
@@ -248,6 +251,11 @@ impl S3Server {
     /// Waits this long before every answer.
     pub fn latency(&self, latency: Duration) {
         self.state().latency = latency;
+    }
+
+    /// Returns the most requests that waited for their answer at a time.
+    pub fn waiting_max(&self) -> usize {
+        self.state().waiting_max
     }
 
     /// Denies listing prefixes that start so.
@@ -413,11 +421,18 @@ struct Memory(Arc<Mutex<State>>);
 
 impl Memory {
     async fn admit<T>(&self, request: &S3Request<T>, arrived: Request) -> S3Result<()> {
-        let latency = self.0.lock().unwrap().latency;
+        let latency = {
+            let mut state = self.0.lock().unwrap();
+            state.waiting += 1;
+            state.waiting_max = state.waiting_max.max(state.waiting);
+            state.latency
+        };
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        self.0.lock().unwrap().admit(request, arrived)
+        let mut state = self.0.lock().unwrap();
+        state.waiting -= 1;
+        state.admit(request, arrived)
     }
 }
 

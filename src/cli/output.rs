@@ -3,7 +3,7 @@
 use super::{Context, Global, When};
 use crate::config::Environment;
 use crate::error::{Error, Result};
-use crate::pipeline::Progress;
+use crate::intake::Progress;
 use crate::query::Logs;
 use crate::report::Format;
 use clap::ValueEnum;

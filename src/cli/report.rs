@@ -6,7 +6,7 @@ use super::{Context, QuietArgs, Status};
 use crate::cost::focus;
 use crate::cost::prices::{BYTES_PER_GB_DEFAULT, PriceList, decimal};
 use crate::error::{Error, Result, printable};
-use crate::pipeline::ObjectRead;
+use crate::intake::ObjectRead;
 use crate::policy::Policy;
 use crate::query::coverage::{Closing, SETTLE_DEFAULT_S};
 use crate::query::grain::Grain;

@@ -13,8 +13,8 @@ use super::results::{
 };
 use super::{controls, given, limits};
 use crate::error::{Error, Result, printable};
+use crate::intake::ObjectRead;
 use crate::inventory::{self, Cluster};
-use crate::pipeline::ObjectRead;
 use crate::policy::{Finding, Policy, findings};
 use crate::query::coverage::State;
 use crate::query::deliveries::Judgement;

@@ -5,7 +5,8 @@
 
 use super::digest::hex;
 use crate::error::Result;
-use crate::pipeline::{Input, ObjectRead};
+use crate::intake::ObjectRead;
+use crate::pipeline::Input;
 use crate::report::{Format, renderer};
 use crate::source::{Kept, Sha256Digest};
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};

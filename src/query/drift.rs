@@ -4,7 +4,7 @@ use super::collect;
 use crate::enrich::fields_read;
 use crate::flow::field::{FieldId, id};
 use crate::flow::{Layout, RecordKind};
-use crate::pipeline::LayoutTotal;
+use crate::intake::LayoutTotal;
 use std::collections::BTreeMap;
 
 /// What `report cross-az` reads beside the addresses and counters that every format has.

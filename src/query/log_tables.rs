@@ -8,7 +8,8 @@ use super::{Logs, failed};
 use crate::decode::{Interfaces, LayoutSeen, Validation, Wanted};
 use crate::enrich::Tagger;
 use crate::error::{Error, Result};
-use crate::pipeline::{self, Input, LayoutTotal, ObjectRead, Part, Scan};
+use crate::intake::{self, LayoutTotal, ObjectRead};
+use crate::pipeline::{self, Input, Part, Scan};
 use crate::time::TimeRange;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampSecondArray};
 use arrow::datatypes::{DataType, SchemaRef};
@@ -233,7 +234,7 @@ pub fn layouts(logs: &Arc<Logs>) -> Result<Arc<dyn TableProvider>> {
     table(logs, schema(&layout_columns()), |logs| {
         stream::once(async move {
             let objects = read_whole(&logs).await?;
-            layout_rows(&pipeline::layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts)))
+            layout_rows(&intake::layouts(objects.iter().flat_map(|(_, read)| &read.tally.layouts)))
         })
         .boxed()
     })

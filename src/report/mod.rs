@@ -33,7 +33,7 @@ pub mod tie_out;
 pub mod value;
 
 use crate::error::{Error, Result};
-use crate::pipeline::Totals;
+use crate::intake::Totals;
 use crate::time::{TimeRange, rfc3339};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;

@@ -15,7 +15,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// Bytes read from a file at a time: large enough that a thread switch costs nothing, small enough to stay in cache.
@@ -31,6 +31,8 @@ pub(super) struct LocalSource {
     arg: String,
     /// What the user named; for a glob, what it matched.
     starts: Vec<Start>,
+    /// The folder of the file whose identity was asked for last, and where it really is.
+    folder: Mutex<Option<(PathBuf, PathBuf)>>,
 }
 
 #[derive(Debug, Clone)]
@@ -45,7 +47,7 @@ impl LocalSource {
     pub(super) fn open(arg: &str) -> Result<LocalSource> {
         let path = tidy(arg);
         if Path::new(&path).exists() {
-            return Ok(LocalSource { arg: arg.to_owned(), starts: vec![Start { path, named: true }] });
+            return Ok(LocalSource { arg: arg.to_owned(), starts: vec![Start { path, named: true }], folder: Mutex::default() });
         }
         if !arg.contains(['*', '?', '[']) {
             return Err(Error::usage("no such file or folder").at(arg).with_hint(nearest(Path::new(&path))));
@@ -62,14 +64,14 @@ impl LocalSource {
         if starts.is_empty() {
             return Err(Error::usage("the glob matches nothing").at(arg).with_hint("quote it, and see what `ls` finds"));
         }
-        Ok(LocalSource { arg: arg.to_owned(), starts })
+        Ok(LocalSource { arg: arg.to_owned(), starts, folder: Mutex::default() })
     }
 }
 
 impl LocalSource {
     /// Opens files that are named elsewhere, by `arg`.
     pub(super) fn files_of(arg: &str) -> LocalSource {
-        LocalSource { arg: arg.to_owned(), starts: Vec::new() }
+        LocalSource { arg: arg.to_owned(), starts: Vec::new(), folder: Mutex::default() }
     }
 }
 
@@ -119,11 +121,23 @@ impl Source for LocalSource {
     }
 
     async fn read(&self, object: &Object) -> Result<Bytestream> {
-        let reader = Reader::open(object.clone());
-        let reader = on_disk(move || reader).await?;
-        let chunks =
-            stream::try_unfold(reader, |mut reader| async move { on_disk(move || Ok(reader.chunk()?.map(|chunk| (chunk, reader)))).await });
+        let object = object.clone();
+        // A small file is opened, read and closed in one go: to go to another thread and back costs as much as to read it.
+        let first = on_disk(move || Reader::open(object)?.chunk()).await?;
+        let chunks = stream::try_unfold(first, |next| async move {
+            Ok(match next {
+                Some((chunk, Some(reader))) => Some((chunk, on_disk(move || reader.chunk()).await?)),
+                Some((chunk, None)) => Some((chunk, None)),
+                None => None,
+            })
+        });
         Ok(chunks.boxed())
+    }
+
+    async fn read_each(&self, objects: &[&Object]) -> Vec<Result<Bytes>> {
+        let given: Vec<Object> = objects.iter().map(|object| (*object).clone()).collect();
+        let read = on_disk(move || Ok(given.into_iter().map(|object| Reader::open(object)?.rest()).collect::<Vec<_>>())).await;
+        read.unwrap_or_else(|error| objects.iter().map(|_| Err(Error::failed(error.to_string()))).collect())
     }
 
     async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<Bytes> {
@@ -139,8 +153,23 @@ impl Source for LocalSource {
     }
 
     fn identity(&self, object: &Object) -> Arc<str> {
+        let path = Path::new(&*object.uri);
+        // Objects come folder by folder, and to find out where a folder really is asks the system for each of its parents.
+        let beside = || {
+            let (folder, name) = (path.parent()?, path.file_name()?);
+            if std::fs::symlink_metadata(path).ok()?.is_symlink() {
+                return None;
+            }
+            let mut last = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.as_ref().is_none_or(|(known, _)| known != folder) {
+                let folder_or_here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                *last = Some((folder.to_owned(), std::fs::canonicalize(folder_or_here).ok()?));
+            }
+            last.as_ref().map(|(_, real)| real.join(name))
+        };
         // A file that vanished since is told when it is read.
-        std::fs::canonicalize(&*object.uri).map_or_else(|_| Arc::clone(&object.uri), |path| path.to_string_lossy().into())
+        let real = beside().or_else(|| std::fs::canonicalize(path).ok());
+        real.map_or_else(|| Arc::clone(&object.uri), |path| path.to_string_lossy().into())
     }
 }
 
@@ -285,20 +314,35 @@ impl Reader {
         Ok(Reader { file, object, modified: metadata.modified().ok(), at: 0 })
     }
 
-    /// Returns the next bytes; `None` at the end, once the file was seen to be the same as at the start.
-    fn chunk(&mut self) -> Result<Option<Bytes>> {
-        let left = self.object.size.saturating_sub(self.at);
-        if left == 0 {
-            self.check()?;
-            return Ok(None);
-        }
-        let end = self.at + left.min(CHUNK_BYTES as u64);
-        let chunk = self.fill(end - self.at)?;
+    /// Returns the next bytes, if any are left, and the reader if more are; after the last, the file was seen to be the same as at
+    /// the start.
+    fn chunk(mut self) -> Result<Option<(Bytes, Option<Reader>)>> {
+        let end = self.object.size.min(self.at + CHUNK_BYTES as u64);
+        let chunk = Bytes::from(self.fill(end - self.at)?);
         self.at = end;
-        if self.at == self.object.size {
-            self.check()?;
+        if self.at < self.object.size {
+            return Ok(Some((chunk, Some(self))));
         }
-        Ok(Some(chunk.into()))
+        self.check()?;
+        Ok(Some((chunk, None)).filter(|(chunk, _)| !chunk.is_empty()))
+    }
+
+    /// Returns all bytes from here on, with the same check.
+    fn rest(self) -> Result<Bytes> {
+        let mut all = bytes::BytesMut::new();
+        let mut next = self.chunk()?;
+        while let Some((chunk, reader)) = next {
+            let Some(reader) = reader else {
+                if all.is_empty() {
+                    return Ok(chunk);
+                }
+                all.extend_from_slice(&chunk);
+                break;
+            };
+            all.extend_from_slice(&chunk);
+            next = reader.chunk()?;
+        }
+        Ok(all.freeze())
     }
 
     fn range(&mut self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {

@@ -141,6 +141,15 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// As for [`Source::read`].
     async fn read_range(&self, object: &Object, range: std::ops::Range<u64>) -> Result<bytes::Bytes>;
 
+    /// Reads small objects whole, and returns the bytes of each in the order given.
+    ///
+    /// # Errors
+    /// Of each object, as for [`Source::read`] and its stream.
+    async fn read_each(&self, objects: &[&Object]) -> Vec<Result<bytes::Bytes>> {
+        let one = async |object| whole(self.read(object).await?).await;
+        futures::future::join_all(objects.iter().map(|object| one(*object))).await
+    }
+
     /// Asks what the place keeps about an object beside its bytes; a disk keeps nothing. It is about the very object that was listed.
     ///
     /// # Errors
@@ -159,6 +168,21 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     fn permissions(&self) -> Vec<Permission> {
         Vec::new()
     }
+}
+
+/// Reads a stream to its end, and returns all its bytes.
+///
+/// # Errors
+/// As for [`Source::read`].
+pub async fn whole(mut body: Bytestream) -> Result<bytes::Bytes> {
+    let first = body.try_next().await?.unwrap_or_default();
+    let Some(second) = body.try_next().await? else { return Ok(first) };
+    let mut all = bytes::BytesMut::from(first);
+    all.extend_from_slice(&second);
+    while let Some(more) = body.try_next().await? {
+        all.extend_from_slice(&more);
+    }
+    Ok(all.freeze())
 }
 
 /// What a run was given to read.
