@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same question to flowproof, DuckDB, Polars and DataFusion's own CSV reader, in turn, over the same gzip files.
+"""The same question to flowproof, DuckDB, Polars and DataFusion's own readers, in turn, over the same gzip or Parquet files.
 
     benches/peers/peers.py FOLDER [--flowproof target/release/flowproof] [--threads 2] [--rounds 5] [--questions count,egress]
 
@@ -84,6 +84,15 @@ NAMES = ["dstport", "protocol", "packets", "bytes", "srcport"]
 COUNT = 'SELECT count(*) AS records, sum({bytes}) AS bytes FROM flows'
 
 
+def is_parquet(folder):
+    return next((folder / "logs").rglob("*.parquet"), None) is not None
+
+
+def renamed(quoted):
+    """What AWS's columns of Parquet are called in its texts."""
+    return ", ".join(f"{quoted(name.replace('-', '_'))} AS {quoted(name)}" for name in COLUMNS)
+
+
 def table(folder, name):
     return json.loads((folder / f"{name}.json").read_text())
 
@@ -92,7 +101,10 @@ def duckdb_(folder, question, threads):
     import duckdb
     con = duckdb.connect(config={"threads": threads})
     kinds = ", ".join(f"'{name}': '{'BIGINT' if name in INTEGERS else 'VARCHAR'}'" for name in COLUMNS)
-    con.sql(f"CREATE VIEW flows AS SELECT * FROM read_csv('{folder}/logs/**/*.gz', delim=' ', header=true, nullstr='-', quote='', auto_detect=false, "
+    if is_parquet(folder):
+        con.sql(f"CREATE VIEW flows AS SELECT {renamed(lambda name: f'"{name}"')} FROM read_parquet('{folder}/logs/**/*.parquet')")
+    else:
+        con.sql(f"CREATE VIEW flows AS SELECT * FROM read_csv('{folder}/logs/**/*.gz', delim=' ', header=true, nullstr='-', quote='', auto_detect=false, "
             f"columns={{{kinds}}})")
     for name in TABLES:
         con.sql(f"CREATE TABLE {name} AS SELECT * FROM read_json('{folder}/{name}.json')")
@@ -106,19 +118,27 @@ def datafusion_(folder, question, threads):
     import datafusion
     import pyarrow as pa
     context = datafusion.SessionContext(datafusion.SessionConfig().with_target_partitions(threads).set("datafusion.execution.listing_table_ignore_subdirectory", "false"))
-    # Its CSV reader knows no mark for NULL within data, so numbers come as text.
-    schema = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
-    context.register_csv("flows", f"{folder}/logs", schema=schema, has_header=True, delimiter=" ", file_extension=".gz", file_compression_type="gzip")
+    if is_parquet(folder):
+        context.register_parquet("files", f"{folder}/logs", file_extension=".parquet")
+        context.register_view("flows", context.sql(f"SELECT {renamed(lambda name: f'"{name}"')} FROM files"))
+    else:
+        # Its CSV reader knows no mark for NULL within data, so numbers come as text.
+        schema = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
+        context.register_csv("flows", f"{folder}/logs", schema=schema, has_header=True, delimiter=" ", file_extension=".gz", file_compression_type="gzip")
     for name in TABLES:
         context.register_record_batches(name, [pa.Table.from_pylist(table(folder, name)).to_batches()])
-    sql = (SQL[question] or COUNT).format(**{name: f"CAST(nullif(\"{name}\", '-') AS BIGINT)" for name in NAMES})
+    number = (lambda name: f'"{name}"') if is_parquet(folder) else (lambda name: f"CAST(nullif(\"{name}\", '-') AS BIGINT)")
+    sql = (SQL[question] or COUNT).format(**{name: number(name) for name in NAMES})
     return context.sql(sql).to_arrow_table().to_pylist()
 
 
 def polars_(folder, question, threads):
     import polars as pl
     kinds = {name: pl.Int64 if name in INTEGERS else pl.String for name in COLUMNS}
-    flows = pl.scan_csv(f"{folder}/logs/**/*.gz", separator=" ", null_values="-", schema=kinds, quote_char=None)
+    if is_parquet(folder):
+        flows = pl.scan_parquet(f"{folder}/logs/**/*.parquet").rename({name.replace("-", "_"): name for name in COLUMNS if "-" in name})
+    else:
+        flows = pl.scan_csv(f"{folder}/logs/**/*.gz", separator=" ", null_values="-", schema=kinds, quote_char=None)
     if question == "count":
         rows = flows.select(pl.len().alias("records"), pl.col("bytes").sum()).collect(engine="streaming")
         return rows.to_dicts()
