@@ -408,17 +408,21 @@ impl InventoryArgs {
     /// # Errors
     /// If a folder cannot be read or a file is malformed.
     pub async fn read(&self, context: &Context, options: &S3Options) -> Result<Inventory> {
-        match self.files(context, options).await? {
+        match self.unread(context, options).await? {
             files if files.is_empty() => Ok(Inventory::default()),
-            files => self.inventory_of(files, context),
+            files => self.inventory(|options| Inventory::from_unread(files, options), context),
         }
     }
 
     /// Reads the files of the inventory as they are; none if no folder is named.
     ///
     /// # Errors
-    /// If a folder cannot be read.
+    /// If a folder or file cannot be read.
     pub async fn files(&self, context: &Context, options: &S3Options) -> Result<Vec<inventory::File>> {
+        self.unread(context, options).await?.into_iter().map(inventory::Unread::read).collect()
+    }
+
+    async fn unread(&self, context: &Context, options: &S3Options) -> Result<Vec<inventory::Unread>> {
         inventory_files(if self.dirs.is_empty() { &context.file.inventory } else { &self.dirs }, options).await
     }
 
@@ -427,11 +431,15 @@ impl InventoryArgs {
     /// # Errors
     /// If a file is malformed.
     pub fn inventory_of(&self, files: Vec<inventory::File>, context: &Context) -> Result<Inventory> {
+        self.inventory(|options| Inventory::from_files(files, options), context)
+    }
+
+    fn inventory(&self, read: impl FnOnce(&inventory::Options) -> Result<Inventory>, context: &Context) -> Result<Inventory> {
         let as_of = self.inventory_as_of.as_deref().map(|text| {
             parse_instant(text, context.now)
                 .ok_or_else(|| Error::usage(format!("--inventory-as-of {text:?} is not a time")).with_hint("write 2026-10-03T08:00:00Z"))
         });
-        let inventory = Inventory::from_files(files, &inventory::Options { as_of: as_of.transpose()? })?;
+        let inventory = read(&inventory::Options { as_of: as_of.transpose()? })?;
         inventory.warnings().iter().for_each(|warning| tracing::warn!("inventory: {warning}"));
         Ok(inventory)
     }
@@ -442,7 +450,7 @@ const INVENTORY_FILE_MAX: u64 = 1 << 30;
 /// Inventory files read at once.
 const INVENTORY_READS_MAX: usize = 8;
 
-async fn inventory_files(dirs: &[String], options: &S3Options) -> Result<Vec<inventory::File>> {
+async fn inventory_files(dirs: &[String], options: &S3Options) -> Result<Vec<inventory::Unread>> {
     let mut files = Vec::new();
     for dir in dirs {
         if dir.starts_with("s3://") {
@@ -450,7 +458,7 @@ async fn inventory_files(dirs: &[String], options: &S3Options) -> Result<Vec<inv
             let (objects, _) = source::list_all(&sources, &Prune::default()).await?;
             let read = |(source, object): (Arc<dyn Source>, source::Object)| async move {
                 let body: Vec<bytes::Bytes> = source.read(&object).await?.try_collect().await?;
-                Ok::<_, Error>(inventory::File { path: object.uri.to_string(), bytes: body.concat().into() })
+                Ok::<_, Error>(inventory::File { path: object.uri.to_string(), bytes: body.concat().into() }.into())
             };
             files.extend(stream::iter(objects).map(read).buffer_unordered(INVENTORY_READS_MAX).try_collect::<Vec<_>>().await?);
         } else {
@@ -460,7 +468,7 @@ async fn inventory_files(dirs: &[String], options: &S3Options) -> Result<Vec<inv
     Ok(files)
 }
 
-fn local_files(dir: &str) -> Result<Vec<inventory::File>> {
+fn local_files(dir: &str) -> Result<Vec<inventory::Unread>> {
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(dir).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| {
@@ -474,11 +482,14 @@ fn local_files(dir: &str) -> Result<Vec<inventory::File>> {
             continue;
         }
         let path = entry.path().display().to_string();
-        let fault = |error: std::io::Error| Error::failed("cannot read").at(&path).caused_by(error);
-        if entry.metadata().map_err(|error| fault(error.into()))?.len() > INVENTORY_FILE_MAX {
+        let fault = |path: &str, error: std::io::Error| Error::failed("cannot read").at(path).caused_by(error);
+        let size = entry.metadata().map_err(|error| fault(&path, error.into()))?.len();
+        if size > INVENTORY_FILE_MAX {
             return Err(Error::failed("the file is larger than 1 GiB, which no inventory file is").at(&path));
         }
-        files.push(inventory::File { bytes: std::fs::read(entry.path()).map_err(fault)?.into(), path });
+        let (on_disk, named) = (entry.into_path(), path.clone());
+        let read = move || std::fs::read(on_disk).map(bytes::Bytes::from).map_err(|error| fault(&named, error));
+        files.push(inventory::Unread { path, size, read: Box::new(read) });
     }
     Ok(files)
 }

@@ -1,14 +1,14 @@
 //! Files → inventory: reads them in parallel, dates and scopes each sighting, and joins them into lives.
 //!
 //! The story in order: read → scope → resources with periods → clusters → interfaces → Kubernetes → indexes. Files are
-//! sorted first, so that their order cannot change the result.
+//! sorted first, so that their order cannot change the result. Interfaces are by far the most: of files only a few stand in memory at
+//! once, and what was seen of an interface goes when it is joined.
 
 use crate::error::Result;
 use crate::inventory::configuration;
 use crate::inventory::control_plane::{self, Judgement};
 use crate::inventory::custody::{self, Custody};
 use crate::inventory::destinations::Answer;
-use crate::inventory::groups::Groups;
 use crate::inventory::json::{self, Contents};
 use crate::inventory::kinds::{self, InterfaceKind};
 use crate::inventory::members::{
@@ -19,12 +19,13 @@ use crate::inventory::ranges::Ranges;
 use crate::inventory::routes::Routing;
 use crate::inventory::scope::Scope;
 use crate::inventory::snapshot::{CLUSTER_NAMES, ClusterSighting, EniSighting, Item, NETWORK_INTERFACES, Owner, Sighting};
-use crate::inventory::timeline::{Life, Scopes, Seen, Timeline};
-use crate::inventory::{File, Inventory, Options};
+use crate::inventory::timeline::{Group, Life, Scopes, Seen, Timeline};
+use crate::inventory::{Inventory, Options, Unread};
 use crate::time::{UnixSeconds, ValidPeriod};
 use hashbrown::{HashMap, HashSet};
 use ipnet::IpNet;
 use rayon::prelude::*;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,12 +70,24 @@ struct Change {
     status: String,
 }
 
+/// A sighting of an interface, with its time and the listing that it stood in.
+struct Sighted {
+    seen: Seen,
+    listed: Option<u32>,
+    eni: EniSighting,
+}
+
+/// Stored bytes of files that are read at once, if they are more files than threads: enough for files of unlike sizes to even out.
+const BYTES_AT_ONCE: u64 = 16 << 20;
+
+/// Sightings of interfaces that were joined and yet take memory: a few MiB of them.
+const JOINED_MAX: usize = 16_384;
+
 #[derive(Default)]
 struct Builder {
     inventory: Inventory,
     scopes: Scopes<Listed>,
-    enis: Timeline<Arc<str>, EniFact>,
-    eni_sightings: Vec<(Seen, EniSighting)>,
+    eni_sightings: Vec<Sighted>,
     resources: Timeline<ResourceKey, Item>,
     owners: HashMap<(&'static str, Arc<str>), Owner>,
     gone: Vec<(Arc<str>, UnixSeconds)>,
@@ -89,27 +102,40 @@ struct Builder {
 }
 
 /// Reads the files and joins them.
-pub(super) fn assemble(mut files: Vec<File>, options: &Options) -> Result<Inventory> {
-    files.sort_unstable_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
-    let contents: Vec<Result<Contents>> = files.par_iter().map(json::read).collect();
+///
+/// # Errors
+/// That of the first file in order of paths which cannot be read or is malformed.
+pub(super) fn assemble(mut files: Vec<Unread>, options: &Options) -> Result<Inventory> {
+    files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut builder = Builder::default();
-    for (file, contents) in files.iter().zip(contents) {
-        let contents = contents?;
-        if !contents.recognised {
-            builder.inventory.warnings.push(format!("{}: not recognised as inventory, ignored", file.path));
+    let mut files = files.into_iter().peekable();
+    while files.peek().is_some() {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        while let Some(file) = files.next_if(|_| some.len() < rayon::current_num_threads() || bytes < BYTES_AT_ONCE) {
+            bytes += file.size;
+            some.push(file);
         }
-        let scope = Arc::new(Scope::of_path(&file.path, options.as_of));
-        for document in contents.wrapped {
-            let scope = Arc::new(scope.within(&document.wrapper));
-            document.sightings.into_iter().for_each(|sighting| builder.take(&scope, sighting));
+        let read: Vec<(String, Result<Contents>)> = some.into_par_iter().map(json::read_once).collect();
+        for (path, contents) in read {
+            builder.take_file(&path, contents?, options);
         }
-        contents.plain.into_iter().for_each(|sighting| builder.take(&scope, sighting));
     }
-    drop(files);
     Ok(builder.finish())
 }
 
 impl Builder {
+    fn take_file(&mut self, path: &str, contents: Contents, options: &Options) {
+        if !contents.recognised {
+            self.inventory.warnings.push(format!("{path}: not recognised as inventory, ignored"));
+        }
+        let scope = Arc::new(Scope::of_path(path, options.as_of));
+        for document in contents.wrapped {
+            let scope = Arc::new(scope.within(&document.wrapper));
+            document.sightings.into_iter().for_each(|sighting| self.take(&scope, sighting));
+        }
+        contents.plain.into_iter().for_each(|sighting| self.take(&scope, sighting));
+    }
+
     /// Takes one sighting with the time and scope of its document.
     fn take(&mut self, scope: &Arc<Scope>, sighting: Sighting) {
         let dated = scope.at.map_or(Seen::Undated, Seen::At);
@@ -226,26 +252,22 @@ impl Builder {
         {
             eni.life.from = None;
         }
-        let facts = std::iter::once(EniFact::Exists)
-            .chain(eni.primary.iter().copied().map(EniFact::Primary))
-            .chain(eni.secondary.iter().copied().map(EniFact::Secondary))
-            .chain(eni.prefixes.iter().copied().map(EniFact::Prefix));
-        self.enis.observe(eni.id.clone(), listed, seen, eni.life, facts);
         eni.owner = owner;
-        self.eni_sightings.push((seen, eni));
+        self.eni_sightings.push(Sighted { seen, listed, eni });
     }
 
     fn finish(mut self) -> Inventory {
+        let mut ended: HashMap<Arc<str>, Life> = HashMap::new();
         for (id, at) in std::mem::take(&mut self.gone) {
             let life = Life { from: None, to: Some(at) };
-            self.enis.sharpen(&id, life);
             for key in ["NatGateways", "VpcEndpoints", "Subnets", "FlowLogs"] {
                 self.resources.sharpen(&(key, id.clone(), None), life);
             }
+            ended.entry(id).or_default().join(life);
         }
         self.finish_resources();
         self.finish_clusters();
-        self.finish_enis();
+        self.finish_enis(&ended);
         self.finish_kube();
         self.finish_indexes();
         self.inventory.find_turns();
@@ -509,62 +531,74 @@ impl Builder {
         if arns.len() == 1 { all } else { Vec::new() }
     }
 
-    fn finish_enis(&mut self) {
-        self.eni_sightings.sort_by(|a, b| (&a.1.id, a.0).cmp(&(&b.1.id, b.0)));
-        self.inventory.groups = Groups::new(&self.eni_sightings);
-        let mut enis: Vec<Eni> = Vec::new();
-        let mut sightings = std::mem::take(&mut self.eni_sightings).into_iter().peekable();
-        while let Some((_, first)) = sightings.next() {
-            let mut eni = new_eni(&first.id);
-            overlay(&mut eni, first);
-            while let Some((_, next)) = sightings.next_if(|(_, next)| next.id == eni.id) {
-                overlay(&mut eni, next);
+    /// Joins the sightings of each interface; `ended` says when interfaces were deleted.
+    fn finish_enis(&mut self, ended: &HashMap<Arc<str>, Life>) {
+        let mut sightings = std::mem::take(&mut self.eni_sightings);
+        // The last first, so that they are taken off the end and the room behind is given back; of equals the first stays first.
+        sightings.reverse();
+        sightings.sort_by_cached_key(|sighted| Reverse((Arc::clone(&sighted.eni.id), sighted.seen)));
+        let mut enis: Vec<Eni> = Vec::with_capacity(sightings.chunk_by(|a, b| a.eni.id == b.eni.id).count());
+        while let Some(first) = sightings.pop() {
+            let id = Arc::clone(&first.eni.id);
+            let mut own = vec![first];
+            own.extend(std::iter::from_fn(|| sightings.pop_if(|next| next.eni.id == id)));
+            if sightings.capacity() - sightings.len() > JOINED_MAX {
+                sightings.shrink_to_fit();
             }
-            enis.push(eni);
+            let eni = self.join(enis.len() as u32, own, ended);
+            enis.extend(eni);
         }
-        let index: HashMap<Arc<str>, u32> = (0..).zip(&enis).map(|(at, eni)| (eni.id.clone(), at)).collect();
-        for eni in &mut enis {
-            eni.primary.sort_unstable();
-            eni.primary.dedup();
-            eni.public.sort_unstable();
-            eni.public.dedup();
-        }
-        self.hold(&mut enis, &index);
+        self.inventory.eni_ids = (0..).zip(&enis).map(|(at, eni)| (eni.id.clone(), at)).collect();
         self.inventory.enis = enis;
-        self.inventory.eni_ids = index;
         self.name_az();
         self.classify();
     }
 
-    /// Gives each interface its addresses, prefixes and life.
-    fn hold(&mut self, enis: &mut [Eni], index: &HashMap<Arc<str>, u32>) {
+    /// Makes the interface of this index of its sightings, the earliest first, with addresses, prefixes and life.
+    fn join(&mut self, at: u32, sightings: Vec<Sighted>, ended: &HashMap<Arc<str>, Life>) -> Option<Eni> {
+        let mut eni = new_eni(&sightings.first()?.eni.id);
+        self.inventory.groups.observe(&eni.id, sightings.iter().map(|sighted| (sighted.seen, &sighted.eni)));
+        let mut facts: Group<EniFact> = Group::default();
+        for Sighted { seen, listed, eni: sighting } in sightings {
+            let shown = std::iter::once(EniFact::Exists)
+                .chain(sighting.primary.iter().copied().map(EniFact::Primary))
+                .chain(sighting.secondary.iter().copied().map(EniFact::Secondary))
+                .chain(sighting.prefixes.iter().copied().map(EniFact::Prefix));
+            facts.observe(listed, seen, sighting.life, shown);
+            overlay(&mut eni, sighting);
+        }
+        if let Some(life) = ended.get(&eni.id) {
+            facts.sharpen(*life);
+        }
+        eni.primary.sort_unstable();
+        eni.primary.dedup();
+        eni.public.sort_unstable();
+        eni.public.dedup();
+        let book = &mut self.inventory.book;
+        let vpc = book.vpc(eni.vpc_id.as_ref().unwrap_or(&Arc::default()));
         let lifelong = |fact: &EniFact| matches!(fact, EniFact::Exists | EniFact::Primary(_));
-        for (id, fact, claims) in std::mem::take(&mut self.enis).claims(&self.scopes, lifelong) {
-            let Some((at, eni)) = index.get(&id).and_then(|at| Some((*at, enis.get_mut(*at as usize)?))) else { continue };
-            let nowhere: Arc<str> = "".into();
-            let vpc = self.inventory.book.vpc(eni.vpc_id.as_ref().unwrap_or(&nowhere));
-            match fact {
-                EniFact::Exists => {
-                    let (Some(first), Some(last)) = (claims.first(), claims.last()) else { continue };
-                    eni.valid = ValidPeriod { from: first.valid.from, to: last.valid.to };
-                    eni.possible = ValidPeriod { from: first.possible.from, to: last.possible.to };
-                    eni.known_from = Some(first.seen.from).filter(|from| *from != i64::MIN);
-                    eni.known_to = Some(last.seen.to).filter(|to| *to != i64::MAX);
-                }
-                EniFact::Primary(addr) | EniFact::Secondary(addr) => {
-                    eni.addresses.extend(claims.iter().map(|claim| (addr, claim.valid)));
-                    let primary = matches!(fact, EniFact::Primary(_)) || eni.primary.contains(&addr);
-                    self.inventory.book.hold_address(vpc, at, addr, &claims, primary);
-                }
-                EniFact::Prefix(prefix) => {
-                    eni.prefixes.extend(claims.iter().map(|claim| (prefix, claim.valid)));
-                    self.inventory.book.hold_prefix(vpc, at, prefix, &claims);
-                }
+        facts.claims(&self.scopes, lifelong, |fact, claims| match fact {
+            EniFact::Exists => {
+                let (Some(first), Some(last)) = (claims.first(), claims.last()) else { return };
+                eni.valid = ValidPeriod { from: first.valid.from, to: last.valid.to };
+                eni.possible = ValidPeriod { from: first.possible.from, to: last.possible.to };
+                eni.known_from = Some(first.seen.from).filter(|from| *from != i64::MIN);
+                eni.known_to = Some(last.seen.to).filter(|to| *to != i64::MAX);
             }
-        }
-        for eni in enis {
-            eni.addresses.sort_unstable();
-        }
+            EniFact::Primary(addr) | EniFact::Secondary(addr) => {
+                eni.addresses.extend(claims.iter().map(|claim| (addr, claim.valid)));
+                let primary = matches!(fact, EniFact::Primary(_)) || eni.primary.contains(&addr);
+                book.hold_address(vpc, at, addr, &claims, primary);
+            }
+            EniFact::Prefix(prefix) => {
+                eni.prefixes.extend(claims.iter().map(|claim| (prefix, claim.valid)));
+                book.hold_prefix(vpc, at, prefix, &claims);
+            }
+        });
+        eni.addresses.sort_unstable();
+        eni.addresses.shrink_to_fit();
+        eni.prefixes.shrink_to_fit();
+        Some(eni)
     }
 
     /// AZ ids that the listing lacks come from the subnet, or from the account's AZ names.
@@ -609,7 +643,7 @@ impl Builder {
                     for warning in &matched.warnings {
                         inventory.warnings.push(format!("{}: counted as control-plane interface, but {warning}", eni.id));
                     }
-                    (eni.kind, eni.cluster, eni.control_plane) = (InterfaceKind::EksControlPlane, Some(cluster), Some(matched));
+                    (eni.kind, eni.cluster, eni.control_plane) = (InterfaceKind::EksControlPlane, Some(cluster), Some(Box::new(matched)));
                 }
                 Judgement::Suspected(cluster_name, reason) => {
                     inventory.suspects.push(Suspect { interface_id: eni.id.clone(), cluster_name, reason });

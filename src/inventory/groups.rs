@@ -27,11 +27,10 @@ struct Sighting {
 }
 
 impl Groups {
-    /// Keeps the sightings of interfaces whose groups changed, of all sightings sorted by interface and time; those without a time or
-    /// without groups say nothing.
-    pub(super) fn new(sightings: &[(Seen, EniSighting)]) -> Groups {
-        let dated = |(seen, eni): &(Seen, EniSighting)| {
-            let (at, stays) = match *seen {
+    /// Keeps the sightings of one interface if its groups changed; those without a time or without groups say nothing.
+    pub(super) fn observe<'a>(&mut self, id: &Arc<str>, sightings: impl Iterator<Item = (Seen, &'a EniSighting)>) {
+        let dated = |(seen, eni): (Seen, &EniSighting)| {
+            let (at, stays) = match seen {
                 Seen::Undated => return None,
                 Seen::At(t) => (t, false),
                 Seen::From(t) => (t, true),
@@ -41,18 +40,12 @@ impl Groups {
             groups.dedup();
             Some(Sighting { at, stays, groups }).filter(|sighting| !sighting.groups.is_empty())
         };
-        let mut changed = HashMap::new();
-        for of_one in sightings.chunk_by(|(_, a), (_, b)| a.id == b.id) {
-            let mut own: Vec<Sighting> = of_one.iter().filter_map(dated).collect();
-            own.sort_unstable();
-            own.dedup();
-            if own.windows(2).any(|pair| matches!(pair, [a, b] if a.groups != b.groups))
-                && let Some((_, eni)) = of_one.first()
-            {
-                changed.insert(Arc::clone(&eni.id), own);
-            }
+        let mut own: Vec<Sighting> = sightings.filter_map(dated).collect();
+        own.sort_unstable();
+        own.dedup();
+        if own.windows(2).any(|pair| matches!(pair, [a, b] if a.groups != b.groups)) {
+            self.changed.insert(Arc::clone(id), own);
         }
-        Groups { changed }
     }
 
     fn at(&self, eni: &Eni, group: &str, t: UnixSeconds) -> Option<bool> {

@@ -6,8 +6,9 @@
 //! as it is read. A malformed one is an error with line and column.
 
 use crate::error::{Error, Result};
+use crate::inventory::names::Names;
 use crate::inventory::snapshot::{self, Sighting};
-use crate::inventory::{File, kubernetes};
+use crate::inventory::{File, Unread, kubernetes};
 use crate::time::{UnixSeconds, find_stamp, parse_instant};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -57,11 +58,17 @@ impl Contents {
     }
 }
 
+/// Gets a file, reads it and drops its bytes; returns its path beside what it holds.
+pub(super) fn read_once(file: Unread) -> (String, Result<Contents>) {
+    let path = file.path.clone();
+    (path, file.read().and_then(|file| read(&file)))
+}
+
 /// Reads a file.
 ///
 /// # Errors
 /// The file is too large, not valid gzip, or not JSON; with file, line and column.
-pub(super) fn read(file: &File) -> Result<Contents> {
+fn read(file: &File) -> Result<Contents> {
     if file.bytes.starts_with(&[0x1f, 0x8b]) {
         let mut text = std::io::BufReader::new(Inflated::new(&file.bytes));
         let first = text.fill_buf().map_err(|error| not_gzip(file, error))?;
@@ -85,10 +92,10 @@ fn begins_as_json(text: &[u8]) -> bool {
 }
 
 fn documents<'de, R: serde_json::de::Read<'de>>(file: &File, mut deserializer: serde_json::Deserializer<R>) -> Result<Contents> {
-    let mut contents = Contents::default();
+    let (mut contents, mut names) = (Contents::default(), Names::default());
     while let Err(error) = deserializer.end() {
         // What cannot be read on is no end of a document.
-        let read = if error.is_io() { Err(error) } else { Node { out: &mut contents }.deserialize(&mut deserializer) };
+        let read = if error.is_io() { Err(error) } else { Node { out: &mut contents, names: &mut names }.deserialize(&mut deserializer) };
         read.map_err(|error| if error.is_io() { not_gzip(file, error.into()) } else { malformed(file, &error) })?;
     }
     Ok(contents)
@@ -229,6 +236,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 /// A document, a page of an array of pages, or the data of a wrapper.
 struct Node<'a> {
     out: &'a mut Contents,
+    names: &'a mut Names,
 }
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
@@ -271,7 +279,7 @@ impl<'de> Visitor<'de> for Node<'_> {
     ignore_scalars!();
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut pages: A) -> Result<(), A::Error> {
-        while pages.next_element_seed(Node { out: &mut *self.out })?.is_some() {}
+        while pages.next_element_seed(Node { out: &mut *self.out, names: &mut *self.names })?.is_some() {}
         Ok(())
     }
 
@@ -282,16 +290,18 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut left = VALUES_MAX;
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             if key == "data" {
-                map.next_value_seed(Node { out: &mut inner })?;
+                map.next_value_seed(Node { out: &mut inner, names: &mut *self.names })?;
             } else if let Some(listing) = snapshot::listing(&key) {
-                map.next_value_seed(Listing { listing, out: &mut inner, untyped: &mut untyped, left: &mut left })?;
+                map.next_value_seed(Listing { listing, out: &mut inner, names: &mut *self.names, untyped: &mut untyped, left: &mut left })?;
             } else {
                 rest.insert(key.into_owned(), map.next_value_seed(Bounded { left: &mut left })?);
             }
         }
         let rest = Value::Object(rest);
         kubernetes::untyped_items(&rest, &untyped, &mut inner.plain);
+        let before = inner.plain.len();
         inner.recognised |= snapshot::object(&rest, &mut inner.plain);
+        self.names.share(inner.plain.get_mut(before..).unwrap_or_default());
         self.out.recognised |= inner.recognised;
         self.out.wrapped.append(&mut inner.wrapped);
         if is_wrapper(&rest) && !inner.plain.is_empty() {
@@ -338,6 +348,7 @@ fn is_wrapper(rest: &Value) -> bool {
 struct Listing<'a> {
     listing: &'static snapshot::Listing,
     out: &'a mut Contents,
+    names: &'a mut Names,
     untyped: &'a mut Vec<Value>,
     /// What may still be kept of the document.
     left: &'a mut usize,
@@ -365,7 +376,9 @@ impl<'de> Visitor<'de> for Listing<'_> {
                 self.untyped.push(element);
                 *self.left = left;
             } else {
+                let before = self.out.plain.len();
                 (self.listing.read)(&element, &mut self.out.plain);
+                self.names.share(self.out.plain.get_mut(before..).unwrap_or_default());
             }
             self.out.check()?;
         }

@@ -7,9 +7,11 @@ use crate::inventory::Inventory;
 use crate::inventory::kinds::InterfaceKind;
 use crate::inventory::model::*;
 use crate::inventory::snapshot::{EniSighting, Item, Owner};
+use crate::inventory::tags::Tags;
 use crate::inventory::timeline::Claim;
 use crate::time::{UnixSeconds, ValidPeriod};
 use hashbrown::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Returns the one key of listings that show the same kind of resource.
@@ -37,8 +39,8 @@ pub(super) fn new_eni(id: &Arc<str>) -> Eni {
         az_name: None,
         instance_id: None,
         resource: None,
-        description: "".into(),
-        interface_type: "".into(),
+        description: Arc::default(),
+        interface_type: Arc::default(),
         requester_id: None,
         groups: Vec::new(),
         source_dest_check: None,
@@ -85,9 +87,18 @@ pub(super) fn overlay(eni: &mut Eni, seen: EniSighting) {
     if !seen.groups.is_empty() {
         eni.groups = seen.groups;
     }
-    eni.primary.extend(seen.primary);
-    eni.public.extend(seen.public);
+    append(&mut eni.primary, seen.primary);
+    append(&mut eni.public, seen.public);
     eni.tags.extend(seen.tags);
+}
+
+/// Adds addresses; the first sighting's list is taken as it is, which is most often all.
+fn append(to: &mut Vec<IpAddr>, from: Vec<IpAddr>) {
+    if to.is_empty() {
+        *to = from;
+    } else {
+        to.extend(from);
+    }
 }
 
 /// Lays another sighting of the same life of a cluster over the known one.

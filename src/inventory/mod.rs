@@ -21,6 +21,7 @@ pub mod routes;
 pub mod script;
 pub mod service_control;
 pub mod tables;
+pub mod tags;
 pub mod timeline;
 
 mod assemble;
@@ -28,6 +29,7 @@ mod configuration;
 mod json;
 mod kubernetes;
 mod members;
+mod names;
 mod scope;
 mod snapshot;
 
@@ -46,7 +48,7 @@ pub use model::{Cluster, ControlPlaneMatch, EgressMode, Eni, Held, KubeFact, Kub
 pub use peers::{Basis, Peer, VpcLink};
 pub use ranges::AwsRange;
 pub use script::{ScriptOptions, script};
-pub use tables::{tables, tables_at};
+pub use tables::{TABLES, Table, tables, tables_at};
 
 /// An inventory file as it was read from disk or S3.
 #[derive(Debug, Clone)]
@@ -55,6 +57,32 @@ pub struct File {
     pub path: String,
     /// Contents, plain or gzip.
     pub bytes: bytes::Bytes,
+}
+
+/// An inventory file of which the bytes are got when its turn has come and dropped when it is read, so that few stand in memory at once.
+pub struct Unread {
+    /// As in [`File`].
+    pub path: String,
+    /// Bytes that it will have, as far as is known: files are read together until they are many.
+    pub size: u64,
+    /// Gets its bytes.
+    pub read: Box<dyn FnOnce() -> Result<bytes::Bytes> + Send>,
+}
+
+impl Unread {
+    /// Returns the file with its bytes.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn read(self) -> Result<File> {
+        Ok(File { bytes: (self.read)()?, path: self.path })
+    }
+}
+
+impl From<File> for Unread {
+    fn from(file: File) -> Unread {
+        Unread { path: file.path, size: file.bytes.len() as u64, read: Box::new(move || Ok(file.bytes)) }
+    }
 }
 
 /// How an inventory is read.
@@ -132,7 +160,16 @@ impl Inventory {
     /// # Errors
     /// A file is malformed or too large; the error names file, line and column. A file that is merely not recognised is
     /// a warning.
-    pub fn from_files(files: Vec<File>, options: &Options) -> Result<Inventory> {
+    pub fn from_files(mut files: Vec<File>, options: &Options) -> Result<Inventory> {
+        files.sort_unstable_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
+        Inventory::from_unread(files.into_iter().map(Unread::from).collect(), options)
+    }
+
+    /// Reads an inventory of files that are opened one after another; their order matters only among files of one path.
+    ///
+    /// # Errors
+    /// As [`Inventory::from_files`], or that of the first file, by path, whose bytes cannot be got.
+    pub fn from_unread(files: Vec<Unread>, options: &Options) -> Result<Inventory> {
         assemble::assemble(files, options)
     }
 

@@ -4,15 +4,12 @@
 //! come about in `timeline`. Field names follow the AWS API.
 
 use crate::inventory::kinds::InterfaceKind;
+use crate::inventory::tags::Tags;
 use crate::inventory::timeline::Claim;
 use crate::time::{UnixSeconds, ValidPeriod};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// Tags of an AWS resource.
-pub type Tags = BTreeMap<Arc<str>, Arc<str>>;
 
 /// A network interface with its whole life.
 #[derive(Debug, Clone)]
@@ -24,7 +21,7 @@ pub struct Eni {
     /// Index into [`super::Inventory::clusters`], for control-plane interfaces, nodes and pods.
     pub cluster: Option<u32>,
     /// How the control-plane rule judged it, where it accepted it.
-    pub control_plane: Option<ControlPlaneMatch>,
+    pub control_plane: Option<Box<ControlPlaneMatch>>,
     /// Owner account.
     pub account_id: Option<Arc<str>>,
     /// Region.

@@ -6,11 +6,13 @@
 
 use crate::inventory::Inventory;
 use crate::inventory::kinds::InterfaceKind;
-use crate::inventory::model::{Eni, Held, KubeFact, Subnet, Tags};
+use crate::inventory::model::{Eni, Held, KubeFact, Subnet};
 use crate::inventory::ranges::ByNet;
+use crate::inventory::tags::Tags;
 use crate::inventory::timeline::Claim;
 use crate::time::UnixSeconds;
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -123,6 +125,16 @@ struct Holding {
     primary: bool,
 }
 
+/// The same as it is kept: most interfaces hold all their addresses for one period, which is kept once.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    vpc: u32,
+    eni: u32,
+    /// Index into [`Book::periods`].
+    claim: u32,
+    primary: bool,
+}
+
 /// The outcome of asking who of several held an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
@@ -136,8 +148,10 @@ enum Holder {
 pub(super) struct Book {
     vpcs: HashMap<Arc<str>, u32>,
     names: Vec<Arc<str>>,
-    addresses: HashMap<IpAddr, Vec<Holding>>,
-    prefixes: ByNet<Holding>,
+    addresses: HashMap<IpAddr, SmallVec<[Kept; 1]>>,
+    prefixes: ByNet<Kept>,
+    /// Periods in which addresses and prefixes were held.
+    periods: Vec<Claim>,
     /// Index of a subnet, by its ranges.
     subnets: ByNet<(u32, u32)>,
     vpc_ranges: ByNet<u32>,
@@ -161,11 +175,30 @@ impl Book {
     }
 
     pub(super) fn hold_address(&mut self, vpc: u32, eni: u32, addr: IpAddr, claims: &[Claim], primary: bool) {
-        self.addresses.entry(addr).or_default().extend(claims.iter().map(|claim| Holding { vpc, eni, claim: *claim, primary }));
+        for claim in claims {
+            let claim = self.period(claim);
+            self.addresses.entry(addr).or_default().push(Kept { vpc, eni, claim, primary });
+        }
     }
 
     pub(super) fn hold_prefix(&mut self, vpc: u32, eni: u32, prefix: ipnet::IpNet, claims: &[Claim]) {
-        claims.iter().for_each(|claim| self.prefixes.insert(prefix, Holding { vpc, eni, claim: *claim, primary: false }));
+        for claim in claims {
+            let claim = self.period(claim);
+            self.prefixes.insert(prefix, Kept { vpc, eni, claim, primary: false });
+        }
+    }
+
+    /// Returns the index of a period. Those of one interface come one after another, so only the last few can be the same.
+    fn period(&mut self, claim: &Claim) -> u32 {
+        /// An address that came and went has several, and the next one may have the same.
+        const LOOKED_AT: usize = 8;
+        let since = self.periods.len().saturating_sub(LOOKED_AT);
+        let known = self.periods.iter().skip(since).position(|known| known == claim).map(|at| since + at);
+        let at = known.unwrap_or(self.periods.len());
+        if known.is_none() {
+            self.periods.push(*claim);
+        }
+        at as u32
     }
 
     pub(super) fn add_subnet(&mut self, index: u32, subnet: &Subnet) {
@@ -187,14 +220,17 @@ impl Book {
 
     /// Returns every claim on an address, or on a link between VPCs, in no order.
     pub(super) fn claims(&self) -> impl Iterator<Item = &Claim> {
-        let holdings = self.addresses.values().flatten().chain(self.prefixes.items());
         let links = self.peered.values().chain(self.on_gateway.values()).flatten();
-        holdings.map(|holding| &holding.claim).chain(links.map(|(_, claim)| claim))
+        self.periods.iter().chain(links.map(|(_, claim)| claim))
     }
 
-    fn holdings(&self, addr: IpAddr) -> impl Iterator<Item = &Holding> {
-        let prefixes = self.prefixes.containing(addr).flat_map(|(_, holdings)| holdings);
-        self.addresses.get(&addr).into_iter().flatten().chain(prefixes)
+    fn holdings(&self, addr: IpAddr) -> impl Iterator<Item = Holding> {
+        let prefixes = self.prefixes.containing(addr).flat_map(|(_, kept)| kept);
+        let kept = self.addresses.get(&addr).into_iter().flatten().chain(prefixes);
+        kept.filter_map(|kept| {
+            let claim = *self.periods.get(kept.claim as usize)?;
+            Some(Holding { vpc: kept.vpc, eni: kept.eni, claim, primary: kept.primary })
+        })
     }
 
     /// Returns who of the VPC held the address at `t`.
@@ -231,7 +267,7 @@ impl Book {
 }
 
 /// Returns the holder that all agree on.
-fn one<'a>(mut holdings: impl Iterator<Item = &'a Holding>, extrapolated: bool) -> Holder {
+fn one(mut holdings: impl Iterator<Item = Holding>, extrapolated: bool) -> Holder {
     let Some(first) = holdings.next() else { return Holder::Nobody };
     let mut primary = first.primary;
     for holding in holdings {
@@ -244,15 +280,15 @@ fn one<'a>(mut holdings: impl Iterator<Item = &'a Holding>, extrapolated: bool) 
 }
 
 /// Returns the holder of the nearest snapshot, unless `t` lies between snapshots that disagree.
-fn nearest<'a>(holdings: impl Iterator<Item = &'a Holding>, t: UnixSeconds) -> Holder {
-    let holdings: Vec<&Holding> = holdings.collect();
+fn nearest(holdings: impl Iterator<Item = Holding>, t: UnixSeconds) -> Holder {
+    let holdings: Vec<Holding> = holdings.collect();
     let before = holdings.iter().all(|h| t < h.claim.seen.from);
     let after = holdings.iter().all(|h| t >= h.claim.seen.to);
     let distance = |h: &Holding| if before { h.claim.seen.from.saturating_sub(t) } else { t.saturating_sub(h.claim.seen.to) };
     if !before && !after {
         return Holder::Unclear;
     }
-    let Some(least) = holdings.iter().map(|h| distance(h)).min() else { return Holder::Nobody };
+    let Some(least) = holdings.iter().map(distance).min() else { return Holder::Nobody };
     one(holdings.into_iter().filter(|h| distance(h) == least), true)
 }
 
@@ -437,7 +473,7 @@ mod tests {
 
     #[test]
     fn a_holder_is_one_that_all_agree_on() {
-        let of = |holdings: &[Holding]| one(holdings.iter(), true);
+        let of = |holdings: &[Holding]| one(holdings.iter().copied(), true);
         let (first, again, other) = (holding(3, (0, 10), false), holding(3, (5, 20), true), holding(4, (0, 10), false));
         let found = |primary| Holder::One { eni: 3, primary, extrapolated: true };
         assert_eq!(of(&[]), Holder::Nobody);
@@ -449,15 +485,15 @@ mod tests {
     #[test]
     fn the_nearest_snapshot_tells_the_holder_outside_of_all_but_not_between() {
         let holdings = [holding(1, (10, 20), true), holding(2, (30, 40), true), holding(1, (12, 15), true)];
-        let at = |t: i64| nearest(holdings.iter(), t);
+        let at = |t: i64| nearest(holdings.iter().copied(), t);
         let found = |eni| Holder::One { eni, primary: true, extrapolated: true };
         assert_eq!(
             [0, 9, 10, 25, 39, 40, 99].map(at),
             [found(1), found(1), Holder::Unclear, Holder::Unclear, Holder::Unclear, found(2), found(2)]
         );
         let same = [holding(1, (10, 20), true), holding(2, (10, 20), true)];
-        assert_eq!([5, 20].map(|t| nearest(same.iter(), t)), [Holder::Unclear; 2], "two of one snapshot");
-        assert_eq!(nearest([].iter(), 5), Holder::Nobody);
+        assert_eq!([5, 20].map(|t| nearest(same.iter().copied(), t)), [Holder::Unclear; 2], "two of one snapshot");
+        assert_eq!(nearest([].into_iter(), 5), Holder::Nobody);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::inventory::json::{elements, instant, instant_of, member, text};
 use crate::inventory::model::*;
 use crate::inventory::ranges::AwsRange;
 use crate::inventory::service_control::{self, ServiceControlPolicy};
+use crate::inventory::tags::Tags;
 use crate::inventory::timeline::{Life, Seen};
 use crate::inventory::{kubernetes, permissions};
 use crate::time::UnixSeconds;

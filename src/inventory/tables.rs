@@ -5,19 +5,37 @@
 
 use crate::inventory::Inventory;
 use crate::inventory::model::*;
+use crate::inventory::tags::Tags;
 use crate::inventory::timeline::Claim;
 use crate::time::{UnixSeconds, ValidPeriod};
 use arrow::array::{ArrayRef, BooleanBuilder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder, TimestampSecondArray};
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// A table of the inventory, to be made when it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Name.
+    pub name: &'static str,
+    make: fn(&Inventory, Option<UnixSeconds>) -> Option<RecordBatch>,
+}
+
+impl Table {
+    /// Makes the table; `None` if its columns make no batch.
+    pub fn rows(&self, inventory: &Inventory) -> Option<RecordBatch> {
+        (self.make)(inventory, None)
+    }
+}
 
 /// Returns every table by name.
 pub fn tables(inventory: &Inventory) -> Vec<(&'static str, RecordBatch)> {
-    build(inventory, None)
+    TABLES.iter().filter_map(|table| Some((table.name, table.rows(inventory)?))).collect()
 }
 
 /// Returns every table with the rows that held at `t`.
 pub fn tables_at(inventory: &Inventory, t: UnixSeconds) -> Vec<(&'static str, RecordBatch)> {
-    build(inventory, Some(t))
+    TABLES.iter().filter_map(|table| Some((table.name, (table.make)(inventory, Some(t))?))).collect()
 }
 
 /// The columns of one table while they are filled.
@@ -120,38 +138,36 @@ impl<'a, T> Columns<'a, Held<T>> {
     }
 }
 
-fn build(inventory: &Inventory, at: Option<UnixSeconds>) -> Vec<(&'static str, RecordBatch)> {
-    let tables = [
-        ("accounts", accounts(inventory, at)),
-        ("availability_zones", zones(inventory, at)),
-        ("bucket_custody", custody(inventory, at)),
-        ("clusters", clusters(inventory, at)),
-        ("dhcp_options", dhcp_options(inventory, at)),
-        ("enis", enis(inventory, at)),
-        ("eni_addresses", eni_addresses(inventory, at)),
-        ("flow_logs", flow_logs(inventory, at)),
-        ("instances", instances(inventory, at)),
-        ("load_balancers", load_balancers(inventory, at)),
-        ("nat_gateways", nat_gateways(inventory, at)),
-        ("network_acls", network_acls(inventory, at)),
-        ("nodes", nodes(inventory, at)),
-        ("pods", pods(inventory, at)),
-        ("prefix_lists", prefix_lists(inventory, at)),
-        ("resolver_endpoints", resolver_endpoints(inventory, at)),
-        ("role_policies", role_policies(inventory, at)),
-        ("route_tables", route_tables(inventory, at)),
-        ("security_groups", security_groups(inventory, at)),
-        ("services", services(inventory, at)),
-        ("subnets", subnets(inventory, at)),
-        ("transit_gateway_attachments", attachments(inventory, at)),
-        ("vpc_endpoints", vpc_endpoints(inventory, at)),
-        ("vpc_peerings", peerings(inventory, at)),
-        ("vpc_attributes", vpc_attributes(inventory, at)),
-        ("vpcs", vpcs(inventory, at)),
-        ("webhooks", webhooks(inventory, at)),
-    ];
-    tables.into_iter().filter_map(|(name, batch)| Some((name, batch?))).collect()
-}
+/// Every table.
+pub static TABLES: [Table; 27] = [
+    Table { name: "accounts", make: accounts },
+    Table { name: "availability_zones", make: zones },
+    Table { name: "bucket_custody", make: custody },
+    Table { name: "clusters", make: clusters },
+    Table { name: "dhcp_options", make: dhcp_options },
+    Table { name: "enis", make: enis },
+    Table { name: "eni_addresses", make: eni_addresses },
+    Table { name: "flow_logs", make: flow_logs },
+    Table { name: "instances", make: instances },
+    Table { name: "load_balancers", make: load_balancers },
+    Table { name: "nat_gateways", make: nat_gateways },
+    Table { name: "network_acls", make: network_acls },
+    Table { name: "nodes", make: nodes },
+    Table { name: "pods", make: pods },
+    Table { name: "prefix_lists", make: prefix_lists },
+    Table { name: "resolver_endpoints", make: resolver_endpoints },
+    Table { name: "role_policies", make: role_policies },
+    Table { name: "route_tables", make: route_tables },
+    Table { name: "security_groups", make: security_groups },
+    Table { name: "services", make: services },
+    Table { name: "subnets", make: subnets },
+    Table { name: "transit_gateway_attachments", make: attachments },
+    Table { name: "vpc_endpoints", make: vpc_endpoints },
+    Table { name: "vpc_peerings", make: peerings },
+    Table { name: "vpc_attributes", make: vpc_attributes },
+    Table { name: "vpcs", make: vpcs },
+    Table { name: "webhooks", make: webhooks },
+];
 
 fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(T::to_string).collect()
@@ -193,15 +209,23 @@ fn enis(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
 }
 
 fn eni_addresses(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    let of_eni = |eni: &Eni| {
-        let addresses = eni.addresses.iter().map(|(addr, period)| (eni.id.clone(), addr.to_string(), *period));
-        let prefixes = eni.prefixes.iter().map(|(prefix, period)| (eni.id.clone(), prefix.to_string(), *period));
-        addresses.chain(prefixes).collect::<Vec<_>>()
+    enum Held {
+        Address(IpAddr),
+        Prefix(IpNet),
+    }
+    let of_eni = |eni: &'_ Eni| -> Vec<(Arc<str>, Held, ValidPeriod)> {
+        let addresses = eni.addresses.iter().map(|(addr, period)| (eni.id.clone(), Held::Address(*addr), *period));
+        let prefixes = eni.prefixes.iter().map(|(prefix, period)| (eni.id.clone(), Held::Prefix(*prefix), *period));
+        addresses.chain(prefixes).collect()
     };
-    let rows: Vec<(Arc<str>, String, ValidPeriod)> = inventory.enis.iter().flat_map(of_eni).collect();
+    let rows: Vec<(Arc<str>, Held, ValidPeriod)> = inventory.enis.iter().flat_map(of_eni).collect();
+    let text = |held: &Held| match held {
+        Held::Address(addr) => addr.to_string(),
+        Held::Prefix(prefix) => prefix.to_string(),
+    };
     Columns::new(rows.iter(), at, |row| row.2)
         .text("interface_id", |row| Some(&row.0))
-        .text("address", |row| Some(&row.1))
+        .owned("address", move |row| Some(text(&row.1)))
         .period(|row| row.2)
         .finish()
 }

@@ -75,7 +75,7 @@ pub(super) enum Seen {
 
 /// All sightings of one thing (an ENI, a subnet, a Service): which facts were seen of it, and when.
 #[derive(Debug)]
-struct Group<V> {
+pub(super) struct Group<V> {
     scopes: Vec<u32>,
     life: Life,
     seen: Vec<(V, Seen)>,
@@ -138,48 +138,23 @@ impl<G: Hash + Eq, V> Default for Timeline<G, V> {
 impl<G: Hash + Eq + Ord + Clone, V: Ord> Timeline<G, V> {
     /// Notes that `thing` was looked at and shows `facts`; `scope` is the listing it stood in, if it stood in one.
     pub(super) fn observe(&mut self, thing: G, scope: Option<u32>, seen: Seen, life: Life, facts: impl IntoIterator<Item = V>) {
-        let group = self.groups.entry(thing).or_insert_with(|| Group {
-            scopes: Vec::new(),
-            life: Life::default(),
-            seen: Vec::new(),
-            looked: Vec::new(),
-        });
-        if let Some(scope) = scope
-            && !group.scopes.contains(&scope)
-        {
-            group.scopes.push(scope);
-        }
-        group.life.join(life);
-        group.looked.push(seen);
-        group.seen.extend(facts.into_iter().map(|fact| (fact, seen)));
+        self.groups.entry(thing).or_default().observe(scope, seen, life, facts);
     }
 
     /// Adds evidence of the life of a thing that was seen elsewhere.
     pub(super) fn sharpen(&mut self, thing: &G, life: Life) {
         if let Some(group) = self.groups.get_mut(thing) {
-            group.life.join(life);
+            group.sharpen(life);
         }
     }
 
-    /// Returns each fact with the periods in which it held, sorted by thing, fact and time.
-    ///
-    /// `lifelong` says which facts cannot change while the thing lives (an ENI's primary address): for these a
-    /// create or attach time beats an incomplete snapshot that lacks the thing.
+    /// Returns each fact with the periods in which it held, sorted by thing, fact and time; `lifelong` as for [`Group::claims`].
     pub(super) fn claims<S: Hash + Eq>(self, scopes: &Scopes<S>, lifelong: impl Fn(&V) -> bool) -> Vec<(G, V, Vec<Claim>)> {
         let mut groups: Vec<(G, Group<V>)> = self.groups.into_iter().collect();
         groups.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let mut out = Vec::with_capacity(groups.len());
         for (thing, group) in groups {
-            let looks = group.looks(scopes);
-            for (fact, seen) in group.by_fact() {
-                let presence = looks.presence(&seen);
-                let claims = if presence.is_empty() {
-                    vec![undated(looks.life)]
-                } else {
-                    runs(&presence, &looks.instants, looks.life, lifelong(&fact))
-                };
-                out.push((thing.clone(), fact, claims));
-            }
+            group.claims(scopes, &lifelong, |fact, claims| out.push((thing.clone(), fact, claims)));
         }
         out
     }
@@ -215,7 +190,44 @@ impl Looks {
     }
 }
 
+impl<V> Default for Group<V> {
+    fn default() -> Self {
+        Self { scopes: Vec::new(), life: Life::default(), seen: Vec::new(), looked: Vec::new() }
+    }
+}
+
 impl<V: Ord> Group<V> {
+    /// Notes that the thing was looked at and shows `facts`; `scope` is the listing it stood in, if it stood in one.
+    pub(super) fn observe(&mut self, scope: Option<u32>, seen: Seen, life: Life, facts: impl IntoIterator<Item = V>) {
+        if let Some(scope) = scope
+            && !self.scopes.contains(&scope)
+        {
+            self.scopes.push(scope);
+        }
+        self.life.join(life);
+        self.looked.push(seen);
+        self.seen.extend(facts.into_iter().map(|fact| (fact, seen)));
+    }
+
+    /// Adds evidence of the thing's life that was seen elsewhere.
+    pub(super) fn sharpen(&mut self, life: Life) {
+        self.life.join(life);
+    }
+
+    /// Hands on each fact with the periods in which it held, facts and periods in order.
+    ///
+    /// `lifelong` says which facts cannot change while the thing lives (an ENI's primary address): for these a
+    /// create or attach time beats an incomplete snapshot that lacks the thing.
+    pub(super) fn claims<S: Hash + Eq>(self, scopes: &Scopes<S>, lifelong: impl Fn(&V) -> bool, mut take: impl FnMut(V, Vec<Claim>)) {
+        let looks = self.looks(scopes);
+        for (fact, seen) in self.by_fact() {
+            let presence = looks.presence(&seen);
+            let claims =
+                if presence.is_empty() { vec![undated(looks.life)] } else { runs(&presence, &looks.instants, looks.life, lifelong(&fact)) };
+            take(fact, claims);
+        }
+    }
+
     fn looks<S: Hash + Eq>(&self, scopes: &Scopes<S>) -> Looks {
         let mut items: Vec<UnixSeconds> =
             self.looked.iter().filter_map(|seen| if let Seen::From(t) = seen { Some(*t) } else { None }).collect();

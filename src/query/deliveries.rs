@@ -242,7 +242,7 @@ mod tests {
             id: "fl-0a".into(),
             resource_id: None,
             log_format: None,
-            tag_fields: crate::inventory::model::Tags::new(),
+            tag_fields: crate::inventory::tags::Tags::new(),
             traffic_type: None,
             aggregation_max_s: interval,
             status: None,

@@ -416,7 +416,7 @@ mod tests {
             id: "fl-0a".into(),
             resource_id: Some(resource.into()),
             log_format: Some(declared.into()),
-            tag_fields: model::Tags::new(),
+            tag_fields: crate::inventory::tags::Tags::new(),
             traffic_type: traffic_type.map(Arc::from),
             aggregation_max_s: None,
             status: None,

@@ -14,6 +14,7 @@ pub mod grain;
 pub mod library;
 pub mod hourly;
 pub mod hours;
+pub mod inventory_table;
 pub mod judged;
 pub mod log_tables;
 pub mod names;
@@ -55,6 +56,7 @@ use futures::{FutureExt, Stream, TryStreamExt};
 use grain::Grain;
 use hourly::{Hourly, Key, Sums};
 use hours::Hours;
+use inventory_table::InventoryTable;
 use recording::{Recorded, Recording};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -340,8 +342,8 @@ impl Engine {
         register("objects", log_tables::objects(logs)?)?;
         register("layouts", log_tables::layouts(logs)?)?;
         register("rejects", log_tables::rejects(logs)?)?;
-        for (name, batch) in crate::inventory::tables(&logs.inventory) {
-            register(name, Arc::new(MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?))?;
+        for table in &crate::inventory::TABLES {
+            register(table.name, Arc::new(InventoryTable::new(*table, &logs.inventory)?))?;
         }
         let prices = crate::cost::prices::table(&crate::cost::prices::PriceList::builtin()?)?;
         register("prices", Arc::new(MemTable::try_new(prices.schema(), vec![vec![prices]]).map_err(failed)?))?;
