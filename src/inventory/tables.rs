@@ -8,7 +8,11 @@ use crate::inventory::model::*;
 use crate::inventory::tags::Tags;
 use crate::inventory::timeline::Claim;
 use crate::time::{UnixSeconds, ValidPeriod};
-use arrow::array::{ArrayRef, BooleanBuilder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, StringBuilder, TimestampSecondArray};
+use arrow::array::{
+    Array, ArrayRef, BooleanBuilder, Int64Builder, ListBuilder, MapBuilder, RecordBatch, RecordBatchOptions, StringBuilder,
+    TimestampSecondArray,
+};
+use arrow::datatypes::{Field, Schema};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,13 +22,27 @@ use std::sync::Arc;
 pub struct Table {
     /// Name.
     pub name: &'static str,
-    make: fn(&Inventory, Option<UnixSeconds>) -> Option<RecordBatch>,
+    make: fn(&Inventory, Asked<'_>) -> Option<RecordBatch>,
+}
+
+/// What is asked of a table.
+#[derive(Debug, Clone, Copy, Default)]
+struct Asked<'a> {
+    /// Only rows that held then.
+    at: Option<UnixSeconds>,
+    /// Only columns of these names.
+    columns: Option<&'a [&'a str]>,
 }
 
 impl Table {
     /// Makes the table; `None` if its columns make no batch.
     pub fn rows(&self, inventory: &Inventory) -> Option<RecordBatch> {
-        (self.make)(inventory, None)
+        (self.make)(inventory, Asked::default())
+    }
+
+    /// Makes only the columns of these names, in the table's order; none leave the count of rows.
+    pub fn columns(&self, inventory: &Inventory, names: &[&str]) -> Option<RecordBatch> {
+        (self.make)(inventory, Asked { at: None, columns: Some(names) })
     }
 }
 
@@ -35,26 +53,30 @@ pub fn tables(inventory: &Inventory) -> Vec<(&'static str, RecordBatch)> {
 
 /// Returns every table with the rows that held at `t`.
 pub fn tables_at(inventory: &Inventory, t: UnixSeconds) -> Vec<(&'static str, RecordBatch)> {
-    TABLES.iter().filter_map(|table| Some((table.name, (table.make)(inventory, Some(t))?))).collect()
+    TABLES.iter().filter_map(|table| Some((table.name, (table.make)(inventory, Asked { at: Some(t), columns: None })?))).collect()
 }
 
 /// The columns of one table while they are filled.
 struct Columns<'a, T> {
     rows: Vec<&'a T>,
-    names: Vec<&'static str>,
+    wanted: Option<&'a [&'a str]>,
+    fields: Vec<Field>,
     arrays: Vec<ArrayRef>,
 }
 
 impl<'a, T> Columns<'a, T> {
-    fn new(rows: impl Iterator<Item = &'a T>, at: Option<UnixSeconds>, period: impl Fn(&T) -> ValidPeriod) -> Self {
-        let mut rows: Vec<&T> = rows.collect();
-        rows.retain(|row| at.is_none_or(|at| period(row).contains(at)));
-        Self { rows, names: Vec::new(), arrays: Vec::new() }
+    fn new(rows: impl Iterator<Item = &'a T>, asked: Asked<'a>, period: impl Fn(&T) -> ValidPeriod) -> Self {
+        let rows = rows.filter(|row| asked.at.is_none_or(|at| period(row).contains(at))).collect();
+        Self { rows, wanted: asked.columns, fields: Vec::new(), arrays: Vec::new() }
     }
 
-    fn column(mut self, name: &'static str, array: ArrayRef) -> Self {
-        self.names.push(name);
-        self.arrays.push(array);
+    /// Makes a column, if it is wanted.
+    fn column<A: Array + 'static>(mut self, name: &'static str, make: impl FnOnce(&[&'a T]) -> A) -> Self {
+        if self.wanted.is_none_or(|wanted| wanted.contains(&name)) {
+            let array = make(&self.rows);
+            self.fields.push(Field::new(name, array.data_type().clone(), true));
+            self.arrays.push(Arc::new(array));
+        }
         self
     }
 
@@ -62,57 +84,72 @@ impl<'a, T> Columns<'a, T> {
     where
         'a: 's,
     {
-        let mut builder = StringBuilder::new();
-        self.rows.iter().for_each(|row| builder.append_option(get(row)));
-        self.column(name, Arc::new(builder.finish()))
+        self.column(name, |rows| {
+            let mut builder = StringBuilder::new();
+            rows.iter().for_each(|row| builder.append_option(get(row)));
+            builder.finish()
+        })
     }
 
     fn owned(self, name: &'static str, get: impl Fn(&'a T) -> Option<String>) -> Self {
-        let mut builder = StringBuilder::new();
-        self.rows.iter().for_each(|row| builder.append_option(get(row)));
-        self.column(name, Arc::new(builder.finish()))
+        self.column(name, |rows| {
+            let mut builder = StringBuilder::new();
+            rows.iter().for_each(|row| builder.append_option(get(row)));
+            builder.finish()
+        })
     }
 
     fn number(self, name: &'static str, get: impl Fn(&'a T) -> Option<i64>) -> Self {
-        let mut builder = Int64Builder::new();
-        self.rows.iter().for_each(|row| builder.append_option(get(row)));
-        self.column(name, Arc::new(builder.finish()))
+        self.column(name, |rows| {
+            let mut builder = Int64Builder::new();
+            rows.iter().for_each(|row| builder.append_option(get(row)));
+            builder.finish()
+        })
     }
 
     fn flag(self, name: &'static str, get: impl Fn(&'a T) -> Option<bool>) -> Self {
-        let mut builder = BooleanBuilder::new();
-        self.rows.iter().for_each(|row| builder.append_option(get(row)));
-        self.column(name, Arc::new(builder.finish()))
+        self.column(name, |rows| {
+            let mut builder = BooleanBuilder::new();
+            rows.iter().for_each(|row| builder.append_option(get(row)));
+            builder.finish()
+        })
     }
 
     fn list<S: AsRef<str>>(self, name: &'static str, get: impl Fn(&'a T) -> Vec<S>) -> Self {
-        let mut builder = ListBuilder::new(StringBuilder::new());
-        for row in &self.rows {
-            get(row).iter().for_each(|item| builder.values().append_value(item.as_ref()));
-            builder.append(true);
-        }
-        self.column(name, Arc::new(builder.finish()))
+        self.column(name, |rows| {
+            let mut builder = ListBuilder::new(StringBuilder::new());
+            for row in rows {
+                get(row).iter().for_each(|item| builder.values().append_value(item.as_ref()));
+                builder.append(true);
+            }
+            builder.finish()
+        })
     }
 
-    fn tags(self, get: impl Fn(&'a T) -> &'a Tags) -> crate::error::Result<Self> {
+    fn tags(self, get: impl Fn(&'a T) -> &'a Tags) -> Self {
         self.map("tags", get)
     }
 
-    fn map(self, name: &'static str, get: impl Fn(&'a T) -> &'a Tags) -> crate::error::Result<Self> {
-        let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
-        for row in &self.rows {
-            for (key, value) in get(row) {
-                builder.keys().append_value(key);
-                builder.values().append_value(value);
+    fn map(self, name: &'static str, get: impl Fn(&'a T) -> &'a Tags) -> Self {
+        self.column(name, |rows| {
+            let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
+            for row in rows {
+                for (key, value) in get(row) {
+                    builder.keys().append_value(key);
+                    builder.values().append_value(value);
+                }
+                // Keys and values were appended in step, so closing the entry cannot fail.
+                let _ = builder.append(true);
             }
-            builder.append(true)?;
-        }
-        Ok(self.column(name, Arc::new(builder.finish())))
+            builder.finish()
+        })
     }
 
     fn instant(self, name: &'static str, get: impl Fn(&'a T) -> Option<UnixSeconds>) -> Self {
-        let array: TimestampSecondArray = self.rows.iter().map(|row| get(row).filter(|t| *t != i64::MIN && *t != i64::MAX)).collect();
-        self.column(name, Arc::new(array.with_timezone("UTC")))
+        self.column(name, |rows| {
+            let array: TimestampSecondArray = rows.iter().map(|row| get(row).filter(|t| *t != i64::MIN && *t != i64::MAX)).collect();
+            array.with_timezone("UTC")
+        })
     }
 
     fn period(self, get: impl Fn(&'a T) -> ValidPeriod) -> Self {
@@ -120,13 +157,14 @@ impl<'a, T> Columns<'a, T> {
     }
 
     fn finish(self) -> Option<RecordBatch> {
-        RecordBatch::try_from_iter_with_nullable(self.names.into_iter().zip(self.arrays).map(|(name, array)| (name, array, true))).ok()
+        let count = RecordBatchOptions::new().with_row_count(Some(self.rows.len()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(self.fields)), self.arrays, &count).ok()
     }
 }
 
 impl<'a, T> Columns<'a, Held<T>> {
-    fn held(rows: &'a [Held<T>], at: Option<UnixSeconds>) -> Self {
-        Self::new(rows.iter(), at, |row| row.claim.valid)
+    fn held(rows: &'a [Held<T>], asked: Asked<'a>) -> Self {
+        Self::new(rows.iter(), asked, |row| row.claim.valid)
     }
 
     fn scope(self) -> Self {
@@ -173,10 +211,10 @@ fn texts<T: ToString>(items: &[T]) -> Vec<String> {
     items.iter().map(T::to_string).collect()
 }
 
-fn enis(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn enis(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     let cluster = |eni: &Eni| eni.cluster.and_then(|index| inventory.clusters.get(index as usize));
-    let valid = move |period: &ValidPeriod| at.is_none_or(|at| period.contains(at));
-    Columns::new(inventory.enis.iter(), at, |eni| eni.valid)
+    let valid = move |period: &ValidPeriod| asked.at.is_none_or(|at| period.contains(at));
+    Columns::new(inventory.enis.iter(), asked, |eni| eni.valid)
         .text("interface_id", |eni| Some(&eni.id))
         .text("kind", |eni| Some(eni.kind.as_str()))
         .text("resource", |eni| eni.resource.as_deref())
@@ -203,12 +241,11 @@ fn enis(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
         .list("public_addresses", |eni| texts(&eni.public))
         .list("security_group_ids", |eni| eni.groups.clone())
         .tags(|eni| &eni.tags)
-        .ok()?
         .period(|eni| eni.valid)
         .finish()
 }
 
-fn eni_addresses(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn eni_addresses(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     enum Held {
         Address(IpAddr),
         Prefix(IpNet),
@@ -223,15 +260,15 @@ fn eni_addresses(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         Held::Address(addr) => addr.to_string(),
         Held::Prefix(prefix) => prefix.to_string(),
     };
-    Columns::new(rows.iter(), at, |row| row.2)
+    Columns::new(rows.iter(), asked, |row| row.2)
         .text("interface_id", |row| Some(&row.0))
         .owned("address", move |row| Some(text(&row.1)))
         .period(|row| row.2)
         .finish()
 }
 
-fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::new(inventory.clusters.iter(), at, |cluster| cluster.valid)
+fn clusters(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::new(inventory.clusters.iter(), asked, |cluster| cluster.valid)
         .text("cluster", |c| Some(&c.name))
         .text("cluster_arn", |c| Some(&c.arn))
         .text("account_id", |c| c.account_id.as_deref())
@@ -239,7 +276,7 @@ fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
         .text("vpc_id", |c| c.vpc_id.as_deref())
         .text("version", |c| c.version.as_deref())
         .text("status", |c| c.status.as_deref())
-        .owned("egress_mode", move |c| match at {
+        .owned("egress_mode", move |c| match asked.at {
             Some(at) => c.mode_at(at).as_deref().map(str::to_owned),
             None => c.egress_mode.as_deref().map(str::to_owned),
         })
@@ -259,8 +296,8 @@ fn clusters(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
         .finish()
 }
 
-fn subnets(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.subnets, at)
+fn subnets(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.subnets, asked)
         .text("subnet_id", |row| Some(&row.item.id))
         .text("vpc_id", |row| Some(&row.item.vpc_id))
         .text("az_id", |row| row.item.az_id.as_deref())
@@ -268,25 +305,23 @@ fn subnets(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch
         .list("cidrs", |row| texts(&row.item.cidrs))
         .scope()
         .tags(|row| &row.item.tags)
-        .ok()?
         .valid()
         .finish()
 }
 
-fn vpcs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.vpcs, at)
+fn vpcs(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpcs, asked)
         .text("vpc_id", |row| Some(&row.item.id))
         .list("cidrs", |row| texts(&row.item.cidrs))
         .text("dhcp_options_id", |row| row.item.dhcp_options_id.as_deref())
         .scope()
         .tags(|row| &row.item.tags)
-        .ok()?
         .valid()
         .finish()
 }
 
-fn nat_gateways(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.nat_gateways, at)
+fn nat_gateways(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.nat_gateways, asked)
         .text("nat_gateway_id", |row| Some(&row.item.id))
         .text("vpc_id", |row| row.item.vpc_id.as_deref())
         .text("subnet_id", |row| row.item.subnet_id.as_deref())
@@ -300,13 +335,12 @@ fn nat_gateways(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .list("public_addresses", |row| row.item.addresses.iter().filter_map(|a| Some(a.public?.to_string())).collect())
         .scope()
         .tags(|row| &row.item.tags)
-        .ok()?
         .valid()
         .finish()
 }
 
-fn vpc_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.vpc_endpoints, at)
+fn vpc_endpoints(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpc_endpoints, asked)
         .text("vpc_endpoint_id", |row| Some(&row.item.id))
         .text("kind", |row| row.item.kind.as_deref())
         .text("service_name", |row| row.item.service.as_deref())
@@ -319,13 +353,12 @@ fn vpc_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         .flag("private_dns", |row| row.item.private_dns)
         .scope()
         .tags(|row| &row.item.tags)
-        .ok()?
         .valid()
         .finish()
 }
 
-fn custody(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.custody, at)
+fn custody(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.custody, asked)
         .text("bucket", |row| Some(&row.item.bucket))
         .text("call", |row| Some(row.item.fact.call()))
         .owned("found", |row| Some(row.item.fact.found()))
@@ -334,13 +367,12 @@ fn custody(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch
         .finish()
 }
 
-fn flow_logs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.flow_logs, at)
+fn flow_logs(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.flow_logs, asked)
         .text("flow_log_id", |row| Some(&row.item.id))
         .text("resource_id", |row| row.item.resource_id.as_deref())
         .text("log_format", |row| row.item.log_format.as_deref())
         .map("tag_fields", |row| &row.item.tag_fields)
-        .ok()?
         .text("traffic_type", |row| row.item.traffic_type.as_deref())
         .number("aggregation_max_s", |row| row.item.aggregation_max_s)
         .text("status", |row| row.item.status.as_deref())
@@ -353,7 +385,7 @@ fn flow_logs(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBat
 }
 
 /// One row per route, since a route is what questions are about.
-fn route_tables(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn route_tables(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     type Row = (Held<()>, RouteTable, Option<Route>);
     let of_table = |row: &Held<RouteTable>| {
         let scope = Held { item: (), account_id: row.account_id.clone(), region: row.region.clone(), claim: row.claim };
@@ -363,7 +395,7 @@ fn route_tables(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         routes.chain(or_none).map(|route| (scope.clone(), table.clone(), route)).collect::<Vec<Row>>()
     };
     let rows: Vec<Row> = inventory.route_tables.iter().flat_map(of_table).collect();
-    Columns::new(rows.iter(), at, |row| row.0.claim.valid)
+    Columns::new(rows.iter(), asked, |row| row.0.claim.valid)
         .text("route_table_id", |row| Some(&row.1.id))
         .text("vpc_id", |row| row.1.vpc_id.as_deref())
         .flag("main", |row| Some(row.1.main))
@@ -377,8 +409,8 @@ fn route_tables(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .finish()
 }
 
-fn load_balancers(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.load_balancers, at)
+fn load_balancers(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.load_balancers, asked)
         .text("load_balancer", |row| Some(&row.item.id))
         .text("kind", |row| Some(&row.item.kind))
         .text("scheme", |row| row.item.scheme.as_deref())
@@ -390,8 +422,8 @@ fn load_balancers(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Reco
         .finish()
 }
 
-fn attachments(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.attachments, at)
+fn attachments(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.attachments, asked)
         .text("attachment_id", |row| Some(&row.item.id))
         .text("transit_gateway_id", |row| Some(&row.item.transit_gateway_id))
         .text("kind", |row| Some(&row.item.kind))
@@ -402,8 +434,8 @@ fn attachments(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordB
         .finish()
 }
 
-fn peerings(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.peerings, at)
+fn peerings(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.peerings, asked)
         .text("peering_id", |row| Some(&row.item.id))
         .text("requester_vpc_id", |row| Some(&row.item.requester_vpc_id))
         .text("accepter_vpc_id", |row| Some(&row.item.accepter_vpc_id))
@@ -420,8 +452,8 @@ fn rule_text(rule: &Rule) -> String {
     format!("{number}{action} {} {}-{} {}", rule.protocol, port(rule.port_from), port(rule.port_to), rule.peers.join(","))
 }
 
-fn security_groups(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.security_groups, at)
+fn security_groups(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.security_groups, asked)
         .text("security_group_id", |row| Some(&row.item.id))
         .text("name", |row| row.item.name.as_deref())
         .text("vpc_id", |row| row.item.vpc_id.as_deref())
@@ -432,8 +464,8 @@ fn security_groups(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Rec
         .finish()
 }
 
-fn network_acls(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.network_acls, at)
+fn network_acls(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.network_acls, asked)
         .text("network_acl_id", |row| Some(&row.item.id))
         .text("vpc_id", |row| row.item.vpc_id.as_deref())
         .list("subnet_ids", |row| row.item.subnet_ids.clone())
@@ -444,8 +476,8 @@ fn network_acls(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .finish()
 }
 
-fn dhcp_options(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.dhcp_options, at)
+fn dhcp_options(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.dhcp_options, asked)
         .text("dhcp_options_id", |row| Some(&row.item.id))
         .list("name_servers", |row| row.item.name_servers.clone())
         .scope()
@@ -453,8 +485,8 @@ fn dhcp_options(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .finish()
 }
 
-fn vpc_attributes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.vpc_attributes, at)
+fn vpc_attributes(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.vpc_attributes, asked)
         .text("vpc_id", |row| Some(&row.item.vpc_id))
         .text("attribute", |row| Some(row.item.attribute))
         .flag("value", |row| Some(row.item.on))
@@ -464,7 +496,7 @@ fn vpc_attributes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Reco
 }
 
 /// One row per policy of a role, and one per role for its boundary.
-fn role_policies(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn role_policies(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     type Row = (Held<()>, Arc<str>, &'static str, Arc<str>);
     let of_role = |row: &Held<Role>| {
         let (kind, policies): (_, Vec<Arc<str>>) = match &row.item.fact {
@@ -477,7 +509,7 @@ fn role_policies(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         policies.into_iter().map(|policy| (scope.clone(), row.item.name.clone(), kind, policy)).collect::<Vec<Row>>()
     };
     let rows: Vec<Row> = inventory.roles.iter().flat_map(of_role).collect();
-    Columns::new(rows.iter(), at, |row| row.0.claim.valid)
+    Columns::new(rows.iter(), asked, |row| row.0.claim.valid)
         .text("role", |row| Some(&row.1))
         .text("kind", |row| Some(row.2))
         .text("policy", |row| Some(&row.3))
@@ -486,8 +518,8 @@ fn role_policies(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Recor
         .finish()
 }
 
-fn resolver_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.resolver_endpoints, at)
+fn resolver_endpoints(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.resolver_endpoints, asked)
         .text("resolver_endpoint_id", |row| Some(&row.item.id))
         .text("name", |row| row.item.name.as_deref())
         .text("direction", |row| row.item.direction.as_deref())
@@ -497,22 +529,21 @@ fn resolver_endpoints(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<
         .finish()
 }
 
-fn instances(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.instances, at)
+fn instances(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.instances, asked)
         .text("instance_id", |row| Some(&row.item.id))
         .text("vpc_id", |row| row.item.vpc_id.as_deref())
         .text("subnet_id", |row| row.item.subnet_id.as_deref())
         .text("private_dns_name", |row| row.item.private_dns_name.as_deref())
         .scope()
         .tags(|row| &row.item.tags)
-        .ok()?
         .valid()
         .finish()
 }
 
-fn prefix_lists(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn prefix_lists(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     let list = |row: &Held<PrefixEntry>| inventory.prefix_lists.iter().find(|list| list.item.id == row.item.list_id).map(|list| &list.item);
-    Columns::held(&inventory.prefix_entries, at)
+    Columns::held(&inventory.prefix_entries, asked)
         .text("prefix_list_id", |row| Some(&row.item.list_id))
         .text("name", |row| list(row).map(|list| &*list.name))
         .text("owner", |row| list(row).and_then(|list| list.owner.as_deref()))
@@ -522,16 +553,16 @@ fn prefix_lists(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<Record
         .finish()
 }
 
-fn accounts(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.accounts, at)
+fn accounts(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.accounts, asked)
         .text("account_id", |row| Some(&row.item.id))
         .text("account_name", |row| Some(&row.item.name))
         .valid()
         .finish()
 }
 
-fn zones(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    Columns::held(&inventory.zones, at)
+fn zones(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    Columns::held(&inventory.zones, asked)
         .text("az_name", |row| Some(&row.item.name))
         .text("az_id", |row| Some(&row.item.id))
         .scope()
@@ -540,10 +571,10 @@ fn zones(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> 
 }
 
 /// Kubernetes facts of one kind, with the name of their cluster.
-fn kube<'a>(inventory: &'a Inventory, at: Option<UnixSeconds>, wanted: impl Fn(&KubeFact) -> bool) -> Columns<'a, KubeHeld> {
+fn kube<'a>(inventory: &'a Inventory, asked: Asked<'a>, wanted: impl Fn(&KubeFact) -> bool) -> Columns<'a, KubeHeld> {
     let rows = inventory.kube.iter().filter(move |held| wanted(&held.fact));
     let cluster = |held: &KubeHeld| inventory.clusters.get(held.cluster as usize);
-    Columns::new(rows, at, |held| held.claim.valid)
+    Columns::new(rows, asked, |held| held.claim.valid)
         .text("cluster", move |held| cluster(held).map(|cluster| &*cluster.name))
         .text("cluster_arn", move |held| cluster(held).map(|cluster| &*cluster.arn))
 }
@@ -553,8 +584,8 @@ fn claim_of(held: &KubeHeld) -> ValidPeriod {
     valid
 }
 
-fn nodes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    kube(inventory, at, |fact| matches!(fact, KubeFact::Node { .. }))
+fn nodes(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    kube(inventory, asked, |fact| matches!(fact, KubeFact::Node { .. }))
         .text("node", |held| if let KubeFact::Node { name, .. } = &held.fact { Some(name) } else { None })
         .owned("address", |held| if let KubeFact::Node { addr, .. } = &held.fact { Some(addr.to_string()) } else { None })
         .text("instance_id", |held| if let KubeFact::Node { instance_id, .. } = &held.fact { instance_id.as_deref() } else { None })
@@ -562,8 +593,8 @@ fn nodes(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> 
         .finish()
 }
 
-fn pods(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    kube(inventory, at, |fact| matches!(fact, KubeFact::Pod { .. }))
+fn pods(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    kube(inventory, asked, |fact| matches!(fact, KubeFact::Pod { .. }))
         .text("namespace", |held| if let KubeFact::Pod { namespace, .. } = &held.fact { Some(namespace) } else { None })
         .text("pod", |held| if let KubeFact::Pod { name, .. } = &held.fact { Some(name) } else { None })
         .owned("address", |held| if let KubeFact::Pod { addr, .. } = &held.fact { Some(addr.to_string()) } else { None })
@@ -572,8 +603,8 @@ fn pods(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
         .finish()
 }
 
-fn services(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
-    kube(inventory, at, |fact| matches!(fact, KubeFact::ServicePort { .. }))
+fn services(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
+    kube(inventory, asked, |fact| matches!(fact, KubeFact::ServicePort { .. }))
         .text("namespace", |held| if let KubeFact::ServicePort { namespace, .. } = &held.fact { Some(namespace) } else { None })
         .text("service", |held| if let KubeFact::ServicePort { service, .. } = &held.fact { Some(service) } else { None })
         .number("port", |held| if let KubeFact::ServicePort { port, .. } = &held.fact { Some(i64::from(*port)) } else { None })
@@ -583,7 +614,7 @@ fn services(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
         .finish()
 }
 
-fn webhooks(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatch> {
+fn webhooks(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
     let call = |held: &KubeHeld| match &held.fact {
         KubeFact::Call { caller, name, target, failure_policy, .. } => {
             Some((*caller, name.clone(), target.clone(), failure_policy.clone()))
@@ -601,7 +632,7 @@ fn webhooks(inventory: &Inventory, at: Option<UnixSeconds>) -> Option<RecordBatc
     let port = |target: CallTarget| match target {
         CallTarget::Url { port, .. } | CallTarget::Service { port, .. } => i64::from(port),
     };
-    kube(inventory, at, |fact| matches!(fact, KubeFact::Call { .. }))
+    kube(inventory, asked, |fact| matches!(fact, KubeFact::Call { .. }))
         .text("kind", |held| call(held).map(|(caller, ..)| caller.destination_kind()))
         .owned("name", |held| call(held).map(|(caller, name, ..)| format!("{}/{name}", caller.resource())))
         .owned("service", |held| call(held).and_then(|(_, _, target, _)| service(target)))

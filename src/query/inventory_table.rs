@@ -1,11 +1,13 @@
-//! Tables of the inventory, made when a statement first reads them: those of many interfaces take as much memory as the interfaces.
+//! Tables of the inventory: the columns that a statement names, made whenever it names them. Those of many interfaces take as much memory
+//! as the interfaces themselves.
 
-use crate::error::{Error, Result};
+use crate::error;
+use crate::error::Error;
 use crate::inventory::{Inventory, Table};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result as PlanResult};
+use datafusion::common::{DataFusionError, Result};
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableType};
@@ -18,7 +20,8 @@ pub struct InventoryTable {
     inventory: Arc<Inventory>,
     table: Table,
     schema: SchemaRef,
-    made: OnceLock<PlanResult<MemTable>>,
+    /// All of it, once a statement has written to it.
+    written: OnceLock<Result<MemTable>>,
 }
 
 impl InventoryTable {
@@ -26,18 +29,30 @@ impl InventoryTable {
     ///
     /// # Errors
     /// If its columns make no batch.
-    pub fn new(table: Table, inventory: &Arc<Inventory>) -> Result<InventoryTable> {
+    pub fn new(table: Table, inventory: &Arc<Inventory>) -> error::Result<InventoryTable> {
         let none = table.rows(&Inventory::default()).ok_or_else(|| no_batch(table.name))?;
-        Ok(InventoryTable { inventory: Arc::clone(inventory), table, schema: none.schema(), made: OnceLock::new() })
+        Ok(InventoryTable { inventory: Arc::clone(inventory), table, schema: none.schema(), written: OnceLock::new() })
     }
 
-    fn made(&self) -> PlanResult<&MemTable> {
-        let make = || {
-            let rows = self.table.rows(&self.inventory).ok_or_else(|| DataFusionError::External(Box::new(no_batch(self.table.name))))?;
-            MemTable::try_new(Arc::clone(&self.schema), vec![vec![rows]])
-        };
-        self.made.get_or_init(make).as_ref().map_err(|error| DataFusionError::Execution(error.strip_backtrace()))
+    /// Makes the table of these columns, in their order.
+    fn of_columns(&self, columns: &[usize]) -> Result<MemTable> {
+        let schema = self.schema.project(columns)?;
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let rows =
+            self.table.columns(&self.inventory, &names).ok_or_else(|| DataFusionError::External(Box::new(no_batch(self.table.name))))?;
+        let places = names.iter().map(|name| rows.schema_ref().index_of(name)).collect::<Result<Vec<_>, _>>()?;
+        MemTable::try_new(Arc::new(schema), vec![vec![rows.project(&places)?]])
     }
+
+    /// Returns the table with all columns, to be written to.
+    fn whole(&self) -> Result<&MemTable> {
+        let made = self.written.get_or_init(|| self.of_columns(&all(&self.schema)));
+        made.as_ref().map_err(|error| DataFusionError::Execution(error.strip_backtrace()))
+    }
+}
+
+fn all(schema: &SchemaRef) -> Vec<usize> {
+    (0..schema.fields().len()).collect()
 }
 
 fn no_batch(name: &str) -> Error {
@@ -60,19 +75,23 @@ impl TableProvider for InventoryTable {
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
-    ) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.made()?.scan(state, projection, filters, limit).await
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if self.written.get().is_some() {
+            return self.whole()?.scan(state, projection, filters, limit).await;
+        }
+        let columns = projection.cloned().unwrap_or_else(|| all(&self.schema));
+        self.of_columns(&columns)?.scan(state, None, filters, limit).await
     }
 
-    async fn insert_into(&self, state: &dyn Session, rows: Arc<dyn ExecutionPlan>, insert: InsertOp) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.made()?.insert_into(state, rows, insert).await
+    async fn insert_into(&self, state: &dyn Session, rows: Arc<dyn ExecutionPlan>, insert: InsertOp) -> Result<Arc<dyn ExecutionPlan>> {
+        self.whole()?.insert_into(state, rows, insert).await
     }
 
-    async fn delete_from(&self, state: &dyn Session, filters: Vec<Expr>) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.made()?.delete_from(state, filters).await
+    async fn delete_from(&self, state: &dyn Session, filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.whole()?.delete_from(state, filters).await
     }
 
-    async fn update(&self, state: &dyn Session, values: Vec<(String, Expr)>, filters: Vec<Expr>) -> PlanResult<Arc<dyn ExecutionPlan>> {
-        self.made()?.update(state, values, filters).await
+    async fn update(&self, state: &dyn Session, values: Vec<(String, Expr)>, filters: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.whole()?.update(state, values, filters).await
     }
 }
