@@ -6,6 +6,7 @@
 //! as it is read. A malformed one is an error with line and column.
 
 use crate::error::{Error, Result};
+use crate::inventory::element::{Json, Tape};
 use crate::inventory::names::Names;
 use crate::inventory::snapshot::{self, Sighting};
 use crate::inventory::{File, Unread, kubernetes};
@@ -158,6 +159,23 @@ impl Read for Inflated<'_> {
     }
 }
 
+/// How many values may still be kept.
+pub(super) struct Bound<'a> {
+    pub(super) left: &'a mut usize,
+}
+
+impl Bound<'_> {
+    /// Counts a value or key of so many bytes of text.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub(super) fn take<E: serde::de::Error>(&mut self, text_bytes: usize) -> Result<(), E> {
+        let left = self.left.checked_sub(1 + text_bytes / 64);
+        *self.left = left.ok_or_else(|| E::custom(format!("a resource of more than {VALUES_MAX} values")))?;
+        Ok(())
+    }
+}
+
 /// A value of which only so much is kept.
 struct Bounded<'a> {
     left: &'a mut usize,
@@ -165,9 +183,7 @@ struct Bounded<'a> {
 
 impl Bounded<'_> {
     fn take<E: serde::de::Error>(&mut self, text_bytes: usize) -> Result<(), E> {
-        let left = self.left.checked_sub(1 + text_bytes / 64);
-        *self.left = left.ok_or_else(|| E::custom(format!("a resource of more than {VALUES_MAX} values")))?;
-        Ok(())
+        Bound { left: &mut *self.left }.take(text_bytes)
     }
 }
 
@@ -354,6 +370,24 @@ struct Listing<'a> {
     left: &'a mut usize,
 }
 
+impl Listing<'_> {
+    /// Reads interfaces, of which there are most.
+    fn interfaces<'de, A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        let mut tape = Tape::default();
+        loop {
+            let mut left = *self.left;
+            if elements.next_element_seed(tape.next(&mut left))?.is_none() {
+                return Ok(());
+            }
+            if let Some(mut eni) = snapshot::eni(tape.element()) {
+                self.names.share_eni(&mut eni);
+                self.out.plain.push(Sighting::Eni(Box::new(eni)));
+            }
+            self.out.check()?;
+        }
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Listing<'_> {
     type Value = ();
 
@@ -369,6 +403,9 @@ impl<'de> Visitor<'de> for Listing<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         self.out.recognised = true;
         self.out.plain.push(Sighting::Listed(self.listing.key));
+        if self.listing.key == snapshot::NETWORK_INTERFACES {
+            return self.interfaces(elements);
+        }
         loop {
             let mut left = *self.left;
             let Some(element) = elements.next_element_seed(Bounded { left: &mut left })? else { return Ok(()) };
@@ -408,7 +445,7 @@ pub(super) fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// Returns a non-empty string member.
 pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    member(value, name)?.as_str().filter(|text| !text.is_empty())
+    value.text(name)
 }
 
 /// Returns the elements of a member that is an array, or CloudTrail's `{"items": […]}`.
@@ -419,27 +456,32 @@ pub(super) fn elements<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// Returns an instant member: RFC 3339, or a number of seconds or milliseconds.
-pub(super) fn instant(value: &Value, name: &str) -> Option<UnixSeconds> {
-    instant_of(member(value, name)?)
+pub(super) fn instant<'a, J: Json<'a>>(value: J, name: &str) -> Option<UnixSeconds> {
+    value.member(name)?.as_instant()
 }
 
 /// Returns the instant that a value writes.
 pub(super) fn instant_of(value: &Value) -> Option<UnixSeconds> {
-    /// Numbers from here on are milliseconds (the year 5138 in seconds).
-    const MILLISECONDS_FROM: f64 = 1e11;
     match value {
-        // No clock: a relative time is no evidence, so only absolute ones are taken.
-        Value::String(text) if text.starts_with(|c: char| c.is_ascii_digit()) && text.len() >= 10 => {
-            if text.contains('-') {
-                parse_instant(text, 0).or_else(|| find_stamp(text))
-            } else {
-                find_stamp(text)
-            }
-        }
-        Value::Number(number) => {
-            let number = number.as_f64().filter(|number| number.is_finite() && *number > 0.0)?;
-            Some(if number >= MILLISECONDS_FROM { number / 1000.0 } else { number } as i64)
-        }
+        Value::String(text) => instant_of_text(text),
+        Value::Number(number) => instant_of_number(number.as_f64()?),
         _ => None,
     }
+}
+
+/// Returns the instant that a text writes.
+pub(super) fn instant_of_text(text: &str) -> Option<UnixSeconds> {
+    // No clock: a relative time is no evidence, so only absolute ones are taken.
+    if !text.starts_with(|c: char| c.is_ascii_digit()) || text.len() < 10 {
+        return None;
+    }
+    if text.contains('-') { parse_instant(text, 0).or_else(|| find_stamp(text)) } else { find_stamp(text) }
+}
+
+/// Returns the instant that a number of seconds or milliseconds writes.
+pub(super) fn instant_of_number(number: f64) -> Option<UnixSeconds> {
+    /// Numbers from here on are milliseconds (the year 5138 in seconds).
+    const MILLISECONDS_FROM: f64 = 1e11;
+    let number = Some(number).filter(|number| number.is_finite() && *number > 0.0)?;
+    Some(if number >= MILLISECONDS_FROM { number / 1000.0 } else { number } as i64)
 }

@@ -26,6 +26,7 @@ pub mod timeline;
 
 mod assemble;
 mod configuration;
+mod element;
 mod json;
 mod kubernetes;
 mod members;

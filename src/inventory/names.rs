@@ -21,7 +21,8 @@ impl Names {
         }
     }
 
-    fn share_eni(&mut self, eni: &mut EniSighting) {
+    /// The same for one interface.
+    pub(super) fn share_eni(&mut self, eni: &mut EniSighting) {
         let texts = [
             &mut eni.owner.account,
             &mut eni.owner.region,

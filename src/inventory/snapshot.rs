@@ -5,6 +5,7 @@
 //! a resource without an id is no resource. Shapes: EC2, EKS, ELB and Route 53 Resolver API references.
 
 use crate::inventory::custody::{self, Custody, CustodyFact};
+use crate::inventory::element::Json;
 use crate::inventory::json::{elements, instant, instant_of, member, text};
 use crate::inventory::model::*;
 use crate::inventory::ranges::AwsRange;
@@ -328,8 +329,8 @@ fn embedded(value: &Value, read: fn(&Value, &mut Vec<Sighting>), out: &mut Vec<S
     }
 }
 
-pub(super) fn shared(value: &Value, name: &str) -> Option<Arc<str>> {
-    text(value, name).map(Arc::from)
+pub(super) fn shared<'a, J: Json<'a>>(value: J, name: &str) -> Option<Arc<str>> {
+    value.text(name).map(Arc::from)
 }
 
 fn strings(value: &Value, name: &str) -> Vec<Arc<str>> {
@@ -338,15 +339,15 @@ fn strings(value: &Value, name: &str) -> Vec<Arc<str>> {
     list
 }
 
-fn members(value: &Value, list: &str, name: &str) -> Vec<Arc<str>> {
-    let mut out: Vec<Arc<str>> = elements(value, list).iter().filter_map(|element| shared(element, name)).collect();
+fn members<'a, J: Json<'a>>(value: J, list: &str, name: &str) -> Vec<Arc<str>> {
+    let mut out: Vec<Arc<str>> = value.elements(list).filter_map(|element| shared(element, name)).collect();
     out.sort_unstable();
     out.dedup();
     out
 }
 
-fn address(value: &Value, name: &str) -> Option<IpAddr> {
-    text(value, name)?.parse().ok()
+fn address<'a, J: Json<'a>>(value: J, name: &str) -> Option<IpAddr> {
+    value.text(name)?.parse().ok()
 }
 
 fn cidrs<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<IpNet> {
@@ -357,11 +358,11 @@ fn cidrs<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> Vec<IpNet> {
 }
 
 /// Returns tags: `[{Key, Value}]` under any of AWS's names, or a plain map.
-fn tags(value: &Value) -> Tags {
-    let pair = |tag: &Value| Some((shared(tag, "Key")?, member(tag, "Value").and_then(Value::as_str).unwrap_or("").into()));
-    let listed = ["Tags", "TagSet"].iter().flat_map(|name| elements(value, name)).filter_map(pair);
-    let mapped = member(value, "Tags").and_then(Value::as_object).into_iter().flatten();
-    let mapped = mapped.filter_map(|(key, value)| Some((Arc::from(key.as_str()), value.as_str()?.into())));
+fn tags<'a, J: Json<'a>>(value: J) -> Tags {
+    let pair = |tag: J| Some((shared(tag, "Key")?, tag.member("Value").and_then(J::as_text).unwrap_or("").into()));
+    let listed = ["Tags", "TagSet"].into_iter().flat_map(|name| value.elements(name)).filter_map(pair);
+    let mapped = value.member("Tags").into_iter().flat_map(J::pairs);
+    let mapped = mapped.filter_map(|(key, value)| Some((Arc::from(key), value.as_text()?.into())));
     listed.chain(mapped).collect()
 }
 
@@ -381,12 +382,12 @@ pub(super) fn owner_of_arn(arn: &str) -> Owner {
 }
 
 /// Returns the owner that a resource names by `OwnerId`, an ARN or its AZ.
-fn owner(value: &Value) -> Owner {
-    let arn = ["Arn", "SubnetArn", "LoadBalancerArn", "ResourceArn", "PrefixListArn"].iter().find_map(|name| text(value, name));
+fn owner<'a, J: Json<'a>>(value: J) -> Owner {
+    let arn = ["Arn", "SubnetArn", "LoadBalancerArn", "ResourceArn", "PrefixListArn"].iter().find_map(|name| value.text(name));
     let of_arn = arn.map(owner_of_arn).unwrap_or_default();
-    let account = text(value, "OwnerId").filter(|id| is_account(id)).map(Arc::from).or(of_arn.account);
-    let zone = text(value, "AvailabilityZone").and_then(region_of_zone);
-    let region = of_arn.region.or_else(|| zone.or_else(|| text(value, "Region").or_else(|| text(value, "RegionName"))).map(Arc::from));
+    let account = value.text("OwnerId").filter(|id| is_account(id)).map(Arc::from).or(of_arn.account);
+    let zone = value.text("AvailabilityZone").and_then(region_of_zone);
+    let region = of_arn.region.or_else(|| zone.or_else(|| value.text("Region").or_else(|| value.text("RegionName"))).map(Arc::from));
     Owner { account, region }
 }
 
@@ -399,20 +400,17 @@ pub(super) fn resource(value: &Value, item: Item, created: Option<UnixSeconds>) 
     Sighting::Resource { item: Box::new(item), owner: owner(value), life: Life::began(created), seen: None }
 }
 
-fn eni(v: &Value) -> Option<EniSighting> {
-    let attachment = member(v, "Attachment");
+/// Reads a network interface.
+pub(super) fn eni<'a, J: Json<'a>>(v: J) -> Option<EniSighting> {
+    let attachment = v.member("Attachment");
     let of_attachment = |name| attachment.and_then(|attachment| shared(attachment, name));
-    let listed = |name: &str| elements(v, name).iter().collect::<Vec<_>>();
-    let private = [listed("PrivateIpAddresses"), listed("PrivateIpAddressesSet")].concat();
-    let v6: Vec<IpAddr> =
-        [listed("Ipv6Addresses"), listed("Ipv6AddressesSet")].concat().iter().filter_map(|a| address(a, "Ipv6Address")).collect();
-    let is_primary = |a: &&&Value| member(a, "Primary").and_then(Value::as_bool) == Some(true);
-    let primary = address(v, "PrivateIpAddress").or_else(|| private.iter().find(is_primary).and_then(|a| address(a, "PrivateIpAddress")));
-    let prefixes = listed("Ipv4Prefixes")
-        .into_iter()
-        .map(|p| text(p, "Ipv4Prefix"))
-        .chain(listed("Ipv6Prefixes").into_iter().map(|p| text(p, "Ipv6Prefix")));
-    let associations = private.iter().copied().chain([v]).filter_map(|a| member(a, "Association"));
+    let private: Vec<J> = v.elements("PrivateIpAddresses").chain(v.elements("PrivateIpAddressesSet")).collect();
+    let v6 = v.elements("Ipv6Addresses").chain(v.elements("Ipv6AddressesSet"));
+    let v6: Vec<IpAddr> = v6.filter_map(|a| address(a, "Ipv6Address")).collect();
+    let is_primary = |a: &&J| a.member("Primary").and_then(J::as_flag) == Some(true);
+    let primary = address(v, "PrivateIpAddress").or_else(|| private.iter().find(is_primary).and_then(|a| address(*a, "PrivateIpAddress")));
+    let prefixes = v.elements("Ipv4Prefixes").map(|p| p.text("Ipv4Prefix")).chain(v.elements("Ipv6Prefixes").map(|p| p.text("Ipv6Prefix")));
+    let associations = private.iter().copied().chain([v]).filter_map(|a| a.member("Association"));
     let mut groups = members(v, "Groups", "GroupId");
     groups.extend(members(v, "GroupSet", "GroupId"));
     let owner = owner(v);
@@ -430,10 +428,10 @@ fn eni(v: &Value) -> Option<EniSighting> {
         requester_id: shared(v, "RequesterId"),
         instance_id: of_attachment("InstanceId"),
         instance_owner: of_attachment("InstanceOwnerId"),
-        source_dest_check: member(v, "SourceDestCheck").and_then(Value::as_bool),
+        source_dest_check: v.member("SourceDestCheck").and_then(J::as_flag),
         groups,
         primary: primary.into_iter().chain(v6.first().copied()).collect(),
-        secondary: private.iter().filter_map(|a| address(a, "PrivateIpAddress")).chain(v6).collect(),
+        secondary: private.iter().filter_map(|a| address(*a, "PrivateIpAddress")).chain(v6).collect(),
         prefixes: cidrs(prefixes),
         public: associations.filter_map(|a| address(a, "PublicIp")).collect(),
         tags: tags(v),
