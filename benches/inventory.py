@@ -27,7 +27,7 @@ QUESTIONS = [
     "SELECT kind, count(*) FROM enis GROUP BY kind ORDER BY kind",
 ]
 REGIONS = [("eu-central-1", "euc1"), ("eu-west-1", "euw1"), ("us-east-1", "use1"), ("ap-southeast-2", "apse2")]
-SINCE_DAY = 20  # of September 2026; snapshots are of October
+ATTACH_DAYS = 20  # of September 2026; snapshots are of October
 
 
 class Place:
@@ -74,14 +74,14 @@ def interface(place, dice):
     elif kind == "lambda":
         description, interface_type, requester = f"AWS Lambda VPC ENI-fn-{dice.randrange(2000)}-{dice.getrandbits(64):016x}", "lambda", "AROAEXAMPLE:lambda"
     elif kind == "endpoint":
-        description, interface_type, requester = f"VPC Endpoint Interface vpce-{dice.getrandbits(68):017x}", "vpc_endpoint", "727180483921"
+        description, interface_type, requester = f"VPC Endpoint Interface vpce-{dice.getrandbits(68):017x}", "vpc_endpoint", "999988887777"
     elif kind == "elb":
         description, requester = f"ELB app/web-{dice.randrange(900)}/{dice.getrandbits(64):016x}", "amazon-elb"
     elif kind == "nat":
         description, interface_type, requester = f"Interface for NAT Gateway nat-{dice.getrandbits(68):017x}", "nat_gateway", "amazon-nat"
     else:
         description, requester = "RDSNetworkInterface", "amazon-rds"
-    attached = f"2026-09-{1 + dice.randrange(SINCE_DAY):02}T{dice.randrange(24):02}:{dice.randrange(60):02}:{dice.randrange(60):02}+00:00"
+    attached = f"2026-09-{1 + dice.randrange(ATTACH_DAYS):02}T{dice.randrange(24):02}:{dice.randrange(60):02}:{dice.randrange(60):02}+00:00"
     attachment = {"AttachTime": attached, "AttachmentId": f"eni-attach-{dice.getrandbits(68):017x}", "DeleteOnTermination": True, "Status": "attached"}
     if kind in ("node", "instance"):
         attachment |= {"DeviceIndex": dice.randrange(3), "InstanceId": instance, "InstanceOwnerId": owner}

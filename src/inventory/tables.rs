@@ -644,3 +644,31 @@ fn webhooks(inventory: &Inventory, asked: Asked<'_>) -> Option<RecordBatch> {
         .period(claim_of)
         .finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inventory::{File, Options};
+
+    #[test]
+    fn columns_by_themselves_are_those_of_the_whole_table() {
+        let listing = r#"{"NetworkInterfaces":[{"NetworkInterfaceId":"eni-2","VpcId":"vpc-1","PrivateIpAddress":"10.0.0.2","Ipv4Prefixes":[{"Ipv4Prefix":"10.0.1.0/28"}],
+            "TagSet":[{"Key":"Name","Value":"two"}]},{"NetworkInterfaceId":"eni-1","Description":"first","PrivateIpAddress":"10.0.0.1"}],
+            "Subnets":[{"SubnetId":"subnet-1","VpcId":"vpc-1","CidrBlock":"10.0.0.0/24"}]}"#;
+        let file = File { path: "2026-10-01T000000Z/111122223333/eu-central-1/x.json".to_owned(), bytes: listing.into() };
+        let inventory = Inventory::from_files(vec![file], &Options::default()).unwrap();
+        let mut counts = Vec::new();
+        for table in &TABLES {
+            let whole = table.rows(&inventory).unwrap();
+            counts.extend(Some((table.name, whole.num_rows())).filter(|(_, rows)| *rows > 0));
+            let names: Vec<&str> = whole.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+            for (at, name) in names.iter().enumerate() {
+                assert_eq!(table.columns(&inventory, &[name]), whole.project(&[at]).ok(), "{} {name}", table.name);
+            }
+            let none = table.columns(&inventory, &[]).unwrap();
+            assert_eq!((none.num_columns(), none.num_rows()), (0, whole.num_rows()), "{}", table.name);
+            assert_eq!(table.rows(&Inventory::default()).map(|empty| empty.schema()), Some(whole.schema()), "{}", table.name);
+        }
+        assert_eq!(counts, [("enis", 2), ("eni_addresses", 3), ("subnets", 1)]);
+    }
+}
