@@ -140,7 +140,7 @@ const CLUSTER_TAG_PREFIX: &str = "kubernetes.io/cluster/";
 
 /// Returns the cluster that tags name.
 pub(super) fn cluster_of_tags(tags: &Tags) -> Option<&str> {
-    let valued = CLUSTER_TAGS.iter().find_map(|key| tags.get(*key)).map(|name| &**name);
+    let valued = CLUSTER_TAGS.iter().find_map(|key| tags.get(key)).map(|name| &**name);
     valued.or_else(|| tags.keys().find_map(|key| key.strip_prefix(CLUSTER_TAG_PREFIX))).filter(|name| !name.is_empty())
 }
 
