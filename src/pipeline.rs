@@ -81,6 +81,13 @@ pub struct Part {
     pub fields: u32,
 }
 
+impl Part {
+    /// What it takes of memory, in rows: a reject may hold as much as eight of them.
+    fn worth(&self) -> usize {
+        self.batch.num_rows() + 8 * self.rejects.len()
+    }
+}
+
 /// Starts reading every object; its rows come in batches of no fixed order, its accounting goes to `intake`.
 pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
     let (sink, parts) = mpsc::channel(PARTS_IN_FLIGHT_MAX);
@@ -250,16 +257,18 @@ async fn decode(
             Err(error) => outcomes.push(Outcome::Done { at, read: ObjectRead::unreadable(&input.object, &error) }),
         }
     }
-    if open.len() > 1 {
-        let tagger = Arc::clone(&scan.tagger);
+    let tagger = Arc::clone(&scan.tagger);
+    let open = if open.len() > 1 {
         // A panic of one is caught there, and leaves the others as they are.
-        open = match on_cpu(move || stepped_once(open, &tagger)).await {
-            Ok(stepped) => stepped,
-            Err(error) => return vec![Outcome::Broken(error)],
-        };
-    }
-    for object in open {
-        outcomes.push(object.drive(&scan, sink, intake, is_core_idle).await);
+        on_cpu(move || stepped_once(open, &tagger)).await.unwrap_or_else(|error| {
+            outcomes.push(Outcome::Broken(error));
+            Vec::new()
+        })
+    } else {
+        open.into_iter().map(|(object, decoder)| (object, AtWork::Rests(decoder))).collect()
+    };
+    for (object, at_work) in open {
+        outcomes.push(object.drive(at_work, &scan, sink, intake, is_core_idle).await);
         if matches!(outcomes.last(), Some(Outcome::SinkGone)) {
             break;
         }
@@ -274,7 +283,6 @@ struct Open {
     encoding: Encoding,
     from: Provenance,
     feed: Feed,
-    at_work: AtWork,
 }
 
 /// A decoder at rest, or what came out of its last steps: an error if it panicked.
@@ -284,7 +292,7 @@ enum AtWork {
 }
 
 impl Open {
-    fn new(scan: &Scan, log_groups: &Arc<LogGroups>, at: usize, Input { source, object }: &Input, body: Body) -> Open {
+    fn new(scan: &Scan, log_groups: &Arc<LogGroups>, at: usize, Input { source, object }: &Input, body: Body) -> (Open, Decoder) {
         let encoding = Encoding::sniff(match &body {
             Body::Whole(bytes) | Body::Streaming { first: bytes, .. } => bytes,
         });
@@ -311,16 +319,23 @@ impl Open {
             }
         };
         let from = Provenance { log_object: Arc::clone(&object.uri), flow_log_id: object.key.flow_log_id.clone() };
-        Open { at, encoding, from, feed, at_work: AtWork::Rests(decoder) }
+        (Open { at, encoding, from, feed }, decoder)
     }
 
     /// Steps the decoder to its end, giving it what it asks for and passing on what it makes.
-    async fn drive(mut self, scan: &Scan, sink: &mpsc::Sender<Result<Part>>, intake: &Intake, is_core_idle: impl Fn() -> bool) -> Outcome {
+    async fn drive(
+        mut self,
+        mut at_work: AtWork,
+        scan: &Scan,
+        sink: &mpsc::Sender<Result<Part>>,
+        intake: &Intake,
+        is_core_idle: impl Fn() -> bool,
+    ) -> Outcome {
         let at = self.at;
         let Some(Input { object, .. }) = scan.inputs.get(at) else { return Outcome::Broken(Error::failed("no such object")) };
         let mut ahead = None;
         loop {
-            let stepped = match self.at_work {
+            let stepped = match at_work {
                 AtWork::Stepped(stepped) => stepped,
                 AtWork::Rests(mut decoder) => {
                     // A big object keeps two threads busy where there is one to spare; else it is better off in the cache of one.
@@ -359,30 +374,26 @@ impl Open {
                     return Outcome::Done { at, read: ObjectRead::read(object, decoder.tally().clone(), self.encoding, fault) };
                 }
             }
-            self.at_work = AtWork::Rests(decoder);
+            at_work = AtWork::Rests(decoder);
         }
     }
 }
 
-/// Steps the decoders of a group, until there is a batch's worth of rows; those left over are stepped one by one.
-fn stepped_once(open: Vec<Open>, tagger: &Tagger) -> Vec<Open> {
-    let mut rows = 0;
-    let step = |mut object: Open| {
-        if let AtWork::Rests(mut decoder) = object.at_work {
-            let (at, from) = (object.at, &object.from);
-            object.at_work = if rows < BATCH_ROWS {
-                AtWork::Stepped(caught(|| {
-                    let steps = steps(&mut decoder, at, tagger, from);
-                    (decoder, steps)
-                }))
-            } else {
-                AtWork::Rests(decoder)
-            };
+/// Steps the decoders of a group, until there is a batch's worth; those left over are stepped one by one.
+fn stepped_once(open: Vec<(Open, Decoder)>, tagger: &Tagger) -> Vec<(Open, AtWork)> {
+    let mut worth = 0;
+    let step = |(object, mut decoder): (Open, Decoder)| {
+        if worth >= BATCH_ROWS {
+            return (object, AtWork::Rests(decoder));
         }
-        if let AtWork::Stepped(Ok((_, Ok(steps)))) = &object.at_work {
-            rows += steps.parts.iter().map(|part| part.batch.num_rows()).sum::<usize>();
+        let stepped = caught(|| {
+            let steps = steps(&mut decoder, object.at, tagger, &object.from);
+            (decoder, steps)
+        });
+        if let Ok((_, Ok(steps))) = &stepped {
+            worth += steps.parts.iter().map(Part::worth).sum::<usize>();
         }
-        object
+        (object, AtWork::Stepped(stepped))
     };
     open.into_iter().map(step).collect()
 }
@@ -399,17 +410,17 @@ enum Then {
     Done(Option<String>),
 }
 
-/// Steps a decoder until there is a batch's worth of rows, or nothing more to do. A small object is done in one go: to hand it from thread
+/// Steps a decoder until there is a batch's worth, or nothing more to do. A small object is done in one go: to hand it from thread
 /// to thread costs more than to decode it.
 fn steps(decoder: &mut Decoder, object: usize, tagger: &Tagger, from: &Provenance) -> Result<Steps> {
-    let (mut parts, mut rows) = (Vec::new(), 0);
+    let (mut parts, mut worth) = (Vec::new(), 0);
     let then = loop {
         match decoder.step()? {
             Step::Decoded(Decoded { batch, rejects }) => {
-                rows += batch.num_rows();
-                parts.push(Part { object, batch: tagger.tag(&batch, from)?, rejects, fields: decoder.tally().fields_max() });
-                // One that has rejects and few rows is cut off for them.
-                if rows >= BATCH_ROWS || parts.len() >= PARTS_IN_FLIGHT_MAX {
+                let part = Part { object, batch: tagger.tag(&batch, from)?, rejects, fields: decoder.tally().fields_max() };
+                worth += part.worth();
+                parts.push(part);
+                if worth >= BATCH_ROWS {
                     break Then::Goes;
                 }
             }
