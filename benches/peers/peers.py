@@ -88,9 +88,10 @@ def is_parquet(folder):
     return next((folder / "logs").rglob("*.parquet"), None) is not None
 
 
-def renamed(quoted):
-    """What AWS's columns of Parquet are called in its texts."""
-    return ", ".join(f"{quoted(name.replace('-', '_'))} AS {quoted(name)}" for name in COLUMNS)
+def renamed():
+    """AWS's columns of Parquet under their names in its texts."""
+    columns = ((name.replace("-", "_"), name) for name in COLUMNS)
+    return ", ".join(f'"{column}" AS "{name}"' for column, name in columns)
 
 
 def table(folder, name):
@@ -102,7 +103,7 @@ def duckdb_(folder, question, threads):
     con = duckdb.connect(config={"threads": threads})
     kinds = ", ".join(f"'{name}': '{'BIGINT' if name in INTEGERS else 'VARCHAR'}'" for name in COLUMNS)
     if is_parquet(folder):
-        con.sql(f"CREATE VIEW flows AS SELECT {renamed(lambda name: f'"{name}"')} FROM read_parquet('{folder}/logs/**/*.parquet')")
+        con.sql(f"CREATE VIEW flows AS SELECT {renamed()} FROM read_parquet('{folder}/logs/**/*.parquet')")
     else:
         con.sql(f"CREATE VIEW flows AS SELECT * FROM read_csv('{folder}/logs/**/*.gz', delim=' ', header=true, nullstr='-', quote='', auto_detect=false, "
             f"columns={{{kinds}}})")
@@ -120,15 +121,15 @@ def datafusion_(folder, question, threads):
     context = datafusion.SessionContext(datafusion.SessionConfig().with_target_partitions(threads).set("datafusion.execution.listing_table_ignore_subdirectory", "false"))
     if is_parquet(folder):
         context.register_parquet("files", f"{folder}/logs", file_extension=".parquet")
-        context.register_view("flows", context.sql(f"SELECT {renamed(lambda name: f'"{name}"')} FROM files"))
+        context.register_view("flows", context.sql(f"SELECT {renamed()} FROM files"))
     else:
         # Its CSV reader knows no mark for NULL within data, so numbers come as text.
         schema = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
         context.register_csv("flows", f"{folder}/logs", schema=schema, has_header=True, delimiter=" ", file_extension=".gz", file_compression_type="gzip")
     for name in TABLES:
         context.register_record_batches(name, [pa.Table.from_pylist(table(folder, name)).to_batches()])
-    number = (lambda name: f'"{name}"') if is_parquet(folder) else (lambda name: f"CAST(nullif(\"{name}\", '-') AS BIGINT)")
-    sql = (SQL[question] or COUNT).format(**{name: number(name) for name in NAMES})
+    number = '"{0}"' if is_parquet(folder) else "CAST(nullif(\"{0}\", '-') AS BIGINT)"
+    sql = (SQL[question] or COUNT).format(**{name: number.format(name) for name in NAMES})
     return context.sql(sql).to_arrow_table().to_pylist()
 
 
