@@ -465,6 +465,20 @@ async fn a_file_that_grows_while_it_is_read_is_noticed() {
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_fault_is_handed_on() {
+    let at = Fixture::Disk(tempfile::tempdir().unwrap());
+    let bytes = noise(3_000_000);
+    at.put("a.log", &bytes);
+    let (source, object) = at.object("a.log").await;
+    let mut chunks = source.read(&object).await.unwrap();
+    // Cut behind the first chunk, which is there already.
+    at.put("a.log", &bytes[..1_500_000]);
+    let first = chunks.try_next().await.unwrap().unwrap();
+    assert!(first[..] == bytes[..first.len()] && first.len() < bytes.len());
+    assert_eq!(ReadFault::of(&chunks.try_next().await.unwrap_err()), Some(&ReadFault::Replaced));
+}
+
+#[tokio::test]
 async fn arguments_that_name_nothing_are_usage_errors() {
     for arg in [
         "s3://",

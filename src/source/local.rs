@@ -122,16 +122,16 @@ impl Source for LocalSource {
 
     async fn read(&self, object: &Object) -> Result<Bytestream> {
         let object = object.clone();
-        // A small file is opened, read and closed in one go: to go to another thread and back costs as much as to read it.
+        // A small file is opened, read and closed in one go: three ways to another thread and back cost more than its bytes.
         let first = on_disk(move || Reader::open(object)?.chunk()).await?;
-        let chunks = stream::try_unfold(first, |next| async move {
-            Ok(match next {
-                Some((chunk, Some(reader))) => Some((chunk, on_disk(move || reader.chunk()).await?)),
-                Some((chunk, None)) => Some((chunk, None)),
-                None => None,
-            })
+        let (first, rest) = first.map_or((None, None), |(chunk, reader)| (Some(chunk), reader));
+        let rest = stream::try_unfold(rest, |reader| async move {
+            match reader {
+                Some(reader) => on_disk(move || reader.chunk()).await,
+                None => Ok(None),
+            }
         });
-        Ok(chunks.boxed())
+        Ok(stream::iter(first.map(Ok)).chain(rest).boxed())
     }
 
     async fn read_each(&self, objects: &[&Object]) -> Vec<Result<Bytes>> {
@@ -329,20 +329,12 @@ impl Reader {
 
     /// Returns all bytes from here on, with the same check.
     fn rest(self) -> Result<Bytes> {
-        let mut all = bytes::BytesMut::new();
-        let mut next = self.chunk()?;
-        while let Some((chunk, reader)) = next {
-            let Some(reader) = reader else {
-                if all.is_empty() {
-                    return Ok(chunk);
-                }
-                all.extend_from_slice(&chunk);
-                break;
-            };
-            all.extend_from_slice(&chunk);
-            next = reader.chunk()?;
+        let (mut chunks, mut next) = (Vec::new(), Some(self));
+        while let Some((chunk, reader)) = next.map_or(Ok(None), Reader::chunk)? {
+            chunks.push(chunk);
+            next = reader;
         }
-        Ok(all.freeze())
+        Ok(if let [one] = chunks.as_slice() { one.clone() } else { chunks.concat().into() })
     }
 
     fn range(&mut self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
