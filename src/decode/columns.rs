@@ -4,7 +4,7 @@
 //! every column (VPC user guide, "Flow log records": not applicable or not computable for this record).
 
 use super::reject::Reason;
-use super::runs::Scratch;
+use super::table::Scratch;
 use super::text_column::TextColumn;
 use super::validity::Validity;
 use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Tally, Validation, Wanted, schema};
@@ -144,8 +144,8 @@ pub struct Columns {
     /// Bytes of text collected.
     pub(super) text_bytes: usize,
     numbers: [Option<i64>; FIELD_COUNT],
-    /// What reading runs needs between their columns.
-    pub(super) run: Scratch,
+    /// What reading tables needs between their columns.
+    pub(super) scratch: Scratch,
 }
 
 impl Columns {
@@ -154,8 +154,8 @@ impl Columns {
         let slots = Slots::new(layout, layout.kind(), &wanted);
         let builders = wanted.fields.iter().map(|field| builder(field.field().kind)).collect();
         let extra = wanted.extra.then(|| MapBuilder::new(None, StringBuilder::new(), StringBuilder::new()));
-        let run = Scratch::default();
-        Columns { wanted, slots, builders, extra, lines: Vec::new(), text_bytes: 0, numbers: [None; FIELD_COUNT], run }
+        let scratch = Scratch::default();
+        Columns { wanted, slots, builders, extra, lines: Vec::new(), text_bytes: 0, numbers: [None; FIELD_COUNT], scratch }
     }
 
     /// Changes the layout of the records to come; `kind` is that of the whole object, of which these may be some columns.

@@ -5,6 +5,7 @@
 //! counted [`Reject`], an object whose compression is damaged yields the rows before the damage. What to produce comes as
 //! [`Wanted`], so that unasked-for columns cost nothing and unwanted interfaces are dropped early.
 
+pub mod arrays;
 pub mod columns;
 pub mod contained;
 pub mod decompress;
@@ -17,13 +18,14 @@ pub mod parquet;
 pub mod records;
 pub mod reject;
 pub mod row_groups;
-pub mod runs;
 pub mod separators;
 pub mod shape;
+pub mod table;
 pub mod text;
 pub mod text_column;
 pub mod validity;
 pub mod values;
+pub mod words;
 
 use crate::flow::field::FieldId;
 use crate::flow::{Layout, RecordKind};

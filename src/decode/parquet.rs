@@ -8,6 +8,7 @@
 //! columns that a run does not read are not; `row_groups` uses that to leave pages and groups unread. Where all is checked
 //! (`--validate full`), and in Security Lake's files, all is read.
 
+use super::arrays::Arrays;
 use super::columns::{Cell, Cells, Columns, Fault};
 use super::contained::contained;
 use super::object::Step;
@@ -17,7 +18,7 @@ use super::records::LINE_LEN_MAX;
 use super::reject::{Reason, Reject, TEXT_LEN_MAX};
 use super::row_groups::{Part, Projection, RowGroups, proofs};
 use super::shape::Shape;
-use super::values::Values;
+use super::values::{Row, Values};
 use super::{BATCH_ROWS, Interfaces, Tally, Validation, Wanted};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
@@ -268,7 +269,7 @@ impl ParquetDecoder {
             true => (proofs(&metadata, &types, &names, &layout, self.wanted.time), layout.position(id::LOG_STATUS)),
             false => (Vec::new(), None),
         };
-        let counts = |at: &usize| is_judged_early && counts(&layout, *at);
+        let counts = |at: &usize| is_judged_early && counts(&layout, *at, &self.wanted);
         self.counting = (0..keep.len()).filter(|at| keep.get(*at).is_some_and(counts)).collect();
         let (has_window, is_of_kind) = (self.wanted.time != TimeRange::default(), kind == self.wanted.kind);
         self.some_are_unwanted = is_judged_early && (has_window || !is_of_kind || !matches!(self.wanted.interfaces, Interfaces::All));
@@ -301,7 +302,7 @@ impl ParquetDecoder {
     fn reads(&self, layout: &Layout, at: usize) -> bool {
         match layout.columns.get(at) {
             Some(Column::Known(field)) => {
-                self.wanted.validation == Validation::Full || self.wanted.fields.contains(field) || counts(layout, at)
+                self.wanted.validation == Validation::Full || self.wanted.fields.contains(field) || counts(layout, at, &self.wanted)
             }
             Some(Column::Unknown(_)) => self.wanted.extra,
             None => false,
@@ -317,6 +318,14 @@ impl ParquetDecoder {
             if let Some(column) = columns.get_mut(*at) {
                 *column = self.values(*at, array)?;
             }
+        }
+        let rows = Arrays::new(&columns, &self.layout, batch.num_rows()).filter(|_| !is_outside);
+        if let Some(needed) = rows.and_then(|rows| self.columns.pass_over_table(&rows, &mut self.tally)) {
+            self.tally.lines += needed.iter().filter(|needed| !**needed).count() as u64;
+            if let State::Rows(groups) = &mut self.state {
+                groups.keep(&needed);
+            }
+            return Ok(());
         }
         let mut needed = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
@@ -359,9 +368,20 @@ impl ParquetDecoder {
         } else {
             let columns = batch.columns().iter().enumerate().map(|(at, array)| self.values(at, array));
             let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            self.take(&columns, &[], numbers, |_| None);
+            if !self.take_at_once(&columns, numbers) {
+                self.take(&columns, &[], numbers, |_| None);
+            }
         }
         Ok(())
+    }
+
+    /// Takes rows as [`ParquetDecoder::take`] does, or none of them if one is not like most.
+    fn take_at_once(&mut self, columns: &[Values], numbers: &[u64]) -> bool {
+        let number = |row: usize| numbers.get(row).copied().unwrap_or_default();
+        let is_taken = Arrays::new(columns, &self.layout, numbers.len())
+            .is_some_and(|rows| self.columns.push_table(&rows, number, &mut self.tally));
+        self.tally.lines += if is_taken { numbers.len() as u64 } else { 0 };
+        is_taken
     }
 
     fn take(&mut self, columns: &[Values], rest: &[ocsf::Pairs], numbers: &[u64], other_class: impl Fn(usize) -> Option<i64>) {
@@ -403,18 +423,15 @@ impl ParquetDecoder {
 }
 
 /// Whether records are counted by the column at a position of a layout.
-fn counts(layout: &Layout, at: usize) -> bool {
-    const ALWAYS: [FieldId; 4] = [id::LOG_STATUS, id::INTERFACE_ID, id::START, id::END];
+fn counts(layout: &Layout, at: usize, wanted: &Wanted) -> bool {
+    const ALWAYS: [FieldId; 3] = [id::LOG_STATUS, id::START, id::END];
     const WITHOUT_STATUS: [FieldId; 5] = [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION];
     let without_status = layout.position(id::LOG_STATUS).is_none();
-    let counts = |field| ALWAYS.contains(field) || without_status && WITHOUT_STATUS.contains(field);
+    let by_interface = !matches!(wanted.interfaces, Interfaces::All);
+    let counts = |field: &FieldId| {
+        ALWAYS.contains(field) || by_interface && *field == id::INTERFACE_ID || without_status && WITHOUT_STATUS.contains(field)
+    };
     matches!(layout.columns.get(at), Some(Column::Known(field)) if counts(field))
-}
-
-struct Row<'a> {
-    columns: &'a [Values],
-    row: usize,
-    rest: &'a [(String, String)],
 }
 
 /// Texts are read as views: a value of a dictionary then stands in memory once, however many rows name it.
@@ -431,36 +448,15 @@ fn as_views(field: &Field) -> Field {
     field.clone().with_data_type(kind)
 }
 
-impl Row<'_> {
-    /// Whether some columns hold values, and no more text than a line.
-    fn is_sound(&self, columns: &[usize]) -> bool {
-        let values = || columns.iter().filter_map(|at| self.columns.get(*at));
-        let text_len: usize = values().map(|values| values.text_len(self.row)).sum();
-        text_len <= LINE_LEN_MAX && values().all(|values| values.unusable(self.row).is_none())
-    }
-
-    fn text_len(&self) -> usize {
-        let rest = self.rest.iter().map(|(name, value)| name.len() + value.len());
-        self.columns.iter().map(|values| values.text_len(self.row)).chain(rest).sum()
-    }
-}
-
-impl Cells for Row<'_> {
-    #[inline]
-    fn cell(&self, at: usize) -> Cell<'_> {
-        self.columns.get(at).map_or(Cell::Null, |values| values.cell(self.row))
-    }
-
-    fn beside(&self, take: &mut dyn FnMut(&str, &str)) {
-        self.rest.iter().for_each(|(name, value)| take(name, value));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Int64Array, StringArray, StructArray};
+    use crate::decode::BATCH_TEXT_BYTES;
+    use crate::flow::RecordKind;
+    use arrow::array::{BinaryArray, Float64Array, Int32Array, Int64Array, StringArray, StructArray};
+    use arrow::compute::cast;
     use parquet::arrow::ArrowWriter;
+    use proptest::prelude::*;
 
     fn file(columns: Vec<(&str, ArrayRef)>) -> Bytes {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -573,7 +569,9 @@ mod tests {
         };
         let some = Wanted { fields: vec![id::VPC_ID], ..Wanted::default() };
         let names = ["version", "vpc_id", "interface_id", "start", "end", "log_status", "srcaddr", "bytes", "unknown"];
-        assert_eq!(read(&some, &names), ["vpc_id", "interface_id", "start", "end", "log_status"]);
+        assert_eq!(read(&some, &names), ["vpc_id", "start", "end", "log_status"]);
+        let of_one = Wanted { interfaces: Interfaces::Only(Arc::new(["eni-1".to_owned()].into_iter().collect())), ..some.clone() };
+        assert_eq!(read(&of_one, &names), ["vpc_id", "interface_id", "start", "end", "log_status"]);
         assert_eq!(read(&Wanted { extra: true, ..some.clone() }, &names).last().unwrap(), "unknown");
         assert_eq!(read(&Wanted { validation: Validation::Full, ..some.clone() }, &names), names[..8]);
         // Without a status, the traffic tells records of none.
@@ -581,5 +579,176 @@ mod tests {
             read(&some, &["version", "srcaddr", "dstaddr", "packets", "bytes", "action"]),
             ["srcaddr", "dstaddr", "packets", "bytes", "action"]
         );
+    }
+
+    /// A batch of typed columns from seeds, a value for each: as AWS writes it, or rarely one that is not like most.
+    fn batch(seeds: &[u64], types: u64) -> RecordBatch {
+        let of = |name: &str, at: usize| {
+            let next = |seed: &u64| {
+                seed.wrapping_mul(6_364_136_223_846_793_005).rotate_left(at as u32 * 5 + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+            };
+            let pick = |usual: &[Option<&str>], odd: &[Option<&str>], next: u64| {
+                let from = if next.is_multiple_of(211) { odd } else { usual };
+                from[(next / 211) as usize % from.len()].map(str::to_owned)
+            };
+            let (usual, odd): (&[Option<&str>], &[Option<&str>]) = match name {
+                "interface_id" => (
+                    &[Some("eni-1235b8ca123456789"), Some("eni-0000000000000000a"), Some("eni-1"), Some("-"), None, Some("eni-0000000000000000b")],
+                    &[Some("None"), Some("eni-\u{e9}")],
+                ),
+                "srcaddr" | "dstaddr" => (
+                    &[Some("10.0.0.1"), Some("192.168.100.200"), Some("-"), Some("2a02:cf40::1"), Some("172.16.0.12"), None, Some("null")],
+                    &[Some("10.0.0"), Some("256.1.1.1"), Some("nowhere"), Some("1.2.3.04")],
+                ),
+                "srcport" => (&[Some("443"), Some("65535"), Some("0"), None], &[Some("65536"), Some("-1")]),
+                "bytes" => (&[Some("4249"), Some("0"), Some("1234567890"), None], &[Some("90000000000000"), Some("-5")]),
+                "start" => (&[Some("1418530010"), Some("1418530070"), None], &[Some("1418530010123"), Some("9999999999")]),
+                "end" => (&[Some("1418530100"), Some("1418530071"), Some("1418530005"), None], &[Some("1518530010")]),
+                "action" => (&[Some("ACCEPT"), Some("REJECT"), Some("-"), None], &[Some("accept"), Some("NaN")]),
+                "log_status" => (&[Some("OK"), Some("OK"), Some("NODATA"), Some("SKIPDATA")], &[Some("OK?"), None, Some("-")]),
+                "account_id" => (&[Some("123456789010"), Some("000000000001")], &[None]),
+                _ => (&[Some("the-known-and-very-much-so"), Some("x"), None, Some("<NA>")], &[Some("")]),
+            };
+            let values: Vec<Option<String>> = seeds.iter().map(|seed| pick(usual, odd, next(seed))).collect();
+            let numbers = || values.iter().map(|value| value.as_ref().map(|value| value.parse::<i64>().unwrap()));
+            let array: ArrayRef = match (name, (types >> at) % 3) {
+                ("srcport" | "bytes" | "start" | "end", 0) => Arc::new(numbers().map(|number| number.map(|number| number as f64)).collect::<Float64Array>()),
+                ("srcport", 1) => Arc::new(numbers().map(|number| number.map(|number| number as i32)).collect::<Int32Array>()),
+                ("srcport" | "bytes" | "start" | "end", _) => Arc::new(numbers().collect::<Int64Array>()),
+                ("account_id", 0) => Arc::new(numbers().collect::<Int64Array>()),
+                (_, 1) => Arc::new(values.iter().map(|value| value.as_ref().map(String::as_bytes)).collect::<BinaryArray>()),
+                _ => Arc::new(values.iter().map(Option::as_deref).collect::<StringArray>()),
+            };
+            (name.to_owned(), array)
+        };
+        let names = ["interface_id", "srcaddr", "dstaddr", "srcport", "bytes", "start", "end", "action", "log_status", "account_id", "beside"];
+        RecordBatch::try_from_iter(names.into_iter().enumerate().map(|(at, name)| of(name, at))).unwrap()
+    }
+
+    /// Everything that is asked of decoding here.
+    fn all_asked() -> Vec<Wanted> {
+        let some = || Arc::new(["eni-0000000000000000a".to_owned(), "eni-1".to_owned()].into_iter().collect());
+        let fields = vec![id::ACCOUNT_ID, id::INTERFACE_ID, id::SRCADDR, id::DSTADDR, id::SRCPORT, id::BYTES, id::START, id::ACTION];
+        let all = Wanted { fields, extra: true, ..Wanted::default() };
+        let window = TimeRange { from: Some(1_418_530_011), to: None };
+        let values = |field, values: &[&str]| vec![(field, values.iter().map(|value| (*value).to_owned()).collect())];
+        vec![
+            Wanted { fields: vec![id::BYTES], ..Wanted::default() },
+            Wanted { validation: Validation::Full, interfaces: Interfaces::Only(some()), ..all.clone() },
+            Wanted { interfaces: Interfaces::AllBut(some()), values: values(id::ACTION, &["ACCEPT"]), ..all.clone() },
+            Wanted { values: values(id::SRCADDR, &["2a02:cf40::1", "192.168.100.200", "-"]), ..all.clone() },
+            Wanted { interfaces: Interfaces::Only(some()), time: window, ..all.clone() },
+            Wanted { time: window, ..all.clone() },
+            Wanted { kind: RecordKind::TransitGateway, ..all.clone() },
+            all,
+        ]
+    }
+
+    /// A decoder that has read the footer of such a file, and the columns that it reads of its rows.
+    fn opened(wanted: &Wanted, batch: &RecordBatch) -> (ParquetDecoder, Vec<Values>) {
+        let columns = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).zip(batch.columns().iter().cloned());
+        let file = file(columns.collect());
+        let mut decoder = ParquetDecoder::new(Arc::new(wanted.clone()), file.len() as u64);
+        while !matches!(decoder.state, State::Rows(_)) {
+            let Step::Needs(ranges) = decoder.step().unwrap() else { unreachable!("a footer is all that was read") };
+            if matches!(decoder.state, State::Footer(_)) {
+                let data = ranges.iter().map(|range| file.slice(range.start as usize..range.end as usize)).collect();
+                decoder.push(ranges, data);
+            }
+        }
+        let column = |at: usize| {
+            let Some(column) = decoder.layout.columns.get(at) else { unreachable!("a column that is read") };
+            let name = match column {
+                Column::Known(field) => field.field().column,
+                Column::Unknown(name) => name,
+            };
+            let array = batch.column_by_name(name).unwrap();
+            decoder.values(at, &cast(array, as_views(&Field::new(name, array.data_type().clone(), true)).data_type()).unwrap()).unwrap()
+        };
+        let columns = (0..decoder.layout.columns.len()).map(column).collect();
+        (decoder, columns)
+    }
+
+    type Taken = (RecordBatch, Vec<(u64, Reason, String)>, Tally);
+
+    fn taken(decoder: &mut ParquetDecoder) -> Taken {
+        let batch = decoder.columns.finish().unwrap().batch;
+        let rejects = std::mem::take(&mut decoder.rejects);
+        (batch, rejects.into_iter().map(|reject| (reject.line, reject.reason, reject.detail)).collect(), decoder.tally.clone())
+    }
+
+    /// Whether the rows were taken at once.
+    fn assert_as_one_by_one(wanted: &Wanted, batch: &RecordBatch) -> bool {
+        let numbers: Vec<u64> = (0..batch.num_rows()).map(|row| 1 + 2 * row as u64).collect();
+        let (mut by_row, columns) = opened(wanted, batch);
+        by_row.take(&columns, &[], &numbers, |_| None);
+        let (mut at_once, columns) = opened(wanted, batch);
+        let is_taken = at_once.take_at_once(&columns, &numbers);
+        if !is_taken {
+            assert_eq!(at_once.tally.lines, 0);
+            return false;
+        }
+        let (found, expected) = (taken(&mut at_once), taken(&mut by_row));
+        assert!(found.0.columns().iter().all(|column| column.to_data().validate_full().is_ok()));
+        assert_eq!(found, expected);
+        assert!(found.2.adds_up());
+        // What the first pass says of them.
+        let (mut counting, columns) = opened(wanted, batch);
+        let unwanted: Vec<bool> = (0..batch.num_rows()).map(|row| counting.pass_over(&columns, row)).collect();
+        let mut tally = Tally { lines: 0, ..opened(wanted, batch).0.tally };
+        let rows = Arrays::new(&columns, &counting.layout, batch.num_rows()).unwrap();
+        let needed = counting.columns.pass_over_table(&rows, &mut tally).unwrap();
+        assert_eq!((needed.iter().map(|needed| !needed).collect::<Vec<_>>(), tally), (unwanted, counting.tally));
+        true
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn rows_taken_at_once_are_as_one_by_one(seeds in proptest::collection::vec(any::<u64>(), 1..300), types in any::<u64>()) {
+            let batch = batch(&seeds, types);
+            for wanted in all_asked() {
+                assert_as_one_by_one(&wanted, &batch);
+            }
+        }
+    }
+
+    #[test]
+    fn most_rows_are_taken_at_once_and_some_are_not() {
+        // The property above says something only if both ways are gone.
+        let mut counts = [0, 0];
+        for first in 0..40u64 {
+            let batch = batch(&(0..20).map(|seed| first * 20 + seed).collect::<Vec<_>>(), first);
+            for wanted in all_asked() {
+                counts[usize::from(assert_as_one_by_one(&wanted, &batch))] += 1;
+            }
+        }
+        assert!(counts[0] > 10 && counts[1] > 100, "{counts:?}");
+    }
+
+    #[test]
+    fn rows_of_other_kinds_are_taken_one_by_one() {
+        let arrays = |columns: Vec<(&str, ArrayRef)>| {
+            let batch = RecordBatch::try_from_iter(columns).unwrap();
+            let wanted = Wanted { fields: vec![id::SRCADDR, id::SRCPORT], extra: true, ..Wanted::default() };
+            let (decoder, columns) = opened(&wanted, &batch);
+            Arrays::new(&columns, &decoder.layout, batch.num_rows()).is_some()
+        };
+        let ports = || Arc::new(Int64Array::from(vec![443, 80])) as ArrayRef;
+        assert!(arrays(vec![("srcaddr", texts(&["10.0.0.1", "-"])), ("srcport", ports()), ("beside", ports())]));
+        assert!(!arrays(vec![("srcaddr", ports()), ("srcport", ports())]));
+        assert!(!arrays(vec![("srcaddr", texts(&["10.0.0.1", "-"])), ("srcport", texts(&["443", "80"]))]));
+        assert!(!arrays(vec![("srcaddr", texts(&["x", "y"])), ("srcport", Arc::new(Float64Array::from(vec![1.0, 0.5])))]));
+        assert!(!arrays(vec![("srcaddr", Arc::new(BinaryArray::from(vec![&b"x"[..], &b"\xff"[..]])))]));
+        let long = |len: usize| "x".repeat(len);
+        let of = |first: usize, second: usize| {
+            arrays(vec![("srcaddr", texts(&[&long(first), ""])), ("beside", texts(&["", &long(second)]))])
+        };
+        assert!(of(LINE_LEN_MAX / 2, LINE_LEN_MAX / 2));
+        // No row is too long, but to see that takes a look at each.
+        assert!(!of(LINE_LEN_MAX / 2, LINE_LEN_MAX / 2 + 1));
+        let of = |rows: usize| arrays(vec![("srcaddr", texts(&vec![long(LINE_LEN_MAX).as_str(); rows]))]);
+        assert_eq!([of(BATCH_TEXT_BYTES / LINE_LEN_MAX), of(BATCH_TEXT_BYTES / LINE_LEN_MAX + 1)], [true, false]);
     }
 }

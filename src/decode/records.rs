@@ -126,11 +126,16 @@ impl Records {
     /// Takes plain lines of that many values, if that is all there is to each; else none of them.
     pub fn run(&mut self, run: &Run<'_>) -> bool {
         let is_unusual = |raw: &[u8]| raw.len() > LINE_LEN_MAX || has_timestamp(raw) || starts_document(raw);
-        if run.lines().any(|line| is_unusual(line.raw)) || !self.columns.push_run(run, self.tally.lines + 1, &mut self.tally) {
+        if run.lines().any(|line| is_unusual(line.raw)) || !self.take_run(run) {
             return false;
         }
         self.tally.lines += run.count() as u64;
         true
+    }
+
+    fn take_run(&mut self, run: &Run<'_>) -> bool {
+        let first = self.tally.lines + 1;
+        self.columns.push_table(run, |line| first + line as u64, &mut self.tally)
     }
 
     /// Takes a plain line, if that is all there is to it; else [`Records::line`] says what it is.

@@ -156,7 +156,10 @@ impl RowGroups {
                 Pass::Reading { decoder, rows, next } => match decoder.try_decode()? {
                     DecodeResult::NeedsData(ranges) => return Ok(Part::Needs(ranges)),
                     DecodeResult::Data(batch) => {
-                        let numbers = (0..batch.num_rows()).map(|_| self.before + rows.next_number(next)).collect();
+                        let mut numbers = Vec::with_capacity(batch.num_rows());
+                        while numbers.len() < batch.num_rows() {
+                            numbers.extend(rows.next_numbers(next, batch.num_rows() - numbers.len()).map(|number| self.before + number));
+                        }
                         return Ok(Part::Rows { batch, numbers });
                     }
                     DecodeResult::Finished => self.leave(),
@@ -263,18 +266,21 @@ impl Selected {
         self.runs.iter().filter(|run| !run.skip).map(|run| run.row_count).sum()
     }
 
-    /// Returns the number, from 1, of the next row that is needed; `at` are the rows before it.
-    fn next_number(&mut self, at: &mut u64) -> u64 {
+    /// Returns the numbers, from 1, of the next rows that are needed, `max` of them at most; `at` are the rows before them.
+    fn next_numbers(&mut self, at: &mut u64, max: usize) -> Range<u64> {
+        let mut count = max;
         while let Some(run) = self.runs.get(self.run) {
             if !run.skip && self.numbered < run.row_count {
-                self.numbered += 1;
+                count = max.min(run.row_count - self.numbered);
+                self.numbered += count;
                 break;
             }
             *at += if run.skip { run.row_count as u64 } else { 0 };
             (self.run, self.numbered) = (self.run + 1, 0);
         }
-        *at += 1;
-        *at
+        let first = *at + 1;
+        *at += count as u64;
+        first..*at + 1
     }
 }
 
@@ -368,8 +374,14 @@ mod tests {
             let mut rows = Selected::default();
             needed.iter().for_each(|needed| rows.push(*needed == b'x'));
             assert_eq!((rows.len(), rows.needed()), (needed.len(), numbers.len()));
-            let mut at = 0;
-            assert_eq!((0..numbers.len()).map(|_| rows.next_number(&mut at)).collect::<Vec<_>>(), numbers);
+            for max in 1..4 {
+                let (mut at, mut found) = (0, Vec::new());
+                (rows.run, rows.numbered) = (0, 0);
+                while found.len() < numbers.len() {
+                    found.extend(rows.next_numbers(&mut at, max.min(numbers.len() - found.len())));
+                }
+                assert_eq!(found, numbers);
+            }
         };
         check(b"", &[]);
         check(b"...", &[]);
@@ -377,6 +389,6 @@ mod tests {
         check(b".x..xx.x", &[2, 5, 6, 8]);
         check(b"x......x.", &[1, 8]);
         let (mut all, mut at) = (Selected::all(), 0);
-        assert_eq!([(); 3].map(|()| all.next_number(&mut at)), [1, 2, 3]);
+        assert_eq!([2, 0, 3].map(|max| all.next_numbers(&mut at, max)), [1..3, 3..3, 3..6]);
     }
 }

@@ -102,6 +102,25 @@ pub fn head_of(bytes: &[u8]) -> u128 {
     u128::from_le_bytes(head)
 }
 
+/// Returns the same for the first so many bytes of these.
+#[inline]
+pub fn head_within(bytes: &[u8], len: usize) -> u128 {
+    /// For each length, the bytes of a head that are the value's.
+    const KEPT: [u128; HEAD + 1] = {
+        let mut kept = [u128::MAX; HEAD + 1];
+        let mut len = 0;
+        while len < HEAD {
+            kept[len] = (1 << (8 * len)) - 1;
+            len += 1;
+        }
+        kept
+    };
+    match bytes.first_chunk::<HEAD>() {
+        Some(chunk) => u128::from_le_bytes(*chunk) & KEPT.get(len).unwrap_or(&u128::MAX),
+        None => head_of(bytes.get(..len).unwrap_or(bytes)),
+    }
+}
+
 impl<'a> Word<'a> {
     /// The value.
     #[inline]
@@ -118,20 +137,7 @@ impl<'a> Word<'a> {
     /// Returns its first sixteen bytes, the first lowest, and zeros: a shorter value is this number, and no other is.
     #[inline]
     pub fn head(&self) -> u128 {
-        /// For each length, the bytes of a head that are the value's.
-        const KEPT: [u128; HEAD + 1] = {
-            let mut kept = [u128::MAX; HEAD + 1];
-            let mut len = 0;
-            while len < HEAD {
-                kept[len] = (1 << (8 * len)) - 1;
-                len += 1;
-            }
-            kept
-        };
-        match self.rest.first_chunk::<HEAD>() {
-            Some(chunk) => u128::from_le_bytes(*chunk) & KEPT.get(self.len).unwrap_or(&u128::MAX),
-            None => head_of(self.bytes()),
-        }
+        head_within(self.rest, self.len)
     }
 
     /// Returns its head if it has no more than eight bytes, else a number that no such value is.

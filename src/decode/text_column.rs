@@ -3,17 +3,22 @@
 //! The builder of the arrow crate asks more of each value than a value of a flow log is worth: it cost a third of decoding all
 //! columns.
 
-use super::separators::{HEAD, Word};
+use super::separators::{HEAD, Word, head_of};
 use super::validity::Validity;
 use arrow::array::builder::make_view;
-use arrow::array::{ArrayRef, StringViewArray};
+use arrow::array::{Array, ArrayRef, StringViewArray};
 use arrow::buffer::{Buffer, ScalarBuffer};
 use std::sync::Arc;
 
 /// Longest text that stands in its view.
-const INLINE_MAX: usize = 12;
+pub(super) const INLINE_MAX: usize = 12;
 /// Bytes after which a buffer is closed. A text is shorter than a line, so places in a buffer stay numbers of 32 bits.
 const BUFFER_BYTES: usize = 1 << 20;
+
+/// Bytes of an array that are kept for its texts: the dictionary and the pages of most writers have a MiB each at most.
+const SHARED_BYTES_MAX: usize = 2 << 20;
+/// Of so many rows one must be taken for that: a batch of the few that are wanted of many others would hold all their bytes.
+const SHARED_BY_MIN: usize = 16;
 
 /// Long texts of which is remembered where they are.
 const LATELY: usize = 64;
@@ -61,7 +66,7 @@ impl TextColumn {
             let view = match len {
                 ..=INLINE_MAX if is_missing => 0,
                 ..=INLINE_MAX => word.head() << 32 | len as u128,
-                _ => self.repeated(&word),
+                _ => self.repeated(word.bytes(), word.head()),
             };
             bytes += if is_missing { 0 } else { len };
             self.views.push(view);
@@ -78,11 +83,79 @@ impl TextColumn {
         bytes
     }
 
+    /// Adds the texts of an array, or of some of its rows; those of which the view says that they are missing become so. Returns the bytes
+    /// of the others. The array's own bytes are kept where that holds little that is not needed.
+    pub fn extend_views(&mut self, array: &StringViewArray, rows: Option<&[u32]>, is_missing: impl Fn(u128) -> bool) -> usize {
+        let (views, buffers, nulls) = (array.views(), array.data_buffers(), array.nulls());
+        let is_small = buffers.iter().map(Buffer::len).sum::<usize>() <= SHARED_BYTES_MAX;
+        let is_shared = is_small && rows.is_none_or(|rows| rows.len() >= array.len() / SHARED_BY_MIN);
+        if is_shared {
+            self.close();
+        }
+        let before = is_shared.then_some((self.closed.len() as u128) << 64);
+        if is_shared {
+            self.closed.extend_from_slice(buffers);
+        }
+        let mut bytes = 0;
+        match rows {
+            None => {
+                let mut valid = nulls.map(|nulls| nulls.inner().bit_chunks()).map(|bits| bits.iter_padded().collect::<Vec<_>>().into_iter());
+                for views in views.chunks(64) {
+                    let valid = valid.as_mut().map_or(u64::MAX, |valid| valid.next().unwrap_or_default());
+                    bytes += self.extend_some(views, valid, before, array, &is_missing);
+                }
+            }
+            Some(rows) => {
+                for rows in rows.chunks(64) {
+                    let mut some = [0; 64];
+                    let mut valid = 0;
+                    for (at, (view, row)) in some.iter_mut().zip(rows).enumerate() {
+                        *view = views.get(*row as usize).copied().unwrap_or_default();
+                        valid |= u64::from(nulls.is_none_or(|nulls| nulls.is_valid(*row as usize))) << at;
+                    }
+                    bytes += self.extend_some(some.get(..rows.len()).unwrap_or_default(), valid, before, array, &is_missing);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Adds up to 64 views of an array, of which some are valid; long ones as they are but for the number of their buffer, which is that
+    /// many more here, or with their bytes. Returns the bytes of their texts.
+    fn extend_some(&mut self, views: &[u128], valid: u64, before: Option<u128>, array: &StringViewArray, is_missing: impl Fn(u128) -> bool) -> usize {
+        let all = u64::MAX >> (64 - views.len().clamp(1, 64));
+        let mut valid = valid & all;
+        for (at, view) in views.iter().enumerate() {
+            valid &= !(u64::from(is_missing(*view)) << at);
+        }
+        self.valid.extend(views.len(), valid);
+        if valid == all && before == Some(0) {
+            self.views.extend_from_slice(views);
+            return views.iter().map(|view| *view as u32 as usize).sum();
+        }
+        let mut bytes = 0;
+        for (at, view) in views.iter().enumerate() {
+            let is_valid = valid >> at & 1 == 1;
+            let len = if is_valid { *view as u32 as usize } else { 0 };
+            bytes += len;
+            let view = match before {
+                _ if !is_valid => 0,
+                _ if len <= INLINE_MAX => *view,
+                Some(before) => view + before,
+                None => {
+                    let text = bytes_of(array, *view);
+                    self.repeated(text, head_of(text))
+                }
+            };
+            self.views.push(view);
+        }
+        bytes
+    }
+
     /// The view of a long text. Ids repeat: those put down lately are not put down again.
     #[inline]
-    fn repeated(&mut self, word: &Word<'_>) -> u128 {
-        let bytes = word.bytes();
-        let (head, len) = (word.head(), bytes.len());
+    fn repeated(&mut self, bytes: &[u8], head: u128) -> u128 {
+        let len = bytes.len();
         let last = match bytes.last_chunk::<HEAD>() {
             Some(last) if len <= 2 * HEAD => u128::from_le_bytes(*last),
             None => 0,
@@ -147,10 +220,27 @@ impl TextColumn {
         let buffers = std::mem::take(&mut self.closed);
         // SAFETY: every view was made from a whole `&str`, or from a `Word`, which is ASCII and whose head is its own bytes and zeros: it
         // holds a short one's length and bytes, or what `make_view` makes of a long one with the number of the buffer and the
-        // place in it at which its bytes were then put; buffers only grow, and are closed in the order of their numbers. Nulls
-        // are appended with the views, one for one.
+        // place in it at which its bytes were then put; buffers only grow, and are closed in the order of their numbers. Or it is
+        // the view of a sound array: a short one as it is, a long one with the number that its buffer has here, since all of the
+        // array's were put behind those closed before. Nulls are appended with the views, one for one.
         Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers, self.valid.finish()) })
     }
+}
+
+/// The bytes of a long text of an array.
+fn bytes_of(array: &StringViewArray, view: u128) -> &[u8] {
+    let (len, buffer, from) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
+    array.data_buffers().get(buffer).and_then(|buffer| buffer.get(from..from + len)).unwrap_or_default()
+}
+
+/// The view of a text that is known to be short enough to stand in it.
+pub(super) const fn inline(text: &[u8]) -> u128 {
+    let (mut view, mut at) = (0, text.len());
+    while at > 0 {
+        at -= 1;
+        view = view << 8 | text[at] as u128;
+    }
+    view << 32 | text.len() as u128
 }
 
 /// The view of a text that is short enough to stand in it: its length in the lowest four bytes, then its own.
@@ -174,7 +264,7 @@ fn short(text: &[u8]) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Array, AsArray};
+    use arrow::array::AsArray;
     use proptest::prelude::*;
 
     #[test]

@@ -4,9 +4,10 @@
 //! make strings of numbers, Spark makes timestamps of seconds; a value is taken for what it says, whatever its type, and
 //! what does not say a value of its field becomes a reject, never NULL.
 
-use super::columns::{Cell, whole};
+use super::columns::{Cell, Cells, whole};
 use super::records::LINE_LEN_MAX;
 use super::reject::Reason;
+use super::text_column::inline;
 use crate::flow::field::{FieldId, id};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray, StringViewArray, TimestampSecondArray, UInt64Array,
@@ -15,6 +16,17 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+
+/// What a column holds, if that is of one kind.
+#[derive(Debug, Clone, Copy)]
+pub enum Uniform<'a> {
+    /// It was not read.
+    Nothing,
+    /// Whole numbers.
+    Numbers(&'a Int64Array),
+    /// Texts, some of which may say that there is no value ([`Values::is_missing`]).
+    Texts(&'a StringViewArray),
+}
 
 /// The values of one column.
 #[derive(Debug, Default)]
@@ -66,13 +78,33 @@ impl Values {
             return Cell::Number(numbers.value(row));
         }
         match &self.texts {
-            Some(texts) if texts.is_valid(row) => match texts.value(row) {
-                "" | "-" => Cell::Null,
-                // What pandas and SQL engines write for a missing value when they write text.
-                "None" | "nan" | "NaN" | "<NA>" | "NULL" | "null" if self.has_null_words => Cell::Null,
-                text => Cell::Text(text),
-            },
+            Some(texts) if texts.is_valid(row) && !texts.views().get(row).is_some_and(|view| self.is_missing(*view)) => {
+                Cell::Text(texts.value(row))
+            }
             _ => Cell::Null,
+        }
+    }
+
+    /// Returns whether the text that a view stands for says that there is no value.
+    #[inline]
+    pub fn is_missing(&self, view: u128) -> bool {
+        // What pandas and SQL engines write for a missing value when they write text.
+        const WORDS: [u128; 6] = [inline(b"None"), inline(b"nan"), inline(b"NaN"), inline(b"<NA>"), inline(b"NULL"), inline(b"null")];
+        match view as u32 {
+            0 => true,
+            1 => view == const { inline(b"-") },
+            3 | 4 => self.has_null_words && WORDS.contains(&view),
+            _ => false,
+        }
+    }
+
+    /// Returns the column as one array; `None` if it takes more than one to say what it holds, or some bytes are no value.
+    pub fn uniform(&self) -> Option<Uniform<'_>> {
+        match (&self.numbers, &self.texts, &self.unusable) {
+            (None, None, None) => Some(Uniform::Nothing),
+            (Some(numbers), None, None) => Some(Uniform::Numbers(numbers)),
+            (None, Some(texts), None) => Some(Uniform::Texts(texts)),
+            _ => None,
         }
     }
 
@@ -103,6 +135,43 @@ impl Values {
             Cell::Text(text) => text.parse().ok(),
             Cell::Null => None,
         }
+    }
+}
+
+/// A row of some columns.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// The columns.
+    pub columns: &'a [Values],
+    /// Its place in them.
+    pub row: usize,
+    /// What it holds beside them.
+    pub rest: &'a [(String, String)],
+}
+
+impl Row<'_> {
+    /// Returns whether some columns hold values, and no more text than a line.
+    pub fn is_sound(&self, columns: &[usize]) -> bool {
+        let values = || columns.iter().filter_map(|at| self.columns.get(*at));
+        let text_len: usize = values().map(|values| values.text_len(self.row)).sum();
+        text_len <= LINE_LEN_MAX && values().all(|values| values.unusable(self.row).is_none())
+    }
+
+    /// Returns the bytes of text in it.
+    pub fn text_len(&self) -> usize {
+        let rest = self.rest.iter().map(|(name, value)| name.len() + value.len());
+        self.columns.iter().map(|values| values.text_len(self.row)).chain(rest).sum()
+    }
+}
+
+impl Cells for Row<'_> {
+    #[inline]
+    fn cell(&self, at: usize) -> Cell<'_> {
+        self.columns.get(at).map_or(Cell::Null, |values| values.cell(self.row))
+    }
+
+    fn beside(&self, take: &mut dyn FnMut(&str, &str)) {
+        self.rest.iter().for_each(|(name, value)| take(name, value));
     }
 }
 

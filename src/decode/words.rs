@@ -1,217 +1,77 @@
-//! Plain lines with the same columns, one after another → rows, a column at a time.
-//!
-//! A loop that reads one column of a hundred lines does one thing: to read all columns so takes a third less than to go from column to
-//! column within each line. It takes what AWS writes as a rule. Where any value of a run is of another kind, the run is not taken
-//! at all, and [`Columns::push`] finds out about each of its lines.
+//! Values as they stand in plain lines: a run of such lines is a table that is read a column at a time.
 
-use super::Validation;
-use super::columns::{Builder, Columns, INSTANT_MAX, INTERVAL_MAX, Judged, Status, append_extra, eight_digits, parse_address};
+use super::columns::{INSTANT_MAX, Status, append_extra, eight_digits, parse_address};
 use super::separators::{HEAD, Run, Word, head_of};
-use super::{Interfaces, Tally};
-use crate::flow::field::{FIELD_COUNT, FieldType, id};
-use crate::time::TimeRange;
+use super::table::{MISSING, Seen, Table};
+use super::text_column::TextColumn;
+use super::Interfaces;
+use arrow::array::{MapBuilder, StringBuilder};
+use std::sync::Arc;
 
-/// A number of a row that has none.
-const MISSING: i64 = -1;
+impl Table for Run<'_> {
+    type Part<'p>
+        = Run<'p>
+    where
+        Self: 'p;
 
-/// What is known of the lines of a run.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    /// By line.
-    status: Vec<Status>,
-    start: Vec<i64>,
-    end: Vec<i64>,
-    /// Lines that become rows, ascending.
-    kept: Vec<usize>,
-    /// By field that holds numbers and is read: of the lines whose values must be sound, then of those that become rows.
-    numbers: Vec<Vec<i64>>,
-    /// Where the values of those lines are, and of these.
-    checked_places: Vec<u32>,
-    kept_places: Vec<u32>,
-    seen: Seen,
-}
-
-impl Columns {
-    /// Takes every line of a run as [`Columns::push`] would, the first of them with this number, and counts them; or takes none of
-    /// them, and counts none, if one has a value that is not like most.
-    pub(super) fn push_run(&mut self, run: &Run<'_>, line: u64, tally: &mut Tally) -> bool {
-        // What is lent out of `self` here comes back at the end.
-        let mut scratch = std::mem::take(&mut self.run);
-        let is_taken = self.try_run(run, line, &mut scratch, tally);
-        self.run = scratch;
-        is_taken
+    fn count(&self) -> usize {
+        Run::count(self)
     }
 
-    fn try_run(&mut self, run: &Run<'_>, first: u64, scratch: &mut Scratch, tally: &mut Tally) -> bool {
-        if !self.judge_run(run, scratch) {
-            return false;
-        }
-        self.find_wanted(run, scratch);
-        let Scratch { status, start, end, kept, numbers, checked_places, kept_places, .. } = scratch;
-        // Of lines that are not wanted nothing else is looked at, as a rule.
-        let checks_all = kept.len() == run.count() || self.wanted.validation == Validation::Full;
-        let checked = if checks_all { *run } else { run.only(kept, checked_places) };
-        if !self.check_run(&checked, numbers) {
-            return false;
-        }
-        for (field, times) in [(id::START, &*start), (id::END, &*end)] {
-            if let Some(numbers) = numbers.get_mut(field.index()) {
-                if checks_all { numbers.extend_from_slice(times) } else { numbers.extend(picked(times, kept)) }
-            }
-        }
-        let mut rows: Vec<usize> = if checks_all { kept.clone() } else { (0..kept.len()).collect() };
-        self.leave_values(&checked, &mut rows);
-        let lines: Vec<usize> = if checks_all { rows.clone() } else { picked(kept, &rows).collect() };
-        self.count_run(status, start, end, &lines, tally);
-        self.lines.extend(lines.iter().map(|line| (first + *line as u64) as i64));
-        if rows.len() == checked.count() {
-            self.append_run(&checked, numbers);
-        } else {
-            numbers.iter_mut().filter(|numbers| !numbers.is_empty()).for_each(|numbers| *numbers = picked(numbers, &rows).collect());
-            self.append_run(&checked.only(&rows, kept_places), numbers);
-        }
-        true
+    fn part<'p>(&'p self, records: &[usize], places: &'p mut Vec<u32>) -> Run<'p> {
+        self.only(records, places)
     }
 
-    /// Reads the columns by which records are counted; returns whether all of them are sound.
-    fn judge_run(&self, run: &Run<'_>, scratch: &mut Scratch) -> bool {
-        let Scratch { status, start, end, .. } = scratch;
-        let Some(at) = self.slots.status else { return false };
-        status.clear();
-        status.extend(run.column(at).map(|word| status_of(&word)));
-        let instants = |at: Option<usize>, into: &mut Vec<i64>| match at {
-            Some(at) => instants_of(run.column(at), into),
-            None => {
-                into.clear();
-                into.resize(run.count(), MISSING);
-                true
-            }
-        };
-        if !instants(self.slots.start, start) || !instants(self.slots.end, end) || status.contains(&Status::Unknown) {
-            return false;
-        }
-        let is_long = |(start, end): (&i64, &i64)| *start != MISSING && *end != MISSING && end - start > INTERVAL_MAX;
-        !start.iter().zip(end).any(|(start, end)| is_long((start, end)))
+    fn statuses(&self, at: usize, into: &mut Vec<Status>) {
+        into.extend(self.column(at).map(|word| status_of(&word)));
     }
 
-    /// Finds out which lines are wanted by time and interface.
-    fn find_wanted(&self, run: &Run<'_>, scratch: &mut Scratch) {
-        let Scratch { start, kept, seen, .. } = scratch;
-        kept.clear();
-        if !self.slots.is_wanted {
-            return;
-        }
-        kept.extend(0..run.count());
-        if self.wanted.time != TimeRange::default() {
-            kept.retain(|line| start.get(*line).is_some_and(|start| *start == MISSING || self.wanted.time.contains(*start)));
-        }
-        match (&self.wanted.interfaces, self.slots.interface) {
-            (Interfaces::All, _) => {}
-            (interfaces, Some(at)) => {
-                let mut wanted = run.column(at).map(|word| seen.is_wanted(interfaces, &word));
-                let mut next = 0;
-                kept.retain(|line| {
-                    let is_wanted = wanted.nth(line - next).unwrap_or(false);
-                    next = line + 1;
-                    is_wanted
-                });
-            }
-            (interfaces, None) if interfaces.wants(None) => {}
-            (_, None) => kept.clear(),
-        }
+    fn instants(&self, at: usize, into: &mut Vec<i64>) -> bool {
+        instants_of(self.column(at), into)
     }
 
-    /// Checks the values of every line, and keeps the numbers; returns whether all are sound.
-    fn check_run(&self, run: &Run<'_>, numbers: &mut Vec<Vec<i64>>) -> bool {
-        numbers.resize_with(FIELD_COUNT, Vec::new);
-        numbers.iter_mut().for_each(Vec::clear);
-        self.slots.checked.iter().all(|(at, field, below)| match (field.field().kind, numbers.get_mut(field.index())) {
-            _ if matches!(*field, id::START | id::END) => true,
-            (FieldType::Text, _) if *field == id::ACTION => run.column(*at).all(|word| is_action(&word)),
-            (FieldType::Text, _) => run.column(*at).all(|word| is_address(&word)),
-            (_, Some(numbers)) => numbers_of(run.column(*at), *below, numbers),
-            (_, None) => false,
-        })
+    fn numbers(&self, at: usize, below: i64, into: &mut Vec<i64>) -> bool {
+        numbers_of(self.column(at), below, into)
     }
 
-    /// Leaves of the lines those with the values by which records are wanted.
-    fn leave_values(&self, run: &Run<'_>, lines: &mut Vec<usize>) {
-        for (at, (_, values)) in self.slots.values.iter().zip(&self.wanted.values) {
-            let Some(at) = at else { return lines.clear() };
-            let heads: Vec<u128> = values.iter().map(|value| head_of(value.as_bytes())).collect();
-            let is_one = |word: &Word<'_>| {
-                let head = word.head();
-                heads.iter().zip(values).any(|(of, value)| *of == head && (word.length() <= HEAD || value.as_bytes() == word.bytes()))
-            };
-            let (mut words, mut next) = (run.column(*at), 0);
-            lines.retain(|line| {
-                let word = words.nth(line - next);
-                next = line + 1;
-                word.is_some_and(|word| !word.is_missing() && is_one(&word))
-            });
-        }
+    fn are_actions(&self, at: usize) -> bool {
+        self.column(at).all(|word| is_action(&word))
     }
 
-    /// Counts the lines, of which some become rows.
-    fn count_run(&self, status: &[Status], start: &[i64], end: &[i64], kept: &[usize], tally: &mut Tally) {
-        tally.rows += kept.len() as u64;
-        let some = |time: &i64| *time != MISSING;
-        if self.slots.is_wanted && self.wanted.time == TimeRange::default() {
-            // All are in the window, and of the kind.
-            let of = |one: Status| status.iter().filter(|status| **status == one).count() as u64;
-            tally.ok += of(Status::Ok);
-            tally.nodata += of(Status::NoData);
-            tally.skipdata += of(Status::SkipData);
-            tally.dropped += (status.len() - kept.len()) as u64;
-            tally.inversions += start.iter().zip(end).filter(|(start, end)| end < start && some(end)).count() as u64;
-            // Without a sign, a missing one is greater than any.
-            let first = start.iter().map(|start| *start as u64).min().map(|first| first as i64);
-            return tally.saw_all(status.len() as u64, first.filter(some), end.iter().copied().max().filter(some));
-        }
-        let mut left = kept.iter().peekable();
-        for (line, ((status, start), end)) in status.iter().zip(start).zip(end).enumerate() {
-            let (start, end) = (Some(*start).filter(some), Some(*end).filter(some));
-            let in_window = start.is_none_or(|start| self.wanted.time.contains(start));
-            let is_wanted = left.next_if_eq(&&line).is_some();
-            self.count(&Judged { status: *status, start, end, in_window, is_wanted }, tally);
-        }
+    fn are_addresses(&self, at: usize) -> bool {
+        self.column(at).all(|word| is_ipv4(word.head(), word.length()) || word.is_missing() || is_other_address(word.bytes()))
     }
 
-    fn append_run(&mut self, run: &Run<'_>, numbers: &[Vec<i64>]) {
-        for ((builder, at), field) in self.builders.iter_mut().zip(&self.slots.wanted).zip(&self.wanted.fields) {
-            let numbers = at.and_then(|_| numbers.get(field.index())).map_or(&[][..], Vec::as_slice);
-            match (builder, at) {
-                (Builder::Int32(values, valid), Some(_)) => {
-                    values.extend(numbers.iter().map(|number| (*number).max(0) as i32));
-                    valid.extend_from(numbers.iter().map(|number| *number != MISSING));
-                }
-                (Builder::Int64(values, valid), Some(_)) => {
-                    values.extend(numbers.iter().map(|number| (*number).max(0)));
-                    valid.extend_from(numbers.iter().map(|number| *number != MISSING));
-                }
-                (Builder::Text(texts), Some(at)) => self.text_bytes += texts.extend_words(run.column(*at)),
-                (Builder::Int32(values, valid), None) => {
-                    values.resize(values.len() + run.count(), 0);
-                    valid.extend_nulls(run.count());
-                }
-                (Builder::Int64(values, valid), None) => {
-                    values.resize(values.len() + run.count(), 0);
-                    valid.extend_nulls(run.count());
-                }
-                (Builder::Text(texts), None) => texts.extend_nulls(run.count()),
-            }
-        }
-        if let Some(extra) = &mut self.extra {
-            for plain in run.lines().filter_map(|line| line.plain) {
-                self.text_bytes += append_extra(extra, &plain, &self.slots.unknown);
-            }
-        }
+    fn leave_interfaces(&self, at: usize, interfaces: &Interfaces, seen: &mut Seen, records: &mut Vec<usize>) {
+        leave(self, at, records, |word| seen.is_wanted(interfaces, Some(word.bytes()).filter(|_| !word.is_missing())));
+    }
+
+    fn leave_values(&self, at: usize, values: &[String], records: &mut Vec<usize>) {
+        let heads: Vec<u128> = values.iter().map(|value| head_of(value.as_bytes())).collect();
+        leave(self, at, records, |word| {
+            let head = word.head();
+            let is = |(of, value): (&u128, &String)| *of == head && (word.length() <= HEAD || value.as_bytes() == word.bytes());
+            !word.is_missing() && heads.iter().zip(values).any(is)
+        });
+    }
+
+    fn append_texts(&self, at: usize, into: &mut TextColumn) -> usize {
+        into.extend_words(self.column(at))
+    }
+
+    fn append_extra(&self, unknown: &[(usize, Arc<str>)], into: &mut MapBuilder<StringBuilder, StringBuilder>) -> usize {
+        self.lines().filter_map(|line| line.plain).map(|plain| append_extra(into, &plain, unknown)).sum()
     }
 }
 
-/// The values at some places.
-fn picked<T: Copy>(values: &[T], at: &[usize]) -> impl Iterator<Item = T> {
-    at.iter().filter_map(|at| values.get(*at)).copied()
+/// Leaves of some lines, which ascend, those with a fitting value.
+fn leave(run: &Run<'_>, at: usize, lines: &mut Vec<usize>, mut is_fitting: impl FnMut(&Word<'_>) -> bool) {
+    let (mut words, mut next) = (run.column(at), 0);
+    lines.retain(|line| {
+        let word = words.nth(line - next);
+        next = line + 1;
+        word.is_some_and(|word| is_fitting(&word))
+    });
 }
 
 #[inline]
@@ -320,20 +180,17 @@ fn is_action(word: &Word<'_>) -> bool {
     matches!(word.short(), ACCEPT | REJECT | NONE)
 }
 
-#[inline]
-fn is_address(word: &Word<'_>) -> bool {
-    is_ipv4(word) || word.is_missing() || is_other_address(word)
-}
-
+/// Returns whether bytes are an address of any kind.
 #[inline(never)]
-fn is_other_address(word: &Word<'_>) -> bool {
-    std::str::from_utf8(word.bytes()).ok().and_then(parse_address).is_some()
+pub(super) fn is_other_address(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).ok().and_then(parse_address).is_some()
 }
 
-/// Returns whether a value is an IPv4 address of four decimal parts, as [`parse_address`] has it; looks at all its bytes at once.
+/// Returns whether a value is an IPv4 address of four decimal parts, as [`parse_address`] has it; looks at all its bytes at once, which
+/// are given by its [`Word::head`] and their number.
 #[inline]
-fn is_ipv4(word: &Word<'_>) -> bool {
-    let (len, head) = (word.length() as u32, word.head());
+pub(super) fn is_ipv4(head: u128, len: usize) -> bool {
+    let len = len as u32;
     if len >= HEAD as u32 {
         return false;
     }
@@ -397,55 +254,15 @@ fn is_part(bytes: u32, len: u32) -> bool {
     written.wrapping_sub(*least) <= *others
 }
 
-/// Which interfaces are wanted, of those asked about last: an object holds the records of few.
-#[derive(Debug, Default)]
-struct Seen(Vec<SeenOne>);
-
-/// An id of 17 to 32 bytes, by its first and last sixteen, its length, and whether it is wanted.
-type SeenOne = (u128, u128, usize, bool);
-
-/// Interfaces remembered.
-const SEEN_MAX: usize = 256;
-
-impl Seen {
-    #[inline]
-    fn is_wanted(&mut self, interfaces: &Interfaces, word: &Word<'_>) -> bool {
-        if matches!(interfaces, Interfaces::All) {
-            return true;
-        }
-        let bytes = word.bytes();
-        let head = word.head();
-        let Some(last) = bytes.last_chunk::<HEAD>().filter(|_| bytes.len() <= 2 * HEAD) else { return wants(interfaces, word) };
-        let last = u128::from_le_bytes(*last);
-        // The last bytes of an id are its random ones.
-        let place = ((last >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SEEN_MAX.ilog2());
-        if self.0.is_empty() {
-            self.0.resize(SEEN_MAX, (0, 0, 0, false));
-        }
-        match self.0.get_mut(place as usize) {
-            Some((first, end, len, is_wanted)) if (*first, *end, *len) == (head, last, bytes.len()) => *is_wanted,
-            Some(other) => {
-                let is_wanted = wants(interfaces, word);
-                *other = (head, last, bytes.len(), is_wanted);
-                is_wanted
-            }
-            None => wants(interfaces, word),
-        }
-    }
-}
-
-#[inline(never)]
-fn wants(interfaces: &Interfaces, word: &Word<'_>) -> bool {
-    interfaces.wants(std::str::from_utf8(word.bytes()).ok().filter(|_| !word.is_missing()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::headerless::Headerless;
     use super::super::text::TextDecoder;
-    use super::super::{Decoded, Wanted};
+    use super::super::columns::Columns;
+    use super::super::{Decoded, Tally, Validation, Wanted};
     use super::*;
-    use crate::flow::field::FieldId;
+    use crate::flow::field::{FieldId, id};
+    use crate::time::TimeRange;
     use arrow::compute::concat_batches;
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -510,7 +327,7 @@ mod tests {
     }
 
     fn assert_address(text: &str) {
-        assert_eq!(with_word(text, is_ipv4), text.parse::<std::net::Ipv4Addr>().is_ok(), "{text}");
+        assert_eq!(with_word(text, |word| is_ipv4(word.head(), word.length())), text.parse::<std::net::Ipv4Addr>().is_ok(), "{text}");
     }
 
     #[test]
@@ -666,7 +483,7 @@ mod tests {
             let rows: String = text[1..].iter().map(|line| line.join(" ") + "\n").collect();
             let mut columns = Columns::new(Arc::new(all_asked().pop().unwrap()), &crate::flow::Layout::of_any_names(NAMES));
             if let Some(run) = marks.lines(rows.as_bytes()).run(NAMES.len()) {
-                taken[usize::from(columns.push_run(&run, 1, &mut Tally::default()))] += 1;
+                taken[usize::from(columns.push_table(&run, |line| 1 + line as u64, &mut Tally::default()))] += 1;
             }
         }
         assert!(taken[0] > 3 && taken[1] > 10, "{taken:?}");
