@@ -14,7 +14,7 @@ use crate::enrich::{Provenance, Tagger};
 use crate::error::{Error, Result};
 use crate::flow::Layout;
 use crate::intake::{Intake, ObjectRead};
-use crate::source::{Bytestream, Object, Source, whole};
+use crate::source::{Bytestream, Object, Source};
 use arrow::array::RecordBatch;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -193,10 +193,11 @@ async fn fetch(scan: Arc<Scan>, group: Range<usize>, budget: Arc<Semaphore>, rea
 }
 
 async fn body(Input { source, object }: &Input) -> Result<Body> {
-    let mut rest = source.read(object).await?;
     if object.size <= WHOLE_STORED_MAX {
-        return whole(rest).await.map(Body::Whole);
+        let whole = source.read_each(&[object]).await.pop();
+        return whole.unwrap_or_else(|| Err(Error::failed("an object was not read"))).map(Body::Whole);
     }
+    let mut rest = source.read(object).await?;
     let first = next_chunk(&mut rest).await?;
     // Of Parquet other ranges are read.
     let rest = (Encoding::sniff(&first) != Encoding::Parquet).then(|| read_ahead(rest));

@@ -184,16 +184,21 @@ impl Table for Arrays<'_> {
     }
 
     fn are_addresses(&self, at: usize) -> bool {
+        /// Addresses remembered: the same ones come again and again.
+        const LATELY: usize = 512;
         let texts = self.texts(at);
-        // Records of one conversation stand together often.
-        let mut last = None;
+        let is_sound = |row: usize, view: u128| {
+            is_ipv4(texts.head(row, view), length(view)) || !texts.is_value(view) || is_other_address(texts.bytes(row))
+        };
+        let mut lately = [0; LATELY];
         self.rows().all(|row| {
-            let view = texts.view(row);
-            if view == last {
-                return true;
+            let Some(view) = texts.any_view(row) else { return true };
+            let mixed = (view as u64 ^ (view >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let Some(known) = lately.get_mut((mixed >> (u64::BITS - LATELY.ilog2())) as usize) else { return is_sound(row, view) };
+            *known == view || {
+                *known = view;
+                is_sound(row, view)
             }
-            last = view;
-            view.is_none_or(|view| is_ipv4(texts.head(row, view), length(view)) || is_other_address(texts.bytes(row)))
         })
     }
 
@@ -207,7 +212,14 @@ impl Table for Arrays<'_> {
 
     fn leave_values(&self, at: usize, values: &[String], records: &mut Vec<usize>) {
         let texts = self.texts(at);
-        let views: Vec<Option<u128>> = values.iter().map(|value| Some(value.as_bytes()).filter(|it| it.len() <= INLINE_MAX).map(inline)).collect();
+        if let [value] = values
+            && value.len() <= INLINE_MAX
+        {
+            let wanted = Some(inline(value.as_bytes())).filter(|view| texts.is_value(*view));
+            return records.retain(|record| wanted.is_some() && texts.any_view(self.row(*record)) == wanted);
+        }
+        let views: Vec<Option<u128>> =
+            values.iter().map(|value| Some(value.as_bytes()).filter(|it| it.len() <= INLINE_MAX).map(inline)).collect();
         records.retain(|record| {
             let row = self.row(*record);
             let is = |view: u128, (of, value): (&Option<u128>, &String)| match of {

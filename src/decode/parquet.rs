@@ -378,8 +378,8 @@ impl ParquetDecoder {
     /// Takes rows as [`ParquetDecoder::take`] does, or none of them if one is not like most.
     fn take_at_once(&mut self, columns: &[Values], numbers: &[u64]) -> bool {
         let number = |row: usize| numbers.get(row).copied().unwrap_or_default();
-        let is_taken = Arrays::new(columns, &self.layout, numbers.len())
-            .is_some_and(|rows| self.columns.push_table(&rows, number, &mut self.tally));
+        let is_taken =
+            Arrays::new(columns, &self.layout, numbers.len()).is_some_and(|rows| self.columns.push_table(&rows, number, &mut self.tally));
         self.tally.lines += if is_taken { numbers.len() as u64 } else { 0 };
         is_taken
     }
@@ -593,7 +593,14 @@ mod tests {
             };
             let (usual, odd): (&[Option<&str>], &[Option<&str>]) = match name {
                 "interface_id" => (
-                    &[Some("eni-1235b8ca123456789"), Some("eni-0000000000000000a"), Some("eni-1"), Some("-"), None, Some("eni-0000000000000000b")],
+                    &[
+                        Some("eni-1235b8ca123456789"),
+                        Some("eni-0000000000000000a"),
+                        Some("eni-1"),
+                        Some("-"),
+                        None,
+                        Some("eni-0000000000000000b"),
+                    ],
                     &[Some("None"), Some("eni-\u{e9}")],
                 ),
                 "srcaddr" | "dstaddr" => (
@@ -612,7 +619,9 @@ mod tests {
             let values: Vec<Option<String>> = seeds.iter().map(|seed| pick(usual, odd, next(seed))).collect();
             let numbers = || values.iter().map(|value| value.as_ref().map(|value| value.parse::<i64>().unwrap()));
             let array: ArrayRef = match (name, (types >> at) % 3) {
-                ("srcport" | "bytes" | "start" | "end", 0) => Arc::new(numbers().map(|number| number.map(|number| number as f64)).collect::<Float64Array>()),
+                ("srcport" | "bytes" | "start" | "end", 0) => {
+                    Arc::new(numbers().map(|number| number.map(|number| number as f64)).collect::<Float64Array>())
+                }
                 ("srcport", 1) => Arc::new(numbers().map(|number| number.map(|number| number as i32)).collect::<Int32Array>()),
                 ("srcport" | "bytes" | "start" | "end", _) => Arc::new(numbers().collect::<Int64Array>()),
                 ("account_id", 0) => Arc::new(numbers().collect::<Int64Array>()),
@@ -621,7 +630,8 @@ mod tests {
             };
             (name.to_owned(), array)
         };
-        let names = ["interface_id", "srcaddr", "dstaddr", "srcport", "bytes", "start", "end", "action", "log_status", "account_id", "beside"];
+        let names =
+            ["interface_id", "srcaddr", "dstaddr", "srcport", "bytes", "start", "end", "action", "log_status", "account_id", "beside"];
         RecordBatch::try_from_iter(names.into_iter().enumerate().map(|(at, name)| of(name, at))).unwrap()
     }
 
@@ -742,9 +752,8 @@ mod tests {
         assert!(!arrays(vec![("srcaddr", texts(&["x", "y"])), ("srcport", Arc::new(Float64Array::from(vec![1.0, 0.5])))]));
         assert!(!arrays(vec![("srcaddr", Arc::new(BinaryArray::from(vec![&b"x"[..], &b"\xff"[..]])))]));
         let long = |len: usize| "x".repeat(len);
-        let of = |first: usize, second: usize| {
-            arrays(vec![("srcaddr", texts(&[&long(first), ""])), ("beside", texts(&["", &long(second)]))])
-        };
+        let of =
+            |first: usize, second: usize| arrays(vec![("srcaddr", texts(&[&long(first), ""])), ("beside", texts(&["", &long(second)]))]);
         assert!(of(LINE_LEN_MAX / 2, LINE_LEN_MAX / 2));
         // No row is too long, but to see that takes a look at each.
         assert!(!of(LINE_LEN_MAX / 2, LINE_LEN_MAX / 2 + 1));

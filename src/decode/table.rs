@@ -108,7 +108,11 @@ impl Columns {
             self.find_wanted(table, records, &mut scratch.seen);
             let mut needed = vec![false; table.count()];
             records.kept.iter().filter_map(|record| needed.get_mut(*record).map(|needed| *needed = true)).for_each(drop);
-            needed.iter().enumerate().filter(|(_, needed)| !**needed).for_each(|(record, _)| self.count(&self.judged(records, record, false), tally));
+            needed
+                .iter()
+                .enumerate()
+                .filter(|(_, needed)| !**needed)
+                .for_each(|(record, _)| self.count(&self.judged(records, record, false), tally));
             needed
         });
         self.scratch = scratch;

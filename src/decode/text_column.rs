@@ -11,7 +11,7 @@ use arrow::buffer::{Buffer, ScalarBuffer};
 use std::sync::Arc;
 
 /// Longest text that stands in its view.
-pub(super) const INLINE_MAX: usize = 12;
+pub const INLINE_MAX: usize = 12;
 /// Bytes after which a buffer is closed. A text is shorter than a line, so places in a buffer stay numbers of 32 bits.
 const BUFFER_BYTES: usize = 1 << 20;
 
@@ -53,6 +53,14 @@ impl TextColumn {
         };
         self.views.push(view);
         self.valid.push(true);
+    }
+
+    /// Adds the text of an earlier row of this column, which has one.
+    #[inline]
+    pub fn push_again(&mut self, row: usize) {
+        let view = self.views.get(row).copied();
+        self.views.push(view.unwrap_or_default());
+        self.valid.push(view.is_some());
     }
 
     /// Adds values of plain lines; returns the bytes of those that are not missing.
@@ -99,7 +107,8 @@ impl TextColumn {
         let mut bytes = 0;
         match rows {
             None => {
-                let mut valid = nulls.map(|nulls| nulls.inner().bit_chunks()).map(|bits| bits.iter_padded().collect::<Vec<_>>().into_iter());
+                let mut valid =
+                    nulls.map(|nulls| nulls.inner().bit_chunks()).map(|bits| bits.iter_padded().collect::<Vec<_>>().into_iter());
                 for views in views.chunks(64) {
                     let valid = valid.as_mut().map_or(u64::MAX, |valid| valid.next().unwrap_or_default());
                     bytes += self.extend_some(views, valid, before, array, &is_missing);
@@ -122,7 +131,14 @@ impl TextColumn {
 
     /// Adds up to 64 views of an array, of which some are valid; long ones as they are but for the number of their buffer, which is that
     /// many more here, or with their bytes. Returns the bytes of their texts.
-    fn extend_some(&mut self, views: &[u128], valid: u64, before: Option<u128>, array: &StringViewArray, is_missing: impl Fn(u128) -> bool) -> usize {
+    fn extend_some(
+        &mut self,
+        views: &[u128],
+        valid: u64,
+        before: Option<u128>,
+        array: &StringViewArray,
+        is_missing: impl Fn(u128) -> bool,
+    ) -> usize {
         let all = u64::MAX >> (64 - views.len().clamp(1, 64));
         let mut valid = valid & all;
         for (at, view) in views.iter().enumerate() {
@@ -294,5 +310,64 @@ mod tests {
                 prop_assert_eq!(array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>(), long);
             }
         }
+    }
+
+    /// What a column of some rows of arrays holds, which is what it should, and the bytes of other arrays that it keeps.
+    fn of_arrays(parts: &[(StringViewArray, Option<Vec<u32>>)]) -> usize {
+        let is_missing = |view: u128| view == inline(b"-") || view == inline(b"");
+        let mut column = TextColumn::default();
+        let (mut wanted, mut bytes, mut found) = (Vec::new(), 0, 0);
+        for (array, rows) in parts {
+            column.push("one of its own, before the others");
+            wanted.push(Some("one of its own, before the others".to_owned()));
+            found += column.extend_views(array, rows.as_deref(), is_missing);
+            let all: Vec<u32> = (0..array.len() as u32).collect();
+            for row in rows.as_ref().unwrap_or(&all) {
+                let row = *row as usize;
+                let text = array.is_valid(row).then(|| array.value(row).to_owned()).filter(|text| !["-", ""].contains(&&**text));
+                bytes += text.as_ref().map_or(0, String::len);
+                wanted.push(text);
+            }
+        }
+        for again in (0..wanted.len()).filter(|row| wanted[*row].is_some()).collect::<Vec<_>>() {
+            column.push_again(again);
+            wanted.push(wanted[again].clone());
+        }
+        let array = column.finish();
+        assert!(array.to_data().validate_full().is_ok());
+        assert_eq!(array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>(), wanted);
+        assert_eq!(found, bytes);
+        let theirs = |buffer: &&Buffer| {
+            parts.iter().flat_map(|(array, _)| array.data_buffers()).any(|their| std::ptr::eq(their.as_ptr(), buffer.as_ptr()))
+        };
+        array.as_string_view().data_buffers().iter().filter(theirs).map(Buffer::len).sum()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn texts_of_arrays_come_back(
+            texts in proptest::collection::vec(proptest::collection::vec(proptest::option::of("-|[a-zé]{0,30}"), 0..200), 0..4),
+            every in 1usize..40,
+        ) {
+            let array = |texts: &Vec<Option<String>>| texts.iter().map(Option::as_deref).collect::<StringViewArray>();
+            let rows = |array: &StringViewArray| (0..array.len() as u32).step_by(every).collect::<Vec<u32>>();
+            let parts: Vec<_> = texts.iter().map(array).map(|array| (array.clone(), Some(rows(&array)).filter(|_| every > 1))).collect();
+            of_arrays(&parts);
+            let sliced: Vec<_> = parts.iter().filter(|(array, _)| array.len() > 3).map(|(array, _)| (array.slice(1, array.len() - 2), None)).collect();
+            of_arrays(&sliced);
+        }
+    }
+
+    #[test]
+    fn bytes_of_arrays_are_kept_where_most_of_them_are_needed() {
+        let array =
+            |rows: usize, len: usize| (0..rows).map(|row| Some(format!("{row:020}{}", "x".repeat(len - 20)))).collect::<StringViewArray>();
+        let rows = |count: u32| Some((0..count).collect::<Vec<u32>>());
+        assert_eq!(of_arrays(&[(array(100, 20), None)]), 2_000);
+        assert_eq!(of_arrays(&[(array(160, 20), rows(10)), (array(100, 20), None)]), 5_200);
+        assert_eq!(of_arrays(&[(array(160, 20), rows(9)), (array(100, 20), None)]), 2_000);
+        assert_eq!([2 << 20, 1 + (2 << 20)].map(|len| of_arrays(&[(array(1, len), None)])), [2 << 20, 0]);
     }
 }

@@ -1,10 +1,10 @@
 //! Values as they stand in plain lines: a run of such lines is a table that is read a column at a time.
 
+use super::Interfaces;
 use super::columns::{INSTANT_MAX, Status, append_extra, eight_digits, parse_address};
 use super::separators::{HEAD, Run, Word, head_of};
 use super::table::{MISSING, Seen, Table};
 use super::text_column::TextColumn;
-use super::Interfaces;
 use arrow::array::{MapBuilder, StringBuilder};
 use std::sync::Arc;
 
@@ -256,9 +256,9 @@ fn is_part(bytes: u32, len: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::columns::Columns;
     use super::super::headerless::Headerless;
     use super::super::text::TextDecoder;
-    use super::super::columns::Columns;
     use super::super::{Decoded, Tally, Validation, Wanted};
     use super::*;
     use crate::flow::field::{FieldId, id};

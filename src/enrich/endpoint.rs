@@ -3,17 +3,16 @@
 use super::orientation::{self, OneRecord};
 use super::{Derived, FlowColumn, numbers};
 use crate::decode::columns::parse_address;
+use crate::decode::text_column::{INLINE_MAX, TextColumn};
 use crate::flow::field::{FieldId, id};
 use crate::inventory::ranges::is_private;
 use crate::inventory::{Eni, InterfaceKind, Inventory, Peer, VpcLink};
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray, StringViewBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray};
 use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// The ends of a batch's records, as far as the wanted columns need them.
@@ -21,7 +20,8 @@ use std::sync::Arc;
 pub struct Endpoints<'a> {
     inventory: &'a Inventory,
     columns: EndColumns,
-    rows: Vec<Row<'a>>,
+    rows: Vec<Row>,
+    peers: Vec<Peer<'a>>,
     verdicts: Vec<Option<orientation::Verdict>>,
     start: Int64Array,
 }
@@ -39,12 +39,33 @@ pub struct EndColumns {
     path: Int32Array,
 }
 
+/// What the inventory was asked of the other end: whose address it is in a VPC, told by where its id stands, at a time.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    vpc: usize,
+    address: IpAddr,
+    epoch: u32,
+}
+
+impl Hash for Asked {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let address = match self.address {
+            IpAddr::V4(address) => u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        state.write_u128(address ^ u128::from(self.epoch) << 32);
+        state.write_usize(self.vpc);
+    }
+}
+
 /// One record's ends.
 #[derive(Debug, Default)]
-struct Row<'a> {
+struct Row {
     eni: Option<u32>,
     egress: Option<bool>,
-    peer: Option<Rc<Peer<'a>>>,
+    /// Which of the peers.
+    peer: Option<u32>,
 }
 
 impl<'a> Endpoints<'a> {
@@ -55,7 +76,7 @@ impl<'a> Endpoints<'a> {
         let start = numbers(batch, id::START);
         let anything =
             wanted.iter().any(|column| matches!(column, FlowColumn::Derived(derived) if derived.row().reads.contains(&id::INTERFACE_ID)));
-        let mut ends = Endpoints { inventory, columns, rows: Vec::new(), verdicts: Vec::new(), start };
+        let mut ends = Endpoints { inventory, columns, rows: Vec::new(), peers: Vec::new(), verdicts: Vec::new(), start };
         if !anything {
             return ends;
         }
@@ -71,38 +92,52 @@ impl<'a> Endpoints<'a> {
             Derived::PeerRegion,
             Derived::PeerLink,
         ]);
-        ends.rows = ends.read_rows(batch.num_rows(), with_peer);
+        (ends.rows, ends.peers) = ends.read_rows(batch.num_rows(), with_peer);
         if asks(&[Derived::Initiator, Derived::InitiatorRule]) {
             ends.verdicts = ends.orient(batch);
         }
         ends
     }
 
-    fn read_rows(&self, count: usize, with_peer: bool) -> Vec<Row<'a>> {
-        // Records of one interface tend to stand together.
-        let mut last: Option<(&str, Option<u32>)> = None;
+    fn read_rows(&self, count: usize, with_peer: bool) -> (Vec<Row>, Vec<Peer<'a>>) {
         // Records of a batch lie close in time, and name the same ends again and again.
-        let mut peers: HashMap<(Option<&str>, IpAddr, u32), Rc<Peer<'a>>, RandomState> = HashMap::default();
-        (0..count)
+        let mut enis: HashMap<*const str, Option<u32>, RandomState> = HashMap::default();
+        let mut found: HashMap<Asked, u32, RandomState> = HashMap::default();
+        let (mut epoch, mut stretch) = (0, 0..0);
+        let mut logged: HashMap<&str, &str, RandomState> = HashMap::default();
+        let mut peers = Vec::new();
+        let rows = (0..count)
             .map(|at| {
-                let eni = self.columns.interface(at).and_then(|name| match last {
-                    Some((known, eni)) if known == name => eni,
-                    _ => {
-                        let eni = self.inventory.eni_index(name);
-                        last = Some((name, eni));
-                        eni
-                    }
-                });
+                let ask = |name: &str| match name.len() {
+                    // Such a text stands in its row, and its place says nothing.
+                    ..=INLINE_MAX => self.inventory.eni_index(name),
+                    _ => *enis.entry(name).or_insert_with(|| self.inventory.eni_index(name)),
+                };
+                let eni = self.columns.interface(at).and_then(ask);
                 let egress = self.columns.egress(at, self.eni(eni));
                 let mut row = Row { eni, egress, peer: None };
                 if with_peer && let Some(address) = self.columns.end(at, egress.map(|egress| !egress)).and_then(parse_address) {
                     let (vpc, start) = (self.own_vpc(at, eni), self.start_of(at));
-                    let find = || Rc::new(self.inventory.peer(eni, vpc, address, start));
-                    row.peer = Some(Rc::clone(peers.entry((vpc, address, self.inventory.epoch(start))).or_insert_with(find)));
+                    // An id of the inventory stands in one place or a few, and to hash what it says costs more than all the rest.
+                    let is_known = self.eni(eni).is_some_and(|eni| eni.vpc_id.is_some());
+                    let place = if is_known { vpc } else { vpc.map(|vpc| *logged.entry(vpc).or_insert(vpc)) };
+                    if !stretch.contains(&start) {
+                        (epoch, stretch) = self.inventory.stretch(start);
+                    }
+                    let asked = Asked { vpc: place.map_or(0, |vpc| vpc.as_ptr() as usize), address, epoch };
+                    row.peer = Some(*found.entry(asked).or_insert_with(|| {
+                        peers.push(self.inventory.peer(eni, vpc, address, start));
+                        peers.len() as u32 - 1
+                    }));
                 }
                 row
             })
-            .collect()
+            .collect();
+        (rows, peers)
+    }
+
+    fn peer(&self, row: &Row) -> Option<&Peer<'a>> {
+        self.peers.get(row.peer? as usize)
     }
 
     /// The VPC in whose terms the other end's address is meant.
@@ -123,7 +158,7 @@ impl<'a> Endpoints<'a> {
     fn orient(&self, batch: &RecordBatch) -> Vec<Option<orientation::Verdict>> {
         let protocol = int32(batch, id::PROTOCOL);
         let flags = int32(batch, id::TCP_FLAGS);
-        let of = |(at, row): (usize, &Row<'_>)| {
+        let of = |(at, row): (usize, &Row)| {
             let egress = row.egress?;
             let protocol = protocol.is_valid(at).then(|| protocol.value(at) as u8)?;
             let eni = self.eni(row.eni);
@@ -151,17 +186,17 @@ impl<'a> Endpoints<'a> {
             Derived::LocalPort => self.ports(|egress| egress),
             Derived::PeerPort => self.ports(|egress| !egress),
             Derived::LocalTags => self.tags(|row| self.eni(row.eni)),
-            Derived::PeerTags => self.tags(|row| row.peer.as_ref().and_then(|peer| peer.eni)),
+            Derived::PeerTags => self.tags(|row| self.peer(row).and_then(|peer| peer.eni)),
             Derived::PeerService => self.service(|egress| !egress),
             Derived::LocalService => self.service(|egress| egress),
             Derived::ServicePort => self.service_ports(),
-            Derived::PeerName => self.texts(|_, row| row.peer.as_ref().and_then(|peer| peer.name.as_deref())),
+            Derived::PeerName => self.texts(|_, row| self.peer(row).and_then(|peer| peer.name.as_deref())),
             _ => self.texts(|at, row| self.text(derived, at, row)),
         }
     }
 
-    fn text<'s>(&'s self, derived: Derived, at: usize, row: &'s Row<'a>) -> Option<&'s str> {
-        let peer = row.peer.as_deref();
+    fn text(&self, derived: Derived, at: usize, row: &Row) -> Option<&str> {
+        let peer = self.peer(row);
         match derived {
             Derived::Direction => row.egress.map(|egress| if egress { "egress" } else { "ingress" }),
             Derived::LocalAddr => self.columns.end(at, row.egress),
@@ -185,29 +220,29 @@ impl<'a> Endpoints<'a> {
     }
 
     /// How the VPCs of both ends are joined.
-    fn link(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
+    fn link(&self, at: usize, row: &Row) -> Option<&'static str> {
         let own = self.own_vpc(at, row.eni)?;
-        let other = row.peer.as_ref()?.vpc_id?;
+        let other = self.peer(row)?.vpc_id?;
         self.inventory.vpc_link(own, other, self.start_of(at)).map(VpcLink::as_str)
     }
 
-    fn nat_class(&self, at: usize, row: &Row<'a>) -> Option<&'static str> {
+    fn nat_class(&self, at: usize, row: &Row) -> Option<&'static str> {
         self.eni(row.eni).filter(|eni| eni.kind == InterfaceKind::NatGateway)?;
-        Some(self.columns.nat_class(at, row.egress?, row.peer.as_ref().is_some_and(|peer| peer.vpc_id.is_some())))
+        Some(self.columns.nat_class(at, row.egress?, self.peer(row).is_some_and(|peer| peer.vpc_id.is_some())))
     }
 
     fn verdict(&self, at: usize) -> Option<&orientation::Verdict> {
         self.verdicts.get(at)?.as_ref()
     }
 
-    fn cluster(&self, row: &Row<'_>) -> Option<&'a crate::inventory::Cluster> {
+    fn cluster(&self, row: &Row) -> Option<&'a crate::inventory::Cluster> {
         self.inventory.clusters().get(self.eni(row.eni)?.cluster? as usize)
     }
 
-    fn texts<'s>(&'s self, value: impl Fn(usize, &'s Row<'a>) -> Option<&'s str>) -> ArrayRef {
-        let mut builder = StringViewBuilder::with_capacity(self.rows.len()).with_deduplicate_strings();
-        self.rows.iter().enumerate().for_each(|(at, row)| builder.append_option(value(at, row)));
-        Arc::new(builder.finish())
+    fn texts<'s>(&'s self, value: impl Fn(usize, &Row) -> Option<&'s str>) -> ArrayRef {
+        let mut texts = Repeated::default();
+        self.rows.iter().enumerate().for_each(|(at, row)| texts.push(value(at, row)));
+        texts.column.finish()
     }
 
     fn ports(&self, is_source: impl Fn(bool) -> bool) -> ArrayRef {
@@ -215,7 +250,7 @@ impl<'a> Endpoints<'a> {
         Arc::new(Int32Array::from_iter(ports))
     }
 
-    fn tags(&self, eni: impl Fn(&Row<'a>) -> Option<&'a Eni>) -> ArrayRef {
+    fn tags(&self, eni: impl Fn(&Row) -> Option<&'a Eni>) -> ArrayRef {
         let mut builder = MapBuilder::new(None, StringBuilder::new(), StringBuilder::new());
         for row in &self.rows {
             let tags = eni(row).map(|eni| &eni.tags);
@@ -234,19 +269,50 @@ impl<'a> Endpoints<'a> {
     }
 
     fn service(&self, is_source: impl Fn(bool) -> bool) -> ArrayRef {
-        let mut builder = StringViewBuilder::with_capacity(self.rows.len()).with_deduplicate_strings();
-        for (at, row) in self.rows.iter().enumerate() {
+        self.texts(|at, row| {
             let is_source = row.egress.map(&is_source);
-            match self.columns.service(at, is_source) {
-                Some(service) => builder.append_value(service),
-                None => {
-                    let range =
-                        self.columns.end(at, is_source).and_then(parse_address).and_then(|address| self.inventory.aws_range(address));
-                    builder.append_option(range.map(|range| &*range.service));
+            self.columns.service(at, is_source).or_else(|| {
+                let address = self.columns.end(at, is_source).and_then(parse_address);
+                Some(&*self.inventory.aws_range(address?)?.service)
+            })
+        })
+    }
+}
+
+/// Places of texts remembered.
+const LATELY: usize = 256;
+
+/// A column of texts that stand in the inventory or in other columns: one that was put down lately is not put down again.
+#[derive(Default)]
+struct Repeated<'s> {
+    column: TextColumn,
+    /// Where such texts are, and the rows that hold them.
+    lately: Vec<Option<(&'s str, usize)>>,
+    rows: usize,
+}
+
+impl<'s> Repeated<'s> {
+    #[inline]
+    fn push(&mut self, text: Option<&'s str>) {
+        match text {
+            None => self.column.push_null(),
+            Some(text) => {
+                if self.lately.is_empty() {
+                    self.lately.resize(LATELY, None);
+                }
+                let mixed = (text.as_ptr() as usize as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                match self.lately.get_mut((mixed >> (u64::BITS - LATELY.ilog2())) as usize) {
+                    Some(Some((known, row))) if std::ptr::eq(*known, text) => self.column.push_again(*row),
+                    place => {
+                        if let Some(place) = place {
+                            *place = Some((text, self.rows));
+                        }
+                        self.column.push(text);
+                    }
                 }
             }
         }
-        Arc::new(builder.finish())
+        self.rows += 1;
     }
 }
 

@@ -76,7 +76,9 @@ pub struct DerivedColumn {
     pub reads: &'static [FieldId],
 }
 
-const ENDS: &[FieldId] = &[
+const ENDS: &[FieldId] =
+    &[id::INTERFACE_ID, id::SRCADDR, id::DSTADDR, id::START, id::PKT_SRCADDR, id::PKT_DSTADDR, id::FLOW_DIRECTION, id::TRAFFIC_PATH];
+const PORTS: &[FieldId] = &[
     id::INTERFACE_ID,
     id::SRCADDR,
     id::DSTADDR,
@@ -106,10 +108,18 @@ const PEER: &[FieldId] = &[
     id::INTERFACE_ID,
     id::SRCADDR,
     id::DSTADDR,
-    id::SRCPORT,
-    id::DSTPORT,
     id::START,
     id::VPC_ID,
+    id::PKT_SRCADDR,
+    id::PKT_DSTADDR,
+    id::FLOW_DIRECTION,
+    id::TRAFFIC_PATH,
+];
+const SERVICE: &[FieldId] = &[
+    id::INTERFACE_ID,
+    id::SRCADDR,
+    id::DSTADDR,
+    id::START,
     id::PKT_SRCADDR,
     id::PKT_DSTADDR,
     id::FLOW_DIRECTION,
@@ -132,9 +142,9 @@ pub static DERIVED: [DerivedColumn; 30] = [
     d(Derived::FlowLogId, "flow_log_id", "Flow log that wrote the record, from the object's key", &[]),
     d(Derived::Direction, "direction", "`ingress` or `egress` at the interface: `flow-direction`, else from the addresses", ENDS),
     d(Derived::LocalAddr, "local_addr", "Address of the interface's end, as in the packet", ENDS),
-    d(Derived::LocalPort, "local_port", "Port of the interface's end", ENDS),
+    d(Derived::LocalPort, "local_port", "Port of the interface's end", PORTS),
     d(Derived::PeerAddr, "peer_addr", "Address of the other end, as in the packet", ENDS),
-    d(Derived::PeerPort, "peer_port", "Port of the other end", ENDS),
+    d(Derived::PeerPort, "peer_port", "Port of the other end", PORTS),
     d(Derived::Initiator, "initiator", "Who opened the connection, from this record alone: `local`, `peer` or NULL", ORIENTED),
     d(Derived::InitiatorRule, "initiator_rule", "Rule that decided `initiator`", ORIENTED),
     d(Derived::InterfaceKind, "interface_kind", "What the recording interface is, from the inventory, e.g. `eks-control-plane`", &[id::INTERFACE_ID]),
@@ -146,11 +156,11 @@ pub static DERIVED: [DerivedColumn; 30] = [
     d(Derived::PeerName, "peer_name", "Name of the other end, from the inventory", PEER),
     d(Derived::PeerEni, "peer_eni", "Interface that held the other end's address at that time", PEER),
     d(Derived::PeerVpcId, "peer_vpc_id", "VPC of the other end", PEER),
-    d(Derived::PeerService, "peer_service", "AWS service of the other end: `pkt-*-aws-service`, else from ip-ranges", PEER),
+    d(Derived::PeerService, "peer_service", "AWS service of the other end: `pkt-*-aws-service`, else from ip-ranges", SERVICE),
     d(Derived::LocalTags, "local_tags", "Tags of the recording interface", &[id::INTERFACE_ID]),
     d(Derived::PeerTags, "peer_tags", "Tags of the interface at the other end", PEER),
     d(Derived::ServicePort, "service_port", "The lower of the two ports: as a rule the one that is served", &[id::SRCPORT, id::DSTPORT]),
-    d(Derived::LocalService, "local_service", "AWS service of the interface's end as in the packet: at a NAT gateway, of what lies beyond it", PEER),
+    d(Derived::LocalService, "local_service", "AWS service of the interface's end as in the packet: at a NAT gateway, of what lies beyond it", SERVICE),
     d(Derived::NatClass, "nat_class", "At a NAT gateway's interface, which of a conversation's four records this is: `A` from the client, `B` to the remote, `C` from the remote, `D` to the client; with `*` where the format has no packet addresses", PEER),
     d(Derived::PeerAccountId, "peer_account_id", "Account of the other end, from the inventory", PEER),
     d(Derived::PeerRegion, "peer_region", "Region of the other end, from the inventory", PEER),

@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How a peer was found.
@@ -328,7 +329,14 @@ impl Inventory {
     /// Returns the number of the stretch of time that `t` lies in: at all instants of one, [`Inventory::peer`] and
     /// [`Inventory::vpc_link`] give the same answers.
     pub fn epoch(&self, t: UnixSeconds) -> u32 {
-        self.turns.partition_point(|turn| *turn <= t) as u32
+        self.stretch(t).0
+    }
+
+    /// Returns the number of that stretch, and from when to when it lasts.
+    pub fn stretch(&self, t: UnixSeconds) -> (u32, Range<UnixSeconds>) {
+        let next = self.turns.partition_point(|turn| *turn <= t);
+        let from = next.checked_sub(1).and_then(|last| self.turns.get(last)).copied().unwrap_or(UnixSeconds::MIN);
+        (next as u32, from..self.turns.get(next).copied().unwrap_or(UnixSeconds::MAX))
     }
 
     /// Finds the instants between such stretches, once all claims are known. What is nearest to an instant outside of all claims

@@ -97,7 +97,7 @@ impl Scope {
         self.path.split(['/', '\\']).any(|part| {
             part == name
                 || part.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '_', ' ', '@']))
-                || part.contains(&arn.replace(['/', ':'], "_"))
+                || part.len() >= arn.len() && part.contains(&arn.replace(['/', ':'], "_"))
         })
     }
 

@@ -136,7 +136,7 @@ impl Source for LocalSource {
 
     async fn read_each(&self, objects: &[&Object]) -> Vec<Result<Bytes>> {
         let given: Vec<Object> = objects.iter().map(|object| (*object).clone()).collect();
-        let read = on_disk(move || Ok(given.into_iter().map(|object| Reader::open(object)?.rest()).collect::<Vec<_>>())).await;
+        let read = on_disk(move || Ok(given.into_iter().map(|object| Reader::open(object)?.whole()).collect::<Vec<_>>())).await;
         read.unwrap_or_else(|error| objects.iter().map(|_| Err(Error::failed(error.to_string()))).collect())
     }
 
@@ -327,14 +327,11 @@ impl Reader {
         Ok(Some((chunk, None)).filter(|(chunk, _)| !chunk.is_empty()))
     }
 
-    /// Returns all bytes from here on, with the same check.
-    fn rest(self) -> Result<Bytes> {
-        let (mut chunks, mut next) = (Vec::new(), Some(self));
-        while let Some((chunk, reader)) = next.map_or(Ok(None), Reader::chunk)? {
-            chunks.push(chunk);
-            next = reader;
-        }
-        Ok(if let [one] = chunks.as_slice() { one.clone() } else { chunks.concat().into() })
+    /// Returns all bytes, with the same check.
+    fn whole(mut self) -> Result<Bytes> {
+        let whole = self.fill(self.object.size)?;
+        self.check()?;
+        Ok(whole.into())
     }
 
     fn range(&mut self, range: std::ops::Range<u64>) -> Result<Vec<u8>> {
