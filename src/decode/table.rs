@@ -107,12 +107,14 @@ impl Columns {
         let needed = self.judge_table(table, records).then(|| {
             self.find_wanted(table, records, &mut scratch.seen);
             let mut needed = vec![false; table.count()];
-            records.kept.iter().filter_map(|record| needed.get_mut(*record).map(|needed| *needed = true)).for_each(drop);
-            needed
-                .iter()
-                .enumerate()
-                .filter(|(_, needed)| !**needed)
-                .for_each(|(record, _)| self.count(&self.judged(records, record, false), tally));
+            for record in &records.kept {
+                if let Some(needed) = needed.get_mut(*record) {
+                    *needed = true;
+                }
+            }
+            for (record, _) in needed.iter().enumerate().filter(|(_, needed)| !**needed) {
+                self.count(&self.judged(records, record, false), tally);
+            }
             needed
         });
         self.scratch = scratch;

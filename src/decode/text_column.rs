@@ -15,8 +15,8 @@ pub const INLINE_MAX: usize = 12;
 /// Bytes after which a buffer is closed. A text is shorter than a line, so places in a buffer stay numbers of 32 bits.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Bytes of an array that are kept for its texts: the dictionary and the pages of most writers have a MiB each at most.
-const SHARED_BYTES_MAX: usize = 2 << 20;
+/// Bytes of arrays that are kept for the texts of a batch: the dictionary of most writers has a MiB at most.
+const SHARED_BYTES_MAX: usize = 1 << 20;
 /// Of so many rows one must be taken for that: a batch of the few that are wanted of many others would hold all their bytes.
 const SHARED_BY_MIN: usize = 16;
 
@@ -38,6 +38,8 @@ pub struct TextColumn {
     /// Bytes of the longer texts.
     open: Vec<u8>,
     closed: Vec<Buffer>,
+    /// Bytes of those that are of arrays.
+    shared: usize,
     valid: Validity,
     /// Long texts of this batch that were put down lately, by a mix of their bytes.
     lately: Vec<Put>,
@@ -95,15 +97,15 @@ impl TextColumn {
     /// of the others. The array's own bytes are kept where that holds little that is not needed.
     pub fn extend_views(&mut self, array: &StringViewArray, rows: Option<&[u32]>, is_missing: impl Fn(u128) -> bool) -> usize {
         let (views, buffers, nulls) = (array.views(), array.data_buffers(), array.nulls());
-        let is_small = buffers.iter().map(Buffer::len).sum::<usize>() <= SHARED_BYTES_MAX;
-        let is_shared = is_small && rows.is_none_or(|rows| rows.len() >= array.len() / SHARED_BY_MIN);
-        if is_shared {
+        let kept = self.shared + buffers.iter().map(Buffer::len).sum::<usize>();
+        let is_shared = kept <= SHARED_BYTES_MAX && rows.is_none_or(|rows| rows.len() >= array.len() / SHARED_BY_MIN);
+        let before = is_shared.then(|| {
             self.close();
-        }
-        let before = is_shared.then_some((self.closed.len() as u128) << 64);
-        if is_shared {
+            let before = (self.closed.len() as u128) << 64;
             self.closed.extend_from_slice(buffers);
-        }
+            self.shared = kept;
+            before
+        });
         let mut bytes = 0;
         match rows {
             None => {
@@ -234,6 +236,7 @@ impl TextColumn {
         let next = Vec::with_capacity(self.views.len());
         let views = ScalarBuffer::from(std::mem::replace(&mut self.views, next));
         let buffers = std::mem::take(&mut self.closed);
+        self.shared = 0;
         // SAFETY: every view was made from a whole `&str`, or from a `Word`, which is ASCII and whose head is its own bytes and zeros: it
         // holds a short one's length and bytes, or what `make_view` makes of a long one with the number of the buffer and the
         // place in it at which its bytes were then put; buffers only grow, and are closed in the order of their numbers. Or it is
@@ -368,6 +371,8 @@ mod tests {
         assert_eq!(of_arrays(&[(array(100, 20), None)]), 2_000);
         assert_eq!(of_arrays(&[(array(160, 20), rows(10)), (array(100, 20), None)]), 5_200);
         assert_eq!(of_arrays(&[(array(160, 20), rows(9)), (array(100, 20), None)]), 2_000);
-        assert_eq!([2 << 20, 1 + (2 << 20)].map(|len| of_arrays(&[(array(1, len), None)])), [2 << 20, 0]);
+        let most = SHARED_BYTES_MAX;
+        assert_eq!([most, most + 1].map(|len| of_arrays(&[(array(1, len), None)])), [most, 0]);
+        assert_eq!(of_arrays(&[(array(1, most - 40), None), (array(1, 40), None), (array(1, 40), None)]), most);
     }
 }
