@@ -61,6 +61,8 @@ pub fn read(stored: &[u8], pieces: &[usize], wanted: &Wanted) -> Read {
         };
         match (step.expect("content is no error"), &mut decoder) {
             (Step::Decoded(decoded), _) => {
+                // Texts are put down without another look at them.
+                assert!(decoded.batch.columns().iter().all(|column| column.to_data().validate_full().is_ok()), "{:?}", decoded.batch);
                 batches.push(decoded.batch);
                 rejects.extend(decoded.rejects);
             }

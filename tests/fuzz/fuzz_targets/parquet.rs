@@ -1,8 +1,8 @@
 //! Any bytes as a Parquet file: AWS's own, re-written ones, Security Lake's OCSF, transit gateways'.
 //!
 //! The input is a file, or (where it does not begin with the magic) one whose magic and footer length are put right, so that
-//! mutations are not lost on twelve bytes. Properties: rows and rejects are accounted for once; reading again, and only some
-//! columns, gives the same.
+//! mutations are not lost on twelve bytes. Properties: rows and rejects are accounted for once; reading again, only some
+//! columns, and in a window around all time (which takes two passes), gives the same.
 #![no_main]
 
 mod drive;
@@ -10,6 +10,7 @@ mod drive;
 use drive::{everything, read};
 use flowproof::decode::{Validation, Wanted};
 use flowproof::flow::field::FieldId;
+use flowproof::time::TimeRange;
 use libfuzzer_sys::fuzz_target;
 
 fn repaired(data: &[u8]) -> Vec<u8> {
@@ -25,6 +26,9 @@ fuzz_target!(init: flowproof::decode::contained::quiet_panics(), |data: &[u8]| {
     }
     let whole = read(&file, &[], &everything());
     whole.agrees(&read(&file, &[], &everything()));
+    let columns = Wanted { validation: Validation::ReadColumns, ..everything() };
+    let in_window = Wanted { time: TimeRange { from: Some(i64::MIN), to: None }, ..columns.clone() };
+    read(&file, &[], &columns).agrees(&read(&file, &[], &in_window));
     let some = Wanted { fields: vec![FieldId(3), FieldId(9)], extra: false, validation: Validation::ReadColumns, ..Wanted::default() };
     let part = read(&file, &[], &some);
     // Fewer columns are read, so less damage is met; never fewer rows.
