@@ -372,6 +372,29 @@ fn statements_from_an_argument_a_file_and_with_parameters() {
 }
 
 #[test]
+fn views_are_tables_from_the_start() {
+    let names = |kind: &str| {
+        let listed = format!(
+            "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = '{kind}' ORDER BY 1"
+        );
+        let rows = sql(&listed).exits(0).json();
+        rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("VIEW"), ["connections_by_day", "meters", "movements", "nat_marginals", "nat_transfers"]);
+    assert!(names("BASE TABLE").contains(&"flows".to_owned()));
+    let columns = "SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'meters' AND column_name = 'meter'";
+    assert_eq!(sql(columns).exits(0).json(), json!([{ "n": 1 }]));
+    // A view of views, and one twice in a statement.
+    assert_ne!(sql("SELECT count(*) AS n FROM meters").exits(0).json(), json!([{ "n": 0 }]));
+    let twice = "SELECT count(*) > 0 AS some FROM movements a WHERE a.bytes = (SELECT max(bytes) FROM movements)";
+    assert_eq!(sql(twice).exits(0).json(), json!([{ "some": true }]));
+    // One of one's own name takes its place.
+    let own = "CREATE OR REPLACE VIEW meters AS SELECT 7 AS n";
+    on_estate(&["sql", "--allow-write", "-c", own]).exits(0);
+    sql("SELECT * FROM metres").exits(1).without_results().tells("metres");
+}
+
+#[test]
 fn writing_needs_leave() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out.csv");

@@ -647,6 +647,8 @@ mod tests {
             Wanted { validation: Validation::Full, interfaces: Interfaces::Only(some()), ..all.clone() },
             Wanted { interfaces: Interfaces::AllBut(some()), values: values(id::ACTION, &["ACCEPT"]), ..all.clone() },
             Wanted { values: values(id::SRCADDR, &["2a02:cf40::1", "192.168.100.200", "-"]), ..all.clone() },
+            Wanted { values: values(id::ACTION, &["-"]), ..all.clone() },
+            Wanted { values: values(id::INTERFACE_ID, &["eni-0000000000000000a"]), ..all.clone() },
             Wanted { interfaces: Interfaces::Only(some()), time: window, ..all.clone() },
             Wanted { time: window, ..all.clone() },
             Wanted { kind: RecordKind::TransitGateway, ..all.clone() },

@@ -30,6 +30,7 @@ pub mod spill;
 pub mod summary;
 pub mod summed_table;
 pub mod traced;
+pub mod views;
 
 use crate::decode::{Interfaces, Validation, Wanted};
 use crate::enrich::{FlowColumn, Tagger, fields_read};
@@ -52,7 +53,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
-use futures::{FutureExt, Stream, TryStreamExt};
+use futures::{Stream, TryStreamExt};
 use grain::Grain;
 use hourly::{Hourly, Key, Sums};
 use hours::Hours;
@@ -65,6 +66,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use summary::Summary;
 use summed_table::SummedTable;
 use tokio::sync::OnceCell;
+use views::WithViews;
 
 /// Default of `--memory-limit`: what queries may hold before they spill, and a quarter of it for the summary of connections.
 /// Decoding's own budget comes on top.
@@ -331,7 +333,10 @@ impl Engine {
         // DataFusion sets 10 MiB aside for each sorting partition, which a small limit cannot give: every ORDER BY would fail.
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *reserved = (*reserved).min(memory / (SORT_RESERVATION_SHARE * logs.threads.max(1)));
+        let (catalog, schema) = (config.options().catalog.default_catalog.clone(), config.options().catalog.default_schema.clone());
         let context = SessionContext::new_with_config_rt(config, runtime);
+        let tables = Arc::new(WithViews::of(&context));
+        context.catalog(&catalog).map(|catalog| catalog.register_schema(&schema, tables)).transpose().map_err(failed)?;
         functions::register(&context, &logs.inventory);
         let register = |name: &str, table| context.register_table(name, table).map(|_| ()).map_err(failed);
         register("flows", Arc::new(flow_table::FlowTable::new(Arc::clone(logs), RecordKind::Vpc)))?;
@@ -347,11 +352,6 @@ impl Engine {
         }
         let prices = crate::cost::prices::table(&crate::cost::prices::PriceList::builtin()?)?;
         register("prices", Arc::new(MemTable::try_new(prices.schema(), vec![vec![prices]]).map_err(failed)?))?;
-        for (name, sql) in library::VIEWS {
-            // Planning over tables that are here waits for nothing.
-            let planned = context.sql(sql).now_or_never().unwrap_or_else(|| Err(DataFusionError::Plan("planning waits".to_owned())));
-            context.register_table(*name, planned.map_err(failed)?.into_view()).map_err(failed)?;
-        }
         Ok(Engine { context })
     }
 
