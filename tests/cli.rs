@@ -380,7 +380,8 @@ fn views_are_tables_from_the_start() {
         let rows = sql(&listed).exits(0).json();
         rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(names("VIEW"), ["connections_by_day", "meters", "movements", "nat_marginals", "nat_transfers"]);
+    let (views, own) = (names("VIEW"), ["connections_by_day", "meters", "movements", "nat_marginals", "nat_transfers"]);
+    assert!(own.iter().all(|name| views.iter().filter(|view| *view == name).count() == 1), "{views:?}");
     assert!(names("BASE TABLE").contains(&"flows".to_owned()));
     let columns = "SELECT count(*) AS n FROM information_schema.columns WHERE table_name = 'meters' AND column_name = 'meter'";
     assert_eq!(sql(columns).exits(0).json(), json!([{ "n": 1 }]));
