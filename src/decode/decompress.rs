@@ -1,10 +1,10 @@
 //! Stored bytes → text: gzip of any number of members, zstd, none; recognised by magic bytes, never by suffix.
 //!
 //! Two ways to the same text. An object that is one gzip member of at most [`WHOLE_TEXT_MAX`] bytes of text goes through
-//! libdeflate in one call; everything else streams through zlib-rs, which costs 1.87 times as much. Both check the CRC
-//! and the length of each member (RFC 1952 §2.3.1).
+//! libdeflate in one call; everything else streams through zlib-rs, which costs half as much again. Both check the CRC
+//! and the length of each member (RFC 1952 §2.3.1; [`super::gzip`]).
 
-use std::io::Write;
+use super::gzip::{Members, Sum, Trailer, inflate_member};
 use std::sync::{Mutex, PoisonError};
 use zstd::stream::raw::{InBuffer, Operation, OutBuffer};
 
@@ -20,7 +20,7 @@ const WHOLE_TEXT_IN_FLIGHT_MAX: usize = 192 << 20;
 
 /// Text of an object in one buffer, which goes back to the others with the value.
 #[derive(Debug)]
-pub struct WholeText {
+struct WholeText {
     text: Vec<u8>,
 }
 
@@ -118,17 +118,50 @@ impl Encoding {
     }
 }
 
-/// Inflates an object that is exactly one gzip member. Returns `None` if it is not, or is damaged: the streaming
-/// decoder then finds out which, and where.
-pub fn whole_gzip(stored: &[u8]) -> Option<WholeText> {
-    let size_le: [u8; 4] = stored.get(stored.len().checked_sub(4)?..)?.try_into().ok()?;
-    let size = u32::from_le_bytes(size_le) as usize;
-    if size > WHOLE_TEXT_MAX || size == 0 || size / 1_033 > stored.len() || is_several_members(stored, size_le) {
-        return None;
+/// The text of an object that is one gzip member, and how much of it was handed on. A text is longer than the last level of the cache, so
+/// to sum it up at once would fetch it from memory once more: that is done block by block, as it is read.
+#[derive(Debug)]
+pub struct WholeGzip {
+    text: WholeText,
+    taken: usize,
+    sum: Sum,
+    trailer: Trailer,
+}
+
+impl WholeGzip {
+    /// Inflates an object that is exactly one gzip member. Returns `None` if it is not, or is damaged within: the streaming
+    /// decoder then finds out which, and where.
+    pub fn inflate(stored: &[u8]) -> Option<WholeGzip> {
+        let trailer = Trailer::of(stored)?;
+        let size = trailer.len as usize;
+        if size > WHOLE_TEXT_MAX || size == 0 || size / 1_033 > stored.len() || is_several_members(stored, trailer.len.to_le_bytes()) {
+            return None;
+        }
+        let mut text = Buffers::take(size)?;
+        inflate_member(stored, &mut text.text).then(|| WholeGzip { text, taken: 0, sum: Sum::default(), trailer })
     }
-    let mut whole = Buffers::take(size)?;
-    let written = libdeflater::Decompressor::new().gzip_decompress(stored, &mut whole.text).ok()?;
-    (written == size).then_some(whole)
+
+    /// Returns the text that was not handed on yet.
+    pub fn rest(&self) -> &[u8] {
+        self.text.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Returns the next text, of this length at most; empty at the end.
+    pub fn block(&mut self, len_max: usize) -> &[u8] {
+        let from = self.taken;
+        self.taken = self.text.len().min(from.saturating_add(len_max));
+        let block = self.text.get(from..self.taken).unwrap_or_default();
+        self.sum.update(block);
+        block
+    }
+
+    /// Says whether all that was handed on is the text that was compressed.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self) -> std::io::Result<()> {
+        self.sum.check(self.trailer)
+    }
 }
 
 /// libdeflate stops after the first member and does not say where. If a first member of `size` bytes ended before the last
@@ -144,7 +177,7 @@ pub struct Inflater {
 
 enum Decoder {
     Plain,
-    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    Gzip(Box<Members>),
     Zstd(Box<Frames>),
 }
 
@@ -227,7 +260,7 @@ impl Inflater {
     pub fn new(encoding: Encoding) -> std::io::Result<Inflater> {
         let decoder = match encoding {
             Encoding::Plain | Encoding::Parquet => Decoder::Plain,
-            Encoding::Gzip => Decoder::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            Encoding::Gzip => Decoder::Gzip(Box::new(Members::new())),
             Encoding::Zstd => Decoder::Zstd(Box::new(Frames::new()?)),
         };
         Ok(Inflater { decoder })
@@ -244,7 +277,7 @@ impl Inflater {
                 text(slice);
                 Ok(slice.len())
             }
-            Decoder::Gzip(decoder) => drain(decoder.write_all(slice), decoder.get_mut(), &mut text).map(|()| slice.len()),
+            Decoder::Gzip(members) => members.write(slice, &mut text).map(|()| slice.len()),
             Decoder::Zstd(frames) => frames.write(slice, &mut text),
         }
     }
@@ -253,24 +286,28 @@ impl Inflater {
     ///
     /// # Errors
     /// If they end in the middle of a member or frame.
-    pub fn end(&mut self, mut text: impl FnMut(&[u8])) -> std::io::Result<()> {
+    pub fn end(&mut self) -> std::io::Result<()> {
         match &mut self.decoder {
             Decoder::Plain => Ok(()),
-            Decoder::Gzip(decoder) => drain(decoder.try_finish(), decoder.get_mut(), &mut text),
+            Decoder::Gzip(members) => members.end(),
             Decoder::Zstd(frames) => frames.end(),
         }
     }
 }
 
-fn drain(outcome: std::io::Result<()>, out: &mut Vec<u8>, text: &mut impl FnMut(&[u8])) -> std::io::Result<()> {
-    text(out);
-    out.clear();
-    outcome
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    /// The whole text, if the way in one call takes it and finds it sound.
+    fn whole_gzip(stored: &[u8]) -> Option<Vec<u8>> {
+        let (mut whole, mut text) = (WholeGzip::inflate(stored)?, Vec::new());
+        while !whole.rest().is_empty() {
+            text.extend_from_slice(whole.block(1_000));
+        }
+        whole.check().is_ok().then_some(text)
+    }
 
     fn gzip(text: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -287,7 +324,7 @@ mod tests {
                 Err(error) => return (out, Err(error)),
             }
         }
-        let end = inflater.end(|text| out.extend_from_slice(text));
+        let end = inflater.end();
         (out, end)
     }
 
@@ -372,7 +409,7 @@ mod tests {
             assert!(step <= Frames::STEP + 2 * Frames::OUT, "{step}");
             (rest, all) = (&rest[taken..], all + step);
         }
-        inflater.end(|text| all += text.len()).unwrap();
+        inflater.end().unwrap();
         assert_eq!(all, 128 << 20);
     }
 

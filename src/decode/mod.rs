@@ -9,6 +9,7 @@ pub mod arrays;
 pub mod columns;
 pub mod contained;
 pub mod decompress;
+pub mod gzip;
 pub mod headerless;
 pub mod json;
 pub mod object;

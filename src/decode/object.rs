@@ -1,6 +1,6 @@
 //! One object's stored bytes → batches, in bounded steps that a thread pool can run.
 
-use super::decompress::{Encoding, Inflater, WholeText, whole_gzip};
+use super::decompress::{Encoding, Inflater, WholeGzip};
 use super::headerless::Headerless;
 use super::text::TextDecoder;
 use super::{Decoded, Tally, Wanted};
@@ -66,7 +66,7 @@ impl Ahead {
                 (true, false) => break,
                 (true, true) => {
                     self.at_end = true;
-                    self.inflater.end(|more| text.extend_from_slice(more)).map(|()| 0)
+                    self.inflater.end().map(|()| 0)
                 }
                 (false, _) => self.inflater.step(&self.stored, |more| text.extend_from_slice(more)),
             };
@@ -88,8 +88,8 @@ enum Source {
     Empty,
     /// The first bytes, or all of them.
     Unopened(Bytes),
-    /// The whole text, and how much of it is decoded.
-    Whole { text: WholeText, taken: usize },
+    /// The whole text.
+    Whole(WholeGzip),
     /// Stored bytes not inflated yet, and what inflates them.
     Streaming { stored: Bytes, outer: Stage, inner: Inner },
 }
@@ -130,7 +130,7 @@ impl Stage {
         let inflated = &mut self.inflated;
         if stored.is_empty() {
             self.at_end = true;
-            return self.inflater.end(|text| inflated.extend_from_slice(text)).map(|()| 0);
+            return self.inflater.end().map(|()| 0);
         }
         self.inflater.step(stored, |text| inflated.extend_from_slice(text))
     }
@@ -207,13 +207,14 @@ impl ObjectDecoder {
         let encoding = Encoding::sniff(&stored);
         if self.last
             && encoding == Encoding::Gzip
-            && let Some(text) = whole_gzip(&stored)
+            && let Some(whole) = WholeGzip::inflate(&stored)
         {
-            if Encoding::sniff(&text) == Encoding::Plain {
-                return Source::Whole { text, taken: 0 };
+            if Encoding::sniff(whole.rest()) == Encoding::Plain {
+                self.stored_taken = stored.len() as u64;
+                return Source::Whole(whole);
             }
             // Not text yet: from here it goes the way of everything that streams.
-            drop(text);
+            drop(whole);
         }
         match Stage::new(encoding) {
             Ok(outer) => Source::Streaming { stored, outer, inner: Inner::Unknown },
@@ -242,13 +243,16 @@ impl ObjectDecoder {
                     let stored = std::mem::take(stored);
                     self.source = self.open(stored);
                 }
-                Source::Whole { text, taken } => {
-                    let block = &text[*taken..text.len().min(*taken + TEXT_BLOCK)];
-                    self.text.block(block);
-                    *taken += block.len();
-                    if *taken == text.len() {
-                        self.text.end();
-                        self.ended = true;
+                Source::Whole(whole) => {
+                    self.text.block(whole.block(TEXT_BLOCK));
+                    if whole.rest().is_empty() {
+                        match whole.check() {
+                            Ok(()) => {
+                                self.text.end();
+                                self.ended = true;
+                            }
+                            Err(error) => self.fault = Some(damage(&error, self.stored_taken, self.text.tally().lines)),
+                        }
                     }
                 }
                 Source::Streaming { .. } => {
@@ -439,6 +443,23 @@ mod tests {
         let (rows, tally, fault) = run(&[&stored[..stored.len() / 2]]);
         assert!(rows > 0 && fault.unwrap().starts_with("damaged after line"));
         assert!(tally.adds_up() && tally.rejects == 0);
+    }
+
+    #[test]
+    fn a_text_that_is_not_the_one_compressed_is_told_in_one_call_as_in_slices() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        encoder.write_all(TEXT).unwrap();
+        let mut stored = encoder.finish().unwrap();
+        assert_eq!(run(&[&stored]).2, None);
+        // One digit of a count, which is as good a digit as before.
+        let at = memchr::memmem::find(&stored, b"4249").unwrap();
+        stored[at + 3] = b'8';
+        let (half, rest) = stored.split_at(stored.len() / 2);
+        for parts in [vec![&stored[..]], vec![half, rest]] {
+            let (rows, tally, fault) = run(&parts);
+            assert!(rows == 2 && tally.adds_up() && tally.lines == 3, "{rows} {tally:?}");
+            assert!(fault.unwrap().ends_with("corrupt gzip stream does not have a matching checksum"));
+        }
     }
 
     #[test]
