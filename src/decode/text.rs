@@ -15,7 +15,7 @@ use std::sync::Arc;
 const REJECTS_PENDING_MAX: usize = 1_024;
 
 /// Text looked through at once for plain lines: with what is found in it, it stays in the first levels of the cache.
-const WINDOW: usize = 32 << 10;
+const WINDOW: usize = 16 << 10;
 /// The first such window, so that little is looked through in vain where documents stand between the lines.
 const WINDOW_MIN: usize = 4 << 10;
 
