@@ -246,14 +246,48 @@ impl TextColumn {
     }
 }
 
+/// Stands for a missing text among views: none is as long as this one would be.
+pub const NO_VIEW: u128 = u128::MAX;
+
+/// The texts of a column of a batch, to be read. A column that is missing is NULL throughout.
+#[derive(Debug, Clone, Default)]
+pub struct Texts(Option<StringViewArray>);
+
+impl Texts {
+    /// Takes a column.
+    pub fn of(array: Option<&ArrayRef>) -> Texts {
+        let array = array.and_then(|array| array.as_any().downcast_ref::<StringViewArray>());
+        Texts(array.filter(|array| array.null_count() < array.len()).cloned())
+    }
+
+    /// Returns whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Returns the text of a row.
+    #[inline]
+    pub fn get(&self, at: usize) -> Option<&str> {
+        self.0.as_ref().filter(|array| at < array.len() && array.is_valid(at)).map(|array| array.value(at))
+    }
+
+    /// Returns the view of a row's text, or [`NO_VIEW`]. Views that are equal are equal texts; equal texts that are too long to stand in
+    /// their views may have several.
+    #[inline]
+    pub fn view(&self, at: usize) -> u128 {
+        let valid = self.0.as_ref().filter(|array| array.is_valid(at));
+        valid.and_then(|array| array.views().get(at)).copied().unwrap_or(NO_VIEW)
+    }
+}
+
 /// The bytes of a long text of an array.
 fn bytes_of(array: &StringViewArray, view: u128) -> &[u8] {
     let (len, buffer, from) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
     array.data_buffers().get(buffer).and_then(|buffer| buffer.get(from..from + len)).unwrap_or_default()
 }
 
-/// The view of a text that is known to be short enough to stand in it.
-pub(super) const fn inline(text: &[u8]) -> u128 {
+/// Returns the view of a text that is known to be short enough to stand in it.
+pub const fn inline(text: &[u8]) -> u128 {
     let (mut view, mut at) = (0, text.len());
     while at > 0 {
         at -= 1;
@@ -312,6 +346,32 @@ mod tests {
                 prop_assert!(array.to_data().validate_full().is_ok());
                 prop_assert_eq!(array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>(), long);
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn views_that_are_the_same_are_the_same_text(texts in proptest::collection::vec(proptest::option::of("[ab]{0,3}(long, and so elsewhere){0,2}"), 0..60)) {
+            let mut column = TextColumn::default();
+            texts.iter().for_each(|text| match text {
+                Some(text) => column.push(text),
+                None => column.push_null(),
+            });
+            let read = Texts::of(Some(&column.finish()));
+            prop_assert_eq!(read.is_empty(), texts.iter().all(Option::is_none));
+            for (at, text) in texts.iter().enumerate() {
+                prop_assert_eq!(read.get(at), text.as_deref());
+                prop_assert_eq!(read.view(at) == NO_VIEW, text.is_none());
+                if let Some(text) = text.as_ref().filter(|text| text.len() <= INLINE_MAX) {
+                    prop_assert_eq!(read.view(at), inline(text.as_bytes()));
+                }
+                for other in 0..at {
+                    prop_assert!(read.view(at) != read.view(other) || texts[at] == texts[other]);
+                }
+            }
+            prop_assert_eq!((read.get(texts.len()), Texts::of(None).view(0)), (None, NO_VIEW));
         }
     }
 

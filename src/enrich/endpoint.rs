@@ -1,13 +1,14 @@
 //! Both ends of each record of a batch: direction, local and peer, and what the inventory says of them.
 
+use super::lately::Lately;
 use super::orientation::{self, OneRecord};
 use super::{Derived, FlowColumn, numbers};
 use crate::decode::columns::parse_address;
-use crate::decode::text_column::{INLINE_MAX, TextColumn};
+use crate::decode::text_column::{NO_VIEW, TextColumn, Texts, inline};
 use crate::flow::field::{FieldId, id};
 use crate::inventory::ranges::is_private;
 use crate::inventory::{Eni, InterfaceKind, Inventory, Peer, VpcLink};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, MapBuilder, RecordBatch, StringBuilder};
 use arrow::datatypes::Int32Type;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -29,15 +30,18 @@ pub struct Endpoints<'a> {
 /// The decoded columns that ends are read from; NULL throughout where a field was not decoded.
 #[derive(Debug)]
 pub struct EndColumns {
-    interface: StringViewArray,
-    vpc: StringViewArray,
-    az: StringViewArray,
-    addresses: [StringViewArray; 4],
+    interface: Texts,
+    vpc: Texts,
+    az: Texts,
+    addresses: [Texts; 4],
     ports: [Int32Array; 2],
-    services: [StringViewArray; 2],
-    direction: StringViewArray,
+    services: [Texts; 2],
+    direction: Texts,
     path: Int32Array,
 }
+
+const EGRESS: u128 = inline(b"egress");
+const INGRESS: u128 = inline(b"ingress");
 
 /// What the inventory was asked of the other end: whose address it is in a VPC, told by where its id stands, at a time.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,35 +104,56 @@ impl<'a> Endpoints<'a> {
     }
 
     fn read_rows(&self, count: usize, with_peer: bool) -> (Vec<Row>, Vec<Peer<'a>>) {
+        /// Slots for interfaces and for other ends of a batch, as powers of two; one of few rows needs fewer.
+        const ENIS: u32 = 7;
+        const PEERS: u32 = 11;
+        let bits = count.max(1).ilog2();
         // Records of a batch lie close in time, and name the same ends again and again.
-        let mut enis: HashMap<*const str, Option<u32>, RandomState> = HashMap::default();
+        let mut enis: Lately<u128, Option<u32>> = Lately::new(ENIS.min(bits));
+        let mut lately: Lately<(u128, usize, u32), Option<u32>> = Lately::new(PEERS.min(bits));
         let mut found: HashMap<Asked, u32, RandomState> = HashMap::default();
         let (mut epoch, mut stretch) = (0, 0..0);
         let mut logged: HashMap<&str, &str, RandomState> = HashMap::default();
         let mut peers = Vec::new();
         let rows = (0..count)
             .map(|at| {
-                let ask = |name: &str| match name.len() {
-                    // Such a text stands in its row, and its place says nothing.
-                    ..=INLINE_MAX => self.inventory.eni_index(name),
-                    _ => *enis.entry(name).or_insert_with(|| self.inventory.eni_index(name)),
+                let view = self.columns.interface.view(at);
+                let place = enis.place(view);
+                let eni = match enis.get(place) {
+                    Some((known, eni)) if *known == view => *eni,
+                    _ => {
+                        let eni = self.columns.interface(at).and_then(|name| self.inventory.eni_index(name));
+                        enis.put(place, view, eni);
+                        eni
+                    }
                 };
-                let eni = self.columns.interface(at).and_then(ask);
                 let egress = self.columns.egress(at, self.eni(eni));
                 let mut row = Row { eni, egress, peer: None };
-                if with_peer && let Some(address) = self.columns.end(at, egress.map(|egress| !egress)).and_then(parse_address) {
+                if with_peer && let Some(is_source) = egress.map(|egress| !egress) {
                     let (vpc, start) = (self.own_vpc(at, eni), self.start_of(at));
                     // An id of the inventory stands in one place or a few, and to hash what it says costs more than all the rest.
                     let is_known = self.eni(eni).is_some_and(|eni| eni.vpc_id.is_some());
-                    let place = if is_known { vpc } else { vpc.map(|vpc| *logged.entry(vpc).or_insert(vpc)) };
+                    let vpc_place = if is_known { vpc } else { vpc.map(|vpc| *logged.entry(vpc).or_insert(vpc)) };
+                    let vpc_place = vpc_place.map_or(0, |vpc| vpc.as_ptr() as usize);
                     if !stretch.contains(&start) {
                         (epoch, stretch) = self.inventory.stretch(start);
                     }
-                    let asked = Asked { vpc: place.map_or(0, |vpc| vpc.as_ptr() as usize), address, epoch };
-                    row.peer = Some(*found.entry(asked).or_insert_with(|| {
-                        peers.push(self.inventory.peer(eni, vpc, address, start));
-                        peers.len() as u32 - 1
-                    }));
+                    let asked = (self.columns.end_view(at, Some(is_source)), vpc_place, epoch);
+                    let place = lately.place(asked.0);
+                    row.peer = match lately.get(place) {
+                        Some((known, peer)) if *known == asked => *peer,
+                        _ => {
+                            let address = self.columns.end(at, Some(is_source)).and_then(parse_address);
+                            let peer = address.map(|address| {
+                                *found.entry(Asked { vpc: vpc_place, address, epoch }).or_insert_with(|| {
+                                    peers.push(self.inventory.peer(eni, vpc, address, start));
+                                    peers.len() as u32 - 1
+                                })
+                            });
+                            lately.put(place, asked, peer);
+                            peer
+                        }
+                    };
                 }
                 row
             })
@@ -333,28 +358,28 @@ impl EndColumns {
 
     /// The recording interface.
     pub fn interface(&self, at: usize) -> Option<&str> {
-        value(&self.interface, at)
+        self.interface.get(at)
     }
 
     /// Its VPC, as recorded.
     pub fn vpc(&self, at: usize) -> Option<&str> {
-        value(&self.vpc, at)
+        self.vpc.get(at)
     }
 
     /// Its AZ id, as recorded.
     pub fn az(&self, at: usize) -> Option<&str> {
-        value(&self.az, at)
+        self.az.get(at)
     }
 
     /// Whether the packets left the interface: as logged, else as a path code says, else by the interface's addresses.
     pub fn egress(&self, at: usize, eni: Option<&Eni>) -> Option<bool> {
-        match value(&self.direction, at) {
-            Some("egress") => return Some(true),
-            Some("ingress") => return Some(false),
+        match self.direction.view(at) {
+            EGRESS => return Some(true),
+            INGRESS => return Some(false),
             _ if self.path.is_valid(at) => return Some(true),
             _ => {}
         }
-        let owns = |column: &StringViewArray| Some(eni?.owns(parse_address(value(column, at)?)?));
+        let owns = |column: &Texts| Some(eni?.owns(parse_address(column.get(at)?)?));
         let [source, destination, ..] = &self.addresses;
         match (owns(source), owns(destination)) {
             (Some(true), Some(false)) => Some(true),
@@ -364,25 +389,38 @@ impl EndColumns {
     }
 
     /// The address of the source's or the destination's end, as in the packet.
+    #[inline]
     pub fn end(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
-        let [source, destination, packet_source, packet_destination] = &self.addresses;
-        if is_source? {
-            value(packet_source, at).or_else(|| value(source, at))
-        } else {
-            value(packet_destination, at).or_else(|| value(destination, at))
+        let (packet, wire) = self.addresses_of(is_source?);
+        packet.get(at).or_else(|| wire.get(at))
+    }
+
+    /// The view of that address, or [`NO_VIEW`](crate::decode::text_column::NO_VIEW).
+    #[inline]
+    pub fn end_view(&self, at: usize, is_source: Option<bool>) -> u128 {
+        let Some(is_source) = is_source else { return NO_VIEW };
+        let (packet, wire) = self.addresses_of(is_source);
+        match packet.view(at) {
+            NO_VIEW => wire.view(at),
+            view => view,
         }
+    }
+
+    /// The columns of an end's address, as in the packet and as on the wire.
+    #[inline]
+    fn addresses_of(&self, is_source: bool) -> (&Texts, &Texts) {
+        let [source, destination, packet_source, packet_destination] = &self.addresses;
+        if is_source { (packet_source, source) } else { (packet_destination, destination) }
     }
 
     /// The address of the interface's own end as on the wire.
     fn wire_end(&self, at: usize, egress: bool) -> Option<&str> {
-        let [source, destination, ..] = &self.addresses;
-        value(if egress { source } else { destination }, at)
+        self.addresses_of(egress).1.get(at)
     }
 
     /// The address of the interface's own end as in the packet, where the format has it.
     fn packet_end(&self, at: usize, egress: bool) -> Option<&str> {
-        let [_, _, source, destination] = &self.addresses;
-        value(if egress { source } else { destination }, at)
+        self.addresses_of(egress).0.get(at)
     }
 
     /// Which of the four records that a NAT gateway's interface writes of a conversation this is (VPC user guide, "Traffic
@@ -421,18 +459,24 @@ impl EndColumns {
 
     /// The AWS service of the source's or the destination's end, as recorded.
     pub fn service(&self, at: usize, is_source: Option<bool>) -> Option<&str> {
+        self.service_column(is_source?).get(at)
+    }
+
+    /// The view of that text, or [`NO_VIEW`](crate::decode::text_column::NO_VIEW).
+    #[inline]
+    pub fn service_view(&self, at: usize, is_source: Option<bool>) -> u128 {
+        is_source.map_or(NO_VIEW, |is_source| self.service_column(is_source).view(at))
+    }
+
+    #[inline]
+    fn service_column(&self, is_source: bool) -> &Texts {
         let [source, destination] = &self.services;
-        value(if is_source? { source } else { destination }, at)
+        if is_source { source } else { destination }
     }
 }
 
-fn value(array: &StringViewArray, at: usize) -> Option<&str> {
-    (at < array.len() && array.is_valid(at)).then(|| array.value(at))
-}
-
-fn texts(batch: &RecordBatch, field: FieldId) -> StringViewArray {
-    let array = batch.column_by_name(field.field().column).and_then(|array| array.as_string_view_opt());
-    array.cloned().unwrap_or_else(|| StringViewArray::new_null(batch.num_rows()))
+fn texts(batch: &RecordBatch, field: FieldId) -> Texts {
+    Texts::of(batch.column_by_name(field.field().column))
 }
 
 fn int32(batch: &RecordBatch, field: FieldId) -> Int32Array {

@@ -4,6 +4,7 @@
 //! is asked of the inventory is asked *as of* the record's `start`.
 
 pub mod endpoint;
+pub mod lately;
 pub mod orientation;
 #[cfg(test)]
 mod sample_logs;

@@ -1,5 +1,6 @@
 //! The columns of a part, as the operators over a scan read them.
 
+use crate::decode::text_column::{NO_VIEW, Texts, inline};
 use crate::enrich::FlowColumn;
 use crate::flow::field::id;
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringViewArray};
@@ -28,6 +29,11 @@ impl PartColumns<'_> {
         array.cloned().unwrap_or_else(|| StringViewArray::new_null(self.0.num_rows()))
     }
 
+    /// Returns a column of texts that are mostly told by their views.
+    pub fn views(&self, column: FlowColumn) -> Texts {
+        Texts::of(self.0.column_by_name(column.name()))
+    }
+
     /// Returns a column of small numbers.
     pub fn int32s(&self, column: FlowColumn) -> Int32Array {
         let array = self.0.column_by_name(column.name()).and_then(|array| array.as_primitive_opt::<Int32Type>());
@@ -43,7 +49,7 @@ impl PartColumns<'_> {
     /// Returns what tells the log-status of each row.
     pub fn statuses(&self) -> Statuses {
         Statuses {
-            status: self.texts(FlowColumn::Aws(id::LOG_STATUS)),
+            status: self.views(FlowColumn::Aws(id::LOG_STATUS)),
             traffic: [id::SRCADDR, id::DSTADDR, id::PACKETS, id::BYTES, id::ACTION].map(|field| {
                 let column = self.0.column_by_name(field.field().column);
                 column.cloned().unwrap_or_else(|| Arc::new(StringViewArray::new_null(self.0.num_rows())))
@@ -55,7 +61,7 @@ impl PartColumns<'_> {
 /// What tells the log-status of each row.
 #[derive(Debug)]
 pub struct Statuses {
-    status: StringViewArray,
+    status: Texts,
     /// Columns that are all missing in a NODATA record.
     traffic: [ArrayRef; 5],
 }
@@ -63,13 +69,14 @@ pub struct Statuses {
 impl Statuses {
     /// Returns the log-status of a row.
     pub fn at(&self, at: usize) -> Status {
-        match text(&self.status, at) {
-            Some("NODATA") => Status::NoData,
-            Some("SKIPDATA") => Status::SkipData,
-            Some(_) => Status::Ok,
+        const NODATA: u128 = inline(b"NODATA");
+        const SKIPDATA: u128 = inline(b"SKIPDATA");
+        match self.status.view(at) {
+            NODATA => Status::NoData,
+            SKIPDATA => Status::SkipData,
             // A format without log-status: decoding counted it the same way.
-            None if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
-            None => Status::Ok,
+            NO_VIEW if !self.traffic.iter().any(|column| column.is_valid(at)) => Status::NoData,
+            _ => Status::Ok,
         }
     }
 }
