@@ -8,9 +8,11 @@ use super::biflow::LineRef;
 use super::collect::Covered;
 use super::grain::Grain;
 use super::names::{NONE, Names};
-use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
-use super::parties::{Parties, PartyColumns};
+use super::part_columns::{PartColumns, Status, Statuses, int32, int64};
+use super::parties::{Known, Parties, PartyColumns};
 use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
+use crate::decode::text_column::{Texts, inline};
+use crate::enrich::lately::Lately;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
 use crate::flow::field::{FieldId, id};
@@ -18,11 +20,12 @@ use crate::inventory::{InterfaceKind, Inventory};
 use crate::pipeline::Part;
 use crate::source::LogKey;
 use crate::time::{HOUR, UnixSeconds, earlier, hour_of};
-use arrow::array::{Array, Int32Array, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Int32Array, Int64Array, RecordBatch};
 use foldhash::fast::{FixedState, RandomState};
 use hashbrown::{HashMap, HashSet};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,7 +80,7 @@ pub enum Direction {
 }
 
 /// What distinguishes sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// First second of the hour of `start`.
     pub hour: UnixSeconds,
@@ -107,6 +110,57 @@ pub struct Key {
     pub status: Status,
 }
 
+/// An address as a number; of two families they may be the same, which a hash may be too.
+fn bits(address: Option<IpAddr>) -> u128 {
+    match address {
+        Some(IpAddr::V4(address)) => u128::from(address.to_bits()) | 1 << 32,
+        Some(IpAddr::V6(address)) => address.to_bits(),
+        None => 0,
+    }
+}
+
+/// Four wide words, since to hash field by field costs more than all else that is done with a record's key.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let wide = |words: [u32; 4]| words.into_iter().fold(0, |wide, word| wide << 32 | u128::from(word));
+        let [hour, hour_low] = [(self.hour >> 32) as u32, self.hour as u32];
+        let small = |value: Option<u8>| value.map_or(1 << 8, u32::from);
+        let port = self.service_port.map_or(1 << 16, u32::from);
+        let kinds = (self.direction as u32) << 3 | (self.status as u32) << 1 | u32::from(self.rejected);
+        state.write_u128(bits(self.local_addr) ^ wide([self.way, 0, 0, 0]));
+        state.write_u128(bits(self.peer_addr) ^ wide([small(self.path) << 9 | small(self.protocol), 0, 0, 0]));
+        state.write_u128(wide([hour, hour_low, self.flow_log, self.local]));
+        state.write_u128(wide([self.peer, port, kinds, 0]));
+    }
+}
+
+/// An instant of a record as sums keep it: by one more than its seconds, so that none at all takes no room of its own. Decoding
+/// takes none from 2100 on.
+type Moment = Option<NonZeroU32>;
+
+fn moment(at: Option<UnixSeconds>) -> Moment {
+    NonZeroU32::MIN.checked_add(u32::try_from(at?).ok()?)
+}
+
+fn instant(moment: Moment) -> Option<UnixSeconds> {
+    Some(UnixSeconds::from(moment?.get()) - 1)
+}
+
+/// Where a record stands, after when it starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    at: u32,
+    object: u32,
+    line: u64,
+}
+
+impl Place {
+    /// Returns the object and the line.
+    pub fn line(self) -> LineRef {
+        (self.object, self.line)
+    }
+}
+
 /// Sums of one key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sums {
@@ -116,29 +170,37 @@ pub struct Sums {
     pub packets: u64,
     /// Bytes.
     pub bytes: u64,
-    /// Least `start`.
-    pub start_min: Option<UnixSeconds>,
-    /// Greatest `end`.
-    pub end_max: Option<UnixSeconds>,
     /// Record that starts first; ties: the lower line.
-    pub first: Option<(UnixSeconds, LineRef)>,
+    pub first: Place,
     /// Record that starts last; ties: the higher line.
-    pub last: Option<(UnixSeconds, LineRef)>,
+    pub last: Place,
+    start_min: Moment,
+    end_max: Moment,
 }
 
 impl Sums {
+    /// Returns the least `start`.
+    pub fn start_min(&self) -> Option<UnixSeconds> {
+        instant(self.start_min)
+    }
+
+    /// Returns the greatest `end`.
+    pub fn end_max(&self) -> Option<UnixSeconds> {
+        instant(self.end_max)
+    }
+
     /// Adds another part; returns whether this was the first one.
     pub fn merge(&mut self, other: &Sums) -> bool {
         let is_first = self.records == 0;
         self.records += other.records;
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
-        self.start_min = earlier(self.start_min, other.start_min);
-        self.end_max = self.end_max.max(other.end_max);
-        self.first = match (self.first, other.first) {
+        self.start_min = match (self.start_min, other.start_min) {
             (Some(own), Some(other)) => Some(own.min(other)),
             (own, other) => own.or(other),
         };
+        self.end_max = self.end_max.max(other.end_max);
+        self.first = if is_first { other.first } else { self.first.min(other.first) };
         self.last = self.last.max(other.last);
         is_first
     }
@@ -179,6 +241,58 @@ pub struct Wrote {
     pub stretches: Stretches,
 }
 
+impl Wrote {
+    fn nothing(flow_log: u32) -> Wrote {
+        Wrote { flow_log, covered: Covered::default(), stretches: Stretches::default() }
+    }
+
+    /// Counts a record that starts at `from`, in an hour, of an object with so many fields.
+    fn count(&mut self, (status, sums): (Status, &Sums), (from, hour): (UnixSeconds, UnixSeconds), fields: u32) {
+        let Wrote { covered, stretches, .. } = self;
+        covered.start_min = earlier(covered.start_min, sums.start_min());
+        covered.end_max = covered.end_max.max(sums.end_max());
+        covered.fields_max = covered.fields_max.max(fields);
+        match status {
+            Status::NoData => covered.nodata += 1,
+            Status::SkipData => covered.skipdata += 1,
+            Status::Ok => {
+                covered.ok += 1;
+                covered.bytes = covered.bytes.saturating_add(sums.bytes);
+                if let Some(bytes) = stretches.get_mut(((from - hour) / STRETCH) as usize) {
+                    *bytes = bytes.saturating_add(sums.bytes);
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Wrote) {
+        let (covered, more) = (&mut self.covered, &other.covered);
+        covered.ok += more.ok;
+        covered.nodata += more.nodata;
+        covered.skipdata += more.skipdata;
+        covered.bytes = covered.bytes.saturating_add(more.bytes);
+        covered.start_min = earlier(covered.start_min, more.start_min);
+        covered.end_max = covered.end_max.max(more.end_max);
+        covered.fields_max = covered.fields_max.max(more.fields_max);
+        for (bytes, more) in self.stretches.iter_mut().zip(other.stretches) {
+            *bytes = bytes.saturating_add(more);
+        }
+    }
+}
+
+/// By (interface, hour): what each flow log wrote.
+pub type Coverage = HashMap<(u32, UnixSeconds), Vec<Wrote>, RandomState>;
+
+/// What a flow log wrote of an interface in an hour.
+fn wrote(coverage: &mut Coverage, of: (u32, UnixSeconds), flow_log: u32) -> &mut Wrote {
+    let of_hour = coverage.entry(of).or_default();
+    let at = of_hour.iter().position(|wrote| wrote.flow_log == flow_log).unwrap_or(of_hour.len());
+    if at == of_hour.len() {
+        of_hour.push(Wrote::nothing(flow_log));
+    }
+    &mut of_hour[at]
+}
+
 /// By hour: interfaces, and addresses.
 pub type Served = (HashSet<(UnixSeconds, u32), RandomState>, HashSet<(UnixSeconds, IpAddr), RandomState>);
 
@@ -203,7 +317,7 @@ pub struct Hourly {
     /// The sums.
     pub sums: Store<Key, Sums>,
     /// By (interface, hour): what each flow log wrote.
-    pub coverage: HashMap<(u32, UnixSeconds), Vec<Wrote>, RandomState>,
+    pub coverage: Coverage,
     /// Addresses that interfaces wrote as their own.
     pub own: HashMap<IpAddr, Vec<Own>, RandomState>,
     /// By (interface, hour): tags that its records carry, as (key, value); of the flow log whose keys are not known, the field's name
@@ -218,20 +332,32 @@ pub struct Hourly {
     /// OK records without interface-id.
     pub unattributed: u64,
     flow_log_of_object: HashMap<usize, u32, RandomState>,
+    /// Of this batch, by the last digits of an interface's number: what was written of it in an hour besides what stands in `coverage`.
+    writing: Vec<Option<((u32, UnixSeconds), Wrote)>>,
+    /// Of this batch, by own address and context: a range of time that is known of it already.
+    lately_own: Lately<(IpAddr, u32), (UnixSeconds, UnixSeconds)>,
 }
+
+/// Slots for own addresses of a batch, as a power of two.
+const OWN_SLOTS: u32 = 11;
+/// Slots for interfaces of a batch.
+const WRITING_SLOTS: usize = 64;
 
 /// Partition hash: fixed, so that all parts of one key meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
 
 /// The partition of a key: all that was logged of one conversation in an hour, by whomever and in both directions, lies in one,
-/// since what a record means may depend on another's (a NAT gateway or a firewall that passed the same packets on).
+/// since what a record means may depend on another's (a NAT gateway or a firewall that passed the same packets on). Where the other
+/// end's address does not matter, nothing does, and what lies between the same two is together, so that it can be added up.
 fn partition(key: &Key) -> usize {
-    if key.peer_addr.is_none() {
-        return PARTITION_HASH.hash_one((key.hour, key.local, key.peer, key.local_addr, key.protocol, key.service_port)) as usize
-            % PARTITIONS;
-    }
-    let (low, high) = if key.local_addr <= key.peer_addr { (key.local_addr, key.peer_addr) } else { (key.peer_addr, key.local_addr) };
-    PARTITION_HASH.hash_one((key.hour, low, high, key.protocol, key.service_port)) as usize % PARTITIONS
+    let (local, peer) = (bits(key.local_addr), bits(key.peer_addr));
+    let port = u128::from(key.service_port.map_or(1 << 16, u32::from)) << 16 | u128::from(key.protocol.map_or(1 << 8, u16::from));
+    let when = u128::from(key.hour.cast_unsigned()) << 64;
+    let hash = match key.peer_addr {
+        Some(_) => PARTITION_HASH.hash_one((when | port, local ^ peer, local.wrapping_add(peer))),
+        None => PARTITION_HASH.hash_one((key.local, key.peer)),
+    };
+    hash as usize % PARTITIONS
 }
 
 impl Hourly {
@@ -255,6 +381,8 @@ impl Hourly {
             undirected: (0, 0),
             unattributed: 0,
             flow_log_of_object: HashMap::default(),
+            writing: vec![None; WRITING_SLOTS],
+            lately_own: Lately::new(OWN_SLOTS),
         }
     }
 
@@ -276,17 +404,23 @@ impl Hourly {
             }
         };
         let rows = Rows::new(&part.batch);
-        if rows.tags.iter().any(|column| column.null_count() < column.len()) {
-            self.learn_tags(&rows, key);
+        if rows.tags.iter().any(|column| !column.is_empty()) {
+            self.learn_tags(&rows, part.batch.num_rows(), key);
         }
-        (0..part.batch.num_rows()).try_for_each(|at| self.row(&rows, at, part, flow_log))
+        self.parties.start_batch();
+        (0..part.batch.num_rows()).try_for_each(|at| self.row(&rows, at, part, flow_log))?;
+        for at in 0..self.writing.len() {
+            self.write_down(at);
+        }
+        Ok(())
     }
 
     fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let from = start.or(end).unwrap_or(0);
         let status = rows.statuses.at(at);
-        let party = self.parties.of(&rows.parties, at);
+        let known = self.parties.interface(&rows.parties, at);
+        let party = self.parties.of(&rows.parties, at, known);
         let key = Key {
             hour: hour_of(from),
             flow_log,
@@ -303,21 +437,21 @@ impl Hourly {
                 Some(false) => Direction::Ingress,
                 None => Direction::Unknown,
             },
-            rejected: text(&rows.action, at) == Some("REJECT"),
+            rejected: rows.action.view(at) == const { inline(b"REJECT") },
             status,
         };
         let count = |array| int64(array, at).unwrap_or(0) as u64;
-        let line = (from, (part.object as u32, rows.line.value(at) as u64));
+        let place = Place { at: u32::try_from(from).unwrap_or(0), object: part.object as u32, line: rows.line.value(at) as u64 };
         let sums = Sums {
             records: 1,
             packets: count(&rows.packets),
             bytes: count(&rows.bytes),
-            start_min: start,
-            end_max: end,
-            first: Some(line),
-            last: Some(line),
+            start_min: moment(start),
+            end_max: moment(end),
+            first: place,
+            last: place,
         };
-        let [interface, _, _, vpc, ..] = self.parties.locals.get(key.local);
+        let Known { interface, vpc, .. } = known;
         if interface == NONE {
             self.unattributed += u64::from(status == Status::Ok);
         } else {
@@ -326,7 +460,6 @@ impl Hourly {
             }
             self.cover(interface, &key, &sums, from, part.fields);
             if status == Status::Ok && !party.kind.is_some_and(passes_for_others) {
-                let vpc = if vpc == NONE { self.vpc_of(interface) } else { vpc };
                 self.learn(vpc, interface, &key, from, end.unwrap_or(from));
             }
         }
@@ -343,28 +476,23 @@ impl Hourly {
     }
 
     fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, from: UnixSeconds, fields: u32) {
-        let of_hour = self.coverage.entry((interface, key.hour)).or_default();
-        let at = match of_hour.iter().position(|wrote| wrote.flow_log == key.flow_log) {
-            Some(at) => at,
-            None => {
-                of_hour.push(Wrote { flow_log: key.flow_log, covered: Covered::default(), stretches: Stretches::default() });
-                of_hour.len() - 1
+        let at = interface as usize % WRITING_SLOTS;
+        let of = (interface, key.hour);
+        if !matches!(self.writing.get(at), Some(Some((writing, _))) if *writing == of) {
+            self.write_down(at);
+            // The first record stands there at once: whoever asks for the interface is to find it.
+            wrote(&mut self.coverage, of, key.flow_log).count((key.status, sums), (from, key.hour), fields);
+            if let Some(writing) = self.writing.get_mut(at) {
+                *writing = Some((of, Wrote::nothing(key.flow_log)));
             }
-        };
-        let Some(Wrote { covered, stretches, .. }) = of_hour.get_mut(at) else { return };
-        covered.start_min = earlier(covered.start_min, sums.start_min);
-        covered.end_max = covered.end_max.max(sums.end_max);
-        covered.fields_max = covered.fields_max.max(fields);
-        match key.status {
-            Status::NoData => covered.nodata += 1,
-            Status::SkipData => covered.skipdata += 1,
-            Status::Ok => {
-                covered.ok += 1;
-                covered.bytes = covered.bytes.saturating_add(sums.bytes);
-                if let Some(bytes) = stretches.get_mut(((from - key.hour) / STRETCH) as usize) {
-                    *bytes = bytes.saturating_add(sums.bytes);
-                }
-            }
+        } else if let Some(Some((_, wrote))) = self.writing.get_mut(at) {
+            wrote.count((key.status, sums), (from, key.hour), fields);
+        }
+    }
+
+    fn write_down(&mut self, at: usize) {
+        if let Some((of, more)) = self.writing.get_mut(at).and_then(Option::take) {
+            wrote(&mut self.coverage, of, more.flow_log).merge(&more);
         }
     }
 
@@ -376,8 +504,16 @@ impl Hourly {
     /// Remembers that the interface had the address; ids are never reused, so a range of time is enough.
     fn learn(&mut self, vpc: u32, interface: u32, key: &Key, from: UnixSeconds, to: UnixSeconds) {
         let (Some(address), true) = (key.local_addr, key.direction != Direction::Unknown) else { return };
+        let place = self.lately_own.place(bits(key.local_addr));
+        if let Some((of, known)) = self.lately_own.get(place)
+            && *of == (address, key.local)
+            && known.0 <= from
+            && known.1 >= to
+        {
+            return;
+        }
         let holders = self.own.entry(address).or_default();
-        match holders.iter_mut().find(|own| own.interface == interface && own.vpc == vpc) {
+        let known = match holders.iter_mut().find(|own| own.interface == interface && own.vpc == vpc) {
             Some(own) => {
                 (own.from, own.to) = (own.from.min(from), own.to.max(to));
                 // Numbers of contexts depend on which record came first, so the choice goes by text; what says more is greater.
@@ -385,22 +521,28 @@ impl Hourly {
                 if own.local != key.local && texts(key.local) > texts(own.local) {
                     own.local = key.local;
                 }
+                (own.from, own.to)
             }
-            None => holders.push(Own { vpc, interface, local: key.local, from, to }),
-        }
+            None => {
+                holders.push(Own { vpc, interface, local: key.local, from, to });
+                (from, to)
+            }
+        };
+        self.lately_own.put(place, (address, key.local), known);
     }
 
     /// Remembers the tags of each interface in each hour.
-    fn learn_tags(&mut self, rows: &Rows, key: &LogKey) {
+    fn learn_tags(&mut self, rows: &Rows, count: usize, key: &LogKey) {
         let id = key.flow_log_id.as_deref().unwrap_or_default();
         let keys = TAGS.map(|field| {
             let field = field.field().name;
             self.parties.names.intern(self.inventory.tag_key(id, field).unwrap_or(field))
         });
-        let interfaces = &rows.interfaces;
-        for at in 0..interfaces.len() {
-            let (Some(interface), Some(from)) = (text(interfaces, at), int64(&rows.start, at).or(int64(&rows.end, at))) else { continue };
-            let found = rows.tags.iter().zip(keys).filter_map(|(column, key)| Some((key, text(column, at)?)));
+        for at in 0..count {
+            let (Some(interface), Some(from)) = (rows.parties.ends.interface(at), int64(&rows.start, at).or(int64(&rows.end, at))) else {
+                continue;
+            };
+            let found = rows.tags.iter().zip(keys).filter_map(|(column, key)| Some((key, column.get(at)?)));
             for (key, value) in found {
                 let tag = (key, self.parties.names.intern(value));
                 let held = self.tags.entry((self.parties.names.intern(interface), hour_of(from))).or_default();
@@ -408,14 +550,6 @@ impl Hourly {
                     held.push(tag);
                 }
             }
-        }
-    }
-
-    fn vpc_of(&mut self, interface: u32) -> u32 {
-        let eni = self.inventory.eni_index(self.parties.names.get(interface)).and_then(|eni| self.inventory.enis().get(eni as usize));
-        match eni.and_then(|eni| eni.vpc_id.clone()) {
-            Some(vpc) => self.parties.names.intern(&vpc),
-            None => NONE,
         }
     }
 }
@@ -429,14 +563,13 @@ pub(super) fn passes_for_others(kind: InterfaceKind) -> bool {
 /// A part's columns.
 struct Rows {
     parties: PartyColumns,
-    interfaces: StringViewArray,
-    tags: [StringViewArray; 6],
+    tags: [Texts; 6],
     protocol: Int32Array,
     packets: Int64Array,
     bytes: Int64Array,
     start: Int64Array,
     end: Int64Array,
-    action: StringViewArray,
+    action: Texts,
     path: Int32Array,
     line: Int64Array,
     statuses: Statuses,
@@ -445,19 +578,18 @@ struct Rows {
 impl Rows {
     fn new(batch: &RecordBatch) -> Rows {
         let columns = PartColumns(batch);
-        let texts = |column| columns.texts(column);
+        let texts = |field| columns.views(FlowColumn::Aws(field));
         let int32s = |column| columns.int32s(column);
         let int64s = |column| columns.int64s(column);
         Rows {
             parties: PartyColumns::new(batch),
-            interfaces: texts(FlowColumn::Aws(id::INTERFACE_ID)),
-            tags: TAGS.map(|field| texts(FlowColumn::Aws(field))),
+            tags: TAGS.map(texts),
             protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
             packets: int64s(FlowColumn::Aws(id::PACKETS)),
             bytes: int64s(FlowColumn::Aws(id::BYTES)),
             start: int64s(FlowColumn::Aws(id::START)),
             end: int64s(FlowColumn::Aws(id::END)),
-            action: texts(FlowColumn::Aws(id::ACTION)),
+            action: texts(id::ACTION),
             path: int32s(FlowColumn::Aws(id::TRAFFIC_PATH)),
             line: int64s(FlowColumn::Derived(Derived::LogLine)),
             statuses: columns.statuses(),
@@ -506,13 +638,26 @@ impl Decode for Key {
     }
 }
 
+impl Encode for Place {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.at.encode(out);
+        self.object.encode(out);
+        self.line.encode(out);
+    }
+}
+
+impl Decode for Place {
+    fn decode(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Place { at: u32::decode(from)?, object: u32::decode(from)?, line: u64::decode(from)? })
+    }
+}
+
 impl Encode for Sums {
     fn encode(&self, out: &mut Vec<u8>) {
         [self.records, self.packets, self.bytes].iter().for_each(|value| value.encode(out));
-        self.start_min.encode(out);
-        self.end_max.encode(out);
         self.first.encode(out);
         self.last.encode(out);
+        [self.start_min, self.end_max].iter().for_each(|moment| moment.map_or(0, NonZeroU32::get).encode(out));
     }
 }
 
@@ -522,10 +667,10 @@ impl Decode for Sums {
             records: u64::decode(from)?,
             packets: u64::decode(from)?,
             bytes: u64::decode(from)?,
-            start_min: Option::decode(from)?,
-            end_max: Option::decode(from)?,
-            first: Option::decode(from)?,
-            last: Option::decode(from)?,
+            first: Place::decode(from)?,
+            last: Place::decode(from)?,
+            start_min: NonZeroU32::new(u32::decode(from)?),
+            end_max: NonZeroU32::new(u32::decode(from)?),
         })
     }
 }
@@ -551,7 +696,16 @@ mod tests {
             rejected: true,
             status: Status::SkipData,
         };
-        let sums = Sums { records: 1, packets: 2, bytes: u64::MAX, start_min: Some(5), first: Some((5, (1, 2))), ..Sums::default() };
+        let sums = Sums {
+            records: 1,
+            packets: 2,
+            bytes: u64::MAX,
+            first: Place { at: 5, object: 1, line: 1 << 40 },
+            last: Place { at: 7, object: 3, line: 4 },
+            start_min: moment(Some(0)),
+            end_max: None,
+        };
+        assert_eq!((sums.start_min(), sums.end_max()), (Some(0), None));
         for (direction, status) in
             [(Direction::Ingress, Status::Ok), (Direction::Egress, Status::NoData), (Direction::Unknown, Status::SkipData)]
         {
@@ -562,6 +716,75 @@ mod tests {
             let mut reader = Reader::new(&bytes);
             assert_eq!((Key::decode(&mut reader), Sums::decode(&mut reader)), (Some(key), Some(sums)));
             assert!(reader.is_empty());
+        }
+    }
+
+    #[test]
+    fn instants_come_back() {
+        for at in [None, Some(0), Some(1), Some(4_102_444_799)] {
+            assert_eq!(instant(moment(at)), at);
+        }
+    }
+
+    #[test]
+    fn both_directions_of_a_conversation_lie_in_one_partition_and_are_two_keys() {
+        let key = Key {
+            hour: 7_200,
+            flow_log: 1,
+            local: 2,
+            peer: 3,
+            way: 4,
+            local_addr: Some([10, 0, 0, 1].into()),
+            peer_addr: Some([10, 0, 0, 2].into()),
+            protocol: Some(6),
+            service_port: Some(443),
+            path: Some(1),
+            direction: Direction::Egress,
+            rejected: false,
+            status: Status::Ok,
+        };
+        let back = Key { local_addr: key.peer_addr, peer_addr: key.local_addr, local: 9, peer: 8, direction: Direction::Ingress, ..key };
+        assert_eq!(partition(&key), partition(&back));
+        // Each differs from the first in one part, and so does its hash.
+        let others = [
+            back,
+            Key { hour: 10_800, ..key },
+            Key { flow_log: 2, ..key },
+            Key { local: 3, ..key },
+            Key { peer: 2, ..key },
+            Key { way: 5, ..key },
+            Key { local_addr: "::a00:1".parse().ok(), ..key },
+            Key { peer_addr: None, ..key },
+            Key { protocol: None, ..key },
+            Key { service_port: None, ..key },
+            Key { path: None, ..key },
+            Key { direction: Direction::Unknown, ..key },
+            Key { rejected: true, ..key },
+            Key { status: Status::NoData, ..key },
+        ];
+        let hash = |key: &Key| PARTITION_HASH.hash_one(key);
+        let hashes: HashSet<u64> = others.iter().chain([&key]).map(hash).collect();
+        assert_eq!(hashes.len(), others.len() + 1);
+        let partitions: HashSet<usize> = (0..2_000).map(|local| partition(&Key { local, peer_addr: None, ..key })).collect();
+        assert_eq!(partitions.len(), PARTITIONS);
+    }
+
+    #[test]
+    fn parts_of_sums_come_to_the_same_in_any_order() {
+        let record = |at: u32, line: u64, end: Option<UnixSeconds>| {
+            let place = Place { at, object: 1, line };
+            let start_min = moment(Some(UnixSeconds::from(at)).filter(|at| *at > 0));
+            Sums { records: 1, packets: 2, bytes: 3, first: place, last: place, start_min, end_max: moment(end) }
+        };
+        let parts = [record(50, 7, Some(60)), record(50, 3, None), record(0, 9, Some(99)), record(70, 1, Some(10))];
+        for turn in 0..parts.len() {
+            let mut sums = Sums::default();
+            for at in 0..parts.len() {
+                assert_eq!(sums.merge(&parts[(at + turn) % parts.len()]), at == 0);
+            }
+            assert_eq!((sums.records, sums.packets, sums.bytes), (4, 8, 12));
+            assert_eq!((sums.first.line(), sums.last.line()), ((1, 9), (1, 1)));
+            assert_eq!((sums.start_min(), sums.end_max()), (Some(50), Some(99)));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What the sums of a finished scan mean: overlapping flow logs resolved, the other ends found. Rows of `hourly`.
 
-use super::hourly::{Direction, Hourly, Key, STRETCH, Sums, Wrote};
+use super::hourly::{Direction, Hourly, Key, Place, STRETCH, Sums, Wrote};
 use super::names::NONE;
-use super::nat_roles::{Conversations, Seen};
+use super::nat_roles::{Conversations, Nat, Seen};
 use super::other_ends::Peer;
 use super::part_columns::Status;
 use super::rows::{ColumnDoc, Rows, Value, utc};
@@ -19,7 +19,6 @@ use arrow::datatypes::DataType;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -150,11 +149,48 @@ struct Local {
     vpc: u32,
 }
 
+/// What a statement reads of that which is costly to find, or that tells sums apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reads {
+    /// What a row has to do with NAT.
+    nat: bool,
+    /// Address and name of the interface's own end.
+    own_ends: bool,
+    /// Protocol or port.
+    services: bool,
+    /// Instants or lines.
+    records: bool,
+}
+
+impl Reads {
+    fn of(columns: &[usize]) -> Reads {
+        let any = |is_it: fn(&str) -> bool| columns.iter().filter_map(|at| COLUMNS.get(*at)).any(|(name, ..)| is_it(name));
+        Reads {
+            nat: any(|name| name.starts_with("nat_") || name == "inspected"),
+            own_ends: any(|name| matches!(name, "local_addr" | "interface_name") || name.starts_with("remote_")),
+            services: any(|name| matches!(name, "protocol" | "service_port")),
+            records: any(|name| matches!(name, "start_time" | "end_time" | "first_line" | "last_line")),
+        }
+    }
+
+    /// The key of all sums that a statement cannot tell from this one, if it reads nothing else. Who stands at an address may hang on
+    /// when a sum begins: where that matters, sums stay as they are.
+    fn coarser(self, key: &Key) -> Option<Key> {
+        if self.nat || self.own_ends || self.records || key.peer_addr.is_some() {
+            return None;
+        }
+        let service = self.services.then_some((key.protocol, key.service_port));
+        let (protocol, service_port) = service.unwrap_or_default();
+        Some(Key { local_addr: None, protocol, service_port, ..*key })
+    }
+}
+
 /// What was looked up for rows of a partition.
 #[derive(Default)]
 struct Lookups {
+    conversations: Conversations,
     /// Pods by context of the interface, address, and stretch of time in which the inventory's answers are the same.
-    pods: HashMap<(u32, IpAddr, u32), Option<String>, RandomState>,
+    pods: HashMap<(u32, IpAddr, u32), Option<Arc<str>>, RandomState>,
 }
 
 /// By (interface, hour): the flow logs that count.
@@ -178,9 +214,11 @@ impl Hours {
     /// # Errors
     /// If spilled sums cannot be written.
     pub fn new(mut hourly: Hourly, inventory: Arc<Inventory>, sums_max: usize) -> Result<Hours> {
-        hourly.sums.settle(sums_max, |held, part| {
+        let merge = |held: &mut Sums, part: Sums| {
             held.merge(&part);
-        })?;
+        };
+        // A sum without the other end's address tells nothing of others, nor of NAT.
+        hourly.sums.settle(sums_max, merge, |key| key.peer_addr.is_some())?;
         let of = |wrote: &Vec<Wrote>| match wrote.as_slice() {
             [only] => vec![only.flow_log],
             several => counted(several.iter().map(|wrote| (wrote.flow_log, wrote.covered)).collect(), &hourly.flow_logs),
@@ -233,26 +271,48 @@ impl Hours {
     /// # Errors
     /// If spilled sums cannot be read back.
     pub fn batches(&self, partition: usize, asked: Asked<'_>, inputs: &[Input], take: &mut dyn FnMut(RecordBatch) -> bool) -> Result<()> {
-        let mut conversations = Conversations::default();
         let mut lookups = Lookups::default();
-        self.hourly.sums.each(partition, |key, sums| {
-            if self.may_tell_of_others(key) {
-                conversations.take(&self.seen(key, sums));
-            }
-        })?;
         let Asked { columns, folded, narrowed } = asked;
+        let reads = Reads::of(columns);
+        if reads.nat {
+            self.hourly.sums.each(partition, |key, sums| {
+                if self.may_tell_of_others(key) {
+                    lookups.conversations.take(&self.seen(key, sums));
+                }
+                key.peer_addr.is_some()
+            })?;
+        }
         let start = || if folded { Rows::folding(&COLUMNS, columns.to_vec()) } else { Rows::of(&COLUMNS, columns.to_vec()) };
         let (mut rows, mut goes_on) = (start(), Ok(true));
-        self.hourly.sums.each(partition, |key, sums| {
-            let [class, ..] = self.hourly.parties.ways.get(key.way);
-            if !matches!(goes_on, Ok(true)) || !narrowed.may_keep(key, self.name(class)) {
-                return;
+        let mut push = |key: &Key, sums: &Sums| {
+            if !matches!(goes_on, Ok(true)) {
+                return false;
             }
-            self.row(&self.seen(key, sums), &conversations, inputs, &mut lookups, &mut rows);
+            self.row(&self.seen(key, sums), (reads, inputs), &mut lookups, &mut rows);
             if rows.count() >= BATCH_ROWS {
                 goes_on = std::mem::replace(&mut rows, start()).finish().map(&mut *take);
             }
+            matches!(goes_on, Ok(true))
+        };
+        // To make a row costs more than to add up sums of which rows alike would be made.
+        let mut alike: HashMap<Key, Sums, RandomState> = HashMap::default();
+        self.hourly.sums.each(partition, |key, sums| {
+            if key.peer_addr.is_none() && narrowed.needs_address() {
+                return false;
+            }
+            let [class, ..] = self.hourly.parties.ways.get(key.way);
+            if !narrowed.may_keep(key, self.name(class)) {
+                return true;
+            }
+            match reads.coarser(key).filter(|_| folded) {
+                Some(coarser) => {
+                    alike.entry(coarser).or_default().merge(sums);
+                    true
+                }
+                None => push(key, sums),
+            }
         })?;
+        alike.iter().all(|(key, sums)| push(key, sums));
         if goes_on? { rows.finish().map(take).map(drop) } else { Ok(()) }
     }
 
@@ -294,10 +354,9 @@ impl Hours {
     }
 
     /// The pod behind the interface's own end.
-    fn pod(&self, eni: Option<&Eni>, vpc: Option<&str>, key: &Key, sums: &Sums) -> Option<String> {
-        let eni = eni.filter(|eni| matches!(eni.kind, InterfaceKind::EksNode | InterfaceKind::EksPod))?;
-        let found = self.inventory.peer(self.inventory.eni_index(&eni.id), vpc, key.local_addr?, sums.start_min.unwrap_or(key.hour));
-        found.name.filter(|name| name.starts_with("pod/")).map(std::borrow::Cow::into_owned)
+    fn pod(&self, eni: &Eni, vpc: Option<&str>, key: &Key, sums: &Sums) -> Option<Arc<str>> {
+        let found = self.inventory.peer(self.inventory.eni_index(&eni.id), vpc, key.local_addr?, sums.start_min().unwrap_or(key.hour));
+        found.name.filter(|name| name.starts_with("pod/")).map(Arc::from)
     }
 
     /// The tags that an interface's records carry, by key; of several values of a key within the hour, the last by text.
@@ -333,12 +392,12 @@ impl Hours {
         Seen { inventory, key, sums, interface, eni, vpc_id, subnet, peer, class, hop_type, counts }
     }
 
-    fn row(&self, seen: &Seen<'_>, conversations: &Conversations, inputs: &[Input], lookups: &mut Lookups, rows: &mut Rows) {
+    fn row(&self, seen: &Seen<'_>, (reads, inputs): (Reads, &[Input]), lookups: &mut Lookups, rows: &mut Rows) {
         let Seen { key, sums, eni, vpc_id, peer, .. } = seen;
         let (key, sums, eni, vpc_id) = (*key, *sums, *eni, *vpc_id);
         let [interface, account, region, _, subnet, az, sublocation] = self.hourly.parties.locals.get(key.local);
         let peer_eni = self.eni(peer.interface);
-        let nat = self.nat(seen, conversations);
+        let nat = if reads.nat { self.nat(seen, &lookups.conversations) } else { Nat::default() };
         let cluster = self.cluster(eni);
         let [nat_class, local_service, hop, _, hop_type] = self.hourly.parties.ways.get(key.way);
         let hop_eni = self.eni(hop);
@@ -346,8 +405,8 @@ impl Hours {
         let flow_log = Some(self.hourly.flow_logs.get(key.flow_log)).filter(|id| !id.is_empty());
         let remote = key.local_addr.filter(|_| matches!(seen.class, Some("A" | "D")));
         let range_region = |address: Option<IpAddr>| self.inventory.aws_range(address?).map(|range| &*range.region);
-        let line = |at: Option<(i64, (u32, u64))>| {
-            let (_, (object, line)) = at?;
+        let line = |place: Place| {
+            let (object, line) = place.line();
             inputs.get(object as usize).map(|input| format!("{}:{line}", input.object.uri))
         };
         let direction = match key.direction {
@@ -355,12 +414,11 @@ impl Hours {
             Direction::Egress => Some("egress"),
             Direction::Unknown => None,
         };
-        let lookups = RefCell::new(lookups);
-        let name = || {
-            let asked = (key.local, key.local_addr?, self.inventory.epoch(sums.start_min.unwrap_or(key.hour)));
-            lookups.borrow_mut().pods.entry(asked).or_insert_with(|| self.pod(eni, vpc_id, key, sums)).clone()
-        };
-        let name = || name().or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)).map(str::to_owned));
+        let has_pods = |eni: &&Eni| matches!(eni.kind, InterfaceKind::EksNode | InterfaceKind::EksPod);
+        let pod = eni.filter(|eni| reads.own_ends && has_pods(eni)).zip(key.local_addr).and_then(|(eni, address)| {
+            let asked = (key.local, address, self.inventory.epoch(sums.start_min().unwrap_or(key.hour)));
+            lookups.pods.entry(asked).or_insert_with(|| self.pod(eni, vpc_id, key, sums)).clone()
+        });
         let is_traffic = key.status == Status::Ok;
         #[rustfmt::skip]
         rows.push(&[
@@ -373,15 +431,15 @@ impl Hours {
             Value::Text(self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()))),
             Value::Text(self.name(interface)),
             Value::Text(eni.map(|eni| eni.kind.as_str())),
-            Value::Made(&name),
+            Value::Text(pod.as_deref().or_else(|| eni.and_then(|eni| self.inventory.eni_name(eni)))),
             Value::Text(eni.and_then(|eni| eni.resource.as_deref())),
             Value::Text(cluster.map(|cluster| &*cluster.name)),
             Value::Text(cluster.map(|cluster| &*cluster.arn)),
             Value::Text(self.zone(az, sublocation)),
             Value::Made(&|| self.tags(interface, key.hour)),
             Value::Text(direction),
-            Value::Made(&|| key.local_addr.map(|address| address.to_string())),
-            Value::Made(&|| key.peer_addr.map(|address| address.to_string())),
+            Value::Address(key.local_addr),
+            Value::Address(key.peer_addr),
             Value::Text(key.peer_addr.map(scope)),
             Value::Found(&|| range_region(key.peer_addr)),
             Value::Int32(key.protocol.map(i32::from)),
@@ -391,7 +449,7 @@ impl Hours {
             Value::Int32(key.path.map(i32::from)),
             Value::Text(self.name(nat_class)),
             Value::Text(self.name(local_service)),
-            Value::Made(&|| remote.map(|address| address.to_string())),
+            Value::Address(remote),
             Value::Text(remote.map(scope)),
             Value::Found(&|| range_region(remote)),
             Value::Text(nat.role),
@@ -423,8 +481,8 @@ impl Hours {
             Value::Count(sums.records),
             Value::Count(sums.packets),
             Value::Count(sums.bytes),
-            Value::Time(sums.start_min),
-            Value::Time(sums.end_max),
+            Value::Time(sums.start_min()),
+            Value::Time(sums.end_max()),
             Value::Made(&|| line(sums.first)),
             Value::Made(&|| line(sums.last)),
         ]);

@@ -56,6 +56,11 @@ impl Narrowed {
         true
     }
 
+    /// Whether they keep none whose other end has no address.
+    pub fn needs_address(self) -> bool {
+        self.nat
+    }
+
     /// Whether the filters may keep the row of a sum; `class` is which of a conversation's records at a NAT gateway it is.
     pub fn may_keep(self, key: &Key, class: Option<&str>) -> bool {
         let is_traffic = key.status == Status::Ok;

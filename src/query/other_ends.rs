@@ -46,7 +46,7 @@ impl Hours {
     /// Interfaces of a VPC, or without a VPC of the only one, that wrote the address as their own while the sums ran.
     fn owners(&self, vpc: u32, is_certain: bool, address: Option<IpAddr>, sums: &Sums) -> Vec<&Own> {
         let all = address.and_then(|address| self.hourly.own.get(&address)).map_or(&[][..], Vec::as_slice);
-        let (from, to) = (sums.start_min.unwrap_or(i64::MIN), sums.end_max.unwrap_or(i64::MAX));
+        let (from, to) = (sums.start_min().unwrap_or(i64::MIN), sums.end_max().unwrap_or(i64::MAX));
         let in_time = |own: &&Own| own.from <= to && own.to >= from;
         let here: Vec<&Own> = all.iter().filter(|own| own.vpc == vpc).filter(in_time).collect();
         if is_certain || !here.is_empty() {

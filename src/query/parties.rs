@@ -5,18 +5,21 @@
 //! for all records that ask alike.
 
 use super::names::{NONE, Names};
-use super::part_columns::{PartColumns, int64, text};
+use super::part_columns::{PartColumns, int64};
 use crate::decode::columns::parse_address;
+use crate::decode::text_column::{NO_VIEW, Texts};
 use crate::enrich::FlowColumn;
 use crate::enrich::endpoint::EndColumns;
+use crate::enrich::lately::Lately;
 use crate::flow::field::{FieldId, id};
 use crate::inventory::{Eni, InterfaceKind, Inventory, VpcLink};
 use crate::time::UnixSeconds;
-use arrow::array::{Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Int64Array, RecordBatch};
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a record says of its interface.
@@ -67,7 +70,7 @@ impl<const N: usize> Default for Contexts<N> {
 impl<const N: usize> Contexts<N> {
     fn find(&self, texts: &[Option<&str>; N]) -> Result<u32, u64> {
         let hash = self.state.hash_one(texts);
-        let is_same = |known: &u32| self.all.get(*known as usize).is_some_and(|known| known.is(texts));
+        let is_same = |known: &u32| self.is(*known, texts);
         self.index.find(hash, is_same).copied().ok_or(hash)
     }
 
@@ -97,6 +100,10 @@ impl<const N: usize> Contexts<N> {
         number
     }
 
+    fn is(&self, number: u32, texts: &[Option<&str>; N]) -> bool {
+        self.all.get(number as usize).is_some_and(|known| known.is(texts))
+    }
+
     /// Returns how many there are.
     pub fn count(&self) -> usize {
         self.all.len()
@@ -124,6 +131,15 @@ pub struct Parties {
     recorded: Contexts<7>,
     known: Vec<Known>,
     remembered: HashMap<Asked, u32, RandomState>,
+    /// The way of which nothing is known.
+    nowhere: u32,
+    /// The number of the stretch of time of the last record, and from when to when it lasts.
+    stretch: (u32, Range<UnixSeconds>),
+    /// Of this batch, by the views of what records say: interfaces, other ends, own ends with their services, and ways.
+    lately_interfaces: Lately<[u128; 7], u32>,
+    lately_peers: Lately<AskedPeer, (Option<IpAddr>, u32)>,
+    lately_own: Lately<u128, (Option<IpAddr>, u32)>,
+    lately_ways: Lately<(Option<&'static str>, u32, [u128; 3]), u32>,
     /// By context of another end: the one without its pod, or [`NONE`] where nobody has asked.
     without_pods: Vec<u32>,
     /// AWS services by address, or [`NONE`].
@@ -132,15 +148,29 @@ pub struct Parties {
 
 /// An interface as recorded.
 #[derive(Debug, Clone, Copy)]
-struct Known {
-    local: u32,
+pub struct Known {
+    /// Number of its context.
+    pub local: u32,
+    /// Number of its id, or [`NONE`].
+    pub interface: u32,
+    /// Number of the id of its VPC, recorded, else of the inventory, or [`NONE`].
+    pub vpc: u32,
     eni: Option<u32>,
-    /// Number of the id of its VPC, of the inventory, else recorded, or [`NONE`].
-    vpc: u32,
+    /// Of the inventory, else recorded: in its terms the other end's address is meant.
+    asking_vpc: u32,
 }
 
 /// What decides who the other end is: the interface's VPC, the other end's address, its recorded service, the stretch of time.
 type Asked = (u32, IpAddr, u32, u32);
+
+/// The same, by the views of the texts.
+#[derive(Debug, PartialEq, Eq)]
+struct AskedPeer {
+    address: u128,
+    service: u128,
+    vpc: u32,
+    epoch: u32,
+}
 
 /// A record's ends.
 #[derive(Debug)]
@@ -166,8 +196,8 @@ pub struct Party {
 /// A part's columns that say who stands at the ends.
 #[derive(Debug)]
 pub struct PartyColumns {
-    recorded: [StringViewArray; 7],
-    hop: [StringViewArray; 3],
+    recorded: [Texts; 7],
+    hop: [Texts; 3],
     start: Int64Array,
     /// Addresses, ports, direction.
     pub ends: EndColumns,
@@ -177,7 +207,7 @@ impl PartyColumns {
     /// Takes the columns of a batch.
     pub fn new(batch: &RecordBatch) -> PartyColumns {
         let columns = PartColumns(batch);
-        let texts = |field| columns.texts(FlowColumn::Aws(field));
+        let texts = |field| columns.views(FlowColumn::Aws(field));
         let start = columns.int64s(FlowColumn::Aws(id::START));
         PartyColumns { recorded: RECORDED.map(texts), hop: HOP.map(texts), start, ends: EndColumns::new(batch) }
     }
@@ -186,42 +216,145 @@ impl PartyColumns {
 impl Parties {
     /// Starts with nobody.
     pub fn new(inventory: Arc<Inventory>) -> Parties {
+        /// Slots for what a batch asks, as powers of two: some dozens of interfaces and ways, some hundreds of addresses, and room for
+        /// most to have one to themselves.
+        const FEW: u32 = 8;
+        const MANY: u32 = 11;
+        let (mut names, mut ways) = (Names::default(), Contexts::default());
         Parties {
             inventory,
-            names: Names::default(),
+            nowhere: ways.of(&[None; 5], &mut names),
+            names,
             locals: Contexts::default(),
             peers: Contexts::default(),
-            ways: Contexts::default(),
+            ways,
             recorded: Contexts::default(),
             known: Vec::new(),
             remembered: HashMap::default(),
+            stretch: (0, 0..0),
+            lately_interfaces: Lately::new(FEW),
+            lately_peers: Lately::new(MANY),
+            lately_own: Lately::new(MANY),
+            lately_ways: Lately::new(FEW),
             without_pods: Vec::new(),
             services: HashMap::default(),
         }
     }
 
-    /// Returns who stands at the ends of a record.
-    pub fn of(&mut self, columns: &PartyColumns, at: usize) -> Party {
+    /// Forgets what was told by the views of the batch before.
+    pub fn start_batch(&mut self) {
+        self.lately_interfaces.clear();
+        self.lately_peers.clear();
+        self.lately_own.clear();
+        self.lately_ways.clear();
+    }
+
+    /// Returns who stands at the ends of a record of this interface.
+    pub fn of(&mut self, columns: &PartyColumns, at: usize, known: Known) -> Party {
         let ends = &columns.ends;
-        let recorded: [Option<&str>; 7] = std::array::from_fn(|column| text(&columns.recorded[column], at));
-        let Known { local, eni, vpc: own_vpc } = self.interface(&recorded);
-        let interface = eni.and_then(|eni| self.inventory.enis().get(eni as usize));
-        let egress = ends.egress(at, interface);
-        let address = |is_source| ends.end(at, is_source).and_then(parse_address);
-        let (local_addr, peer_addr) = (address(egress), address(egress.map(|egress| !egress)));
+        let interface = known.eni.and_then(|eni| self.inventory.enis().get(eni as usize));
         let kind = interface.map(|eni| eni.kind);
+        let egress = ends.egress(at, interface);
         // Periods are half-open, so the last instant of one that has no end is the one before.
         let start = int64(&columns.start, at).unwrap_or(i64::MAX - 1);
-        let peer = self.other_end((eni, own_vpc), peer_addr, ends.service(at, egress.map(|egress| !egress)), start);
-        let [_, _, _, vpc, ..] = self.peers.get(peer);
+        let (peer_addr, peer) = self.peer(ends, at, (egress.map(|egress| !egress), start), known);
+        let (local_addr, service) = self.own_end(ends, at, egress);
         let is_nat = kind == Some(InterfaceKind::NatGateway);
-        let nat_class = egress.filter(|_| is_nat).map(|egress| ends.nat_class(at, egress, vpc != NONE));
-        let service = match (ends.service(at, egress), local_addr) {
-            (Some(service), _) => self.names.intern(service),
-            (None, Some(address)) => self.service(address),
-            (None, None) => NONE,
+        let nat_class = egress.filter(|_| is_nat).map(|egress| ends.nat_class(at, egress, self.peers.get(peer)[3] != NONE));
+        let way = self.way(columns, at, nat_class, service);
+        Party { local: known.local, peer, way, egress, local_addr, peer_addr, kind, nat_class }
+    }
+
+    /// Returns the interface of a record.
+    pub fn interface(&mut self, columns: &PartyColumns, at: usize) -> Known {
+        let views: [u128; 7] = std::array::from_fn(|column| columns.recorded[column].view(at));
+        // Equal ids may have several views, but the same bytes at their ends, which are the random ones.
+        let last = columns.recorded[0].get(at).and_then(|id| id.as_bytes().last_chunk::<8>());
+        let place = self.lately_interfaces.place(last.map_or(0, |last| u128::from(u64::from_le_bytes(*last))));
+        let texts = || std::array::from_fn(|column| columns.recorded[column].get(at));
+        let number = match self.lately_interfaces.get(place) {
+            Some((known, number)) if *known == views => *number,
+            Some((known, number)) if self.recorded.is(*number, &texts()) => {
+                *known = views;
+                *number
+            }
+            _ => {
+                let number = self.recorded_as(&texts());
+                self.lately_interfaces.put(place, views, number);
+                number
+            }
         };
-        let [hop, az, kind_of_hop] = std::array::from_fn(|column| text(&columns.hop[column], at));
+        const NOBODY: Known = Known { local: NONE, interface: NONE, vpc: NONE, eni: None, asking_vpc: NONE };
+        self.known.get(number as usize).copied().unwrap_or(NOBODY)
+    }
+
+    fn recorded_as(&mut self, recorded: &[Option<&str>; 7]) -> u32 {
+        let number = self.recorded.of(recorded, &mut self.names);
+        if (number as usize) < self.known.len() {
+            return number;
+        }
+        let eni = recorded[0].and_then(|interface| self.inventory.eni_index(interface));
+        let mut texts = *recorded;
+        let held: Option<&Eni> = eni.and_then(|eni| self.inventory.enis().get(eni as usize));
+        texts[5] = recorded[5].or_else(|| held.and_then(|eni| eni.az_id.as_deref()));
+        let of_inventory = held.and_then(|eni| eni.vpc_id.as_deref());
+        let mut number_of = |text: Option<&str>| text.map_or(NONE, |text| self.names.intern(text));
+        let (vpc, asking_vpc) = (number_of(recorded[3].or(of_inventory)), number_of(of_inventory.or(recorded[3])));
+        let interface = number_of(recorded[0]);
+        self.known.push(Known { local: self.locals.of(&texts, &mut self.names), interface, vpc, eni, asking_vpc });
+        number
+    }
+
+    /// The other end: its address, and its context.
+    fn peer(
+        &mut self,
+        ends: &EndColumns,
+        at: usize,
+        (is_source, start): (Option<bool>, UnixSeconds),
+        known: Known,
+    ) -> (Option<IpAddr>, u32) {
+        if !self.stretch.1.contains(&start) {
+            self.stretch = self.inventory.stretch(start);
+        }
+        let (address, service) = (ends.end_view(at, is_source), ends.service_view(at, is_source));
+        let asked = AskedPeer { address, service, vpc: known.asking_vpc, epoch: self.stretch.0 };
+        let place = self.lately_peers.place(address);
+        if let Some((_, answer)) = self.lately_peers.get(place).filter(|(known, _)| **known == asked) {
+            return *answer;
+        }
+        let address = ends.end(at, is_source).and_then(parse_address);
+        let answer = (address, self.other_end((known.eni, known.asking_vpc), address, ends.service(at, is_source), start));
+        self.lately_peers.put(place, asked, answer);
+        answer
+    }
+
+    /// The interface's own end: its address, and the number of its service, or [`NONE`].
+    fn own_end(&mut self, ends: &EndColumns, at: usize, is_source: Option<bool>) -> (Option<IpAddr>, u32) {
+        let view = ends.end_view(at, is_source);
+        let place = self.lately_own.place(view);
+        let (address, service) = match self.lately_own.get(place) {
+            Some((known, answer)) if *known == view => *answer,
+            _ => {
+                let address = ends.end(at, is_source).and_then(parse_address);
+                let answer = (address, address.map_or(NONE, |address| self.service(address)));
+                self.lately_own.put(place, view, answer);
+                answer
+            }
+        };
+        (address, ends.service(at, is_source).map_or(service, |recorded| self.names.intern(recorded)))
+    }
+
+    fn way(&mut self, columns: &PartyColumns, at: usize, nat_class: Option<&'static str>, service: u32) -> u32 {
+        let hop: [u128; 3] = std::array::from_fn(|column| columns.hop[column].view(at));
+        if nat_class.is_none() && service == NONE && hop == [NO_VIEW; 3] {
+            return self.nowhere;
+        }
+        let place = self.lately_ways.place(hop[0] ^ u128::from(service));
+        let asked = (nat_class, service, hop);
+        if let Some((_, way)) = self.lately_ways.get(place).filter(|(known, _)| **known == asked) {
+            return *way;
+        }
+        let [hop, az, kind_of_hop] = std::array::from_fn(|column| columns.hop[column].get(at));
         let service = (service != NONE).then(|| self.names.get(service));
         let way = match self.ways.find(&[nat_class, service, hop, az, kind_of_hop]) {
             Ok(known) => known,
@@ -230,23 +363,8 @@ impl Parties {
                 self.ways.of(&[nat_class, service.as_deref(), hop, az, kind_of_hop], &mut self.names)
             }
         };
-        Party { local, peer, way, egress, local_addr, peer_addr, kind, nat_class }
-    }
-
-    fn interface(&mut self, recorded: &[Option<&str>; 7]) -> Known {
-        let number = self.recorded.of(recorded, &mut self.names);
-        if let Some(known) = self.known.get(number as usize) {
-            return *known;
-        }
-        let eni = recorded[0].and_then(|interface| self.inventory.eni_index(interface));
-        let mut texts = *recorded;
-        let held: Option<&Eni> = eni.and_then(|eni| self.inventory.enis().get(eni as usize));
-        texts[5] = recorded[5].or_else(|| held.and_then(|eni| eni.az_id.as_deref()));
-        let vpc = held.and_then(|eni| eni.vpc_id.as_deref()).or(recorded[3]);
-        let vpc = vpc.map_or(NONE, |vpc| self.names.intern(vpc));
-        let known = Known { local: self.locals.of(&texts, &mut self.names), eni, vpc };
-        self.known.push(known);
-        known
+        self.lately_ways.put(place, asked, way);
+        way
     }
 
     fn other_end(
@@ -260,7 +378,7 @@ impl Parties {
             return self.peers.of(&[None, None, None, None, None, None, None, None, recorded], &mut self.names);
         };
         let service = recorded.map_or(NONE, |service| self.names.intern(service));
-        let asked = (own_vpc, address, service, self.inventory.epoch(start));
+        let asked = (own_vpc, address, service, self.stretch.0);
         if let Some(known) = self.remembered.get(&asked) {
             return *known;
         }
@@ -292,8 +410,8 @@ impl Parties {
     }
 
     /// Returns the context of a way of which nothing is known.
-    pub fn nowhere(&mut self) -> u32 {
-        self.ways.of_numbers([NONE; 5], &self.names)
+    pub fn nowhere(&self) -> u32 {
+        self.nowhere
     }
 
     /// Returns the context of another end, whichever pod of its interface it is.

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashTable};
 use rust_decimal::Decimal;
 use std::hash::BuildHasher;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One column: name, type, meaning.
@@ -47,6 +48,8 @@ pub enum Value<'a> {
     Time(Option<i64>),
     /// An amount, or NULL.
     Decimal(Option<Decimal>),
+    /// An address in words, or NULL.
+    Address(Option<IpAddr>),
     /// A text, or NULL, that is looked up only where its column is wanted.
     Found(&'a dyn Fn() -> Option<&'a str>),
     /// A text, or NULL, that is made only where its column is wanted.
@@ -136,6 +139,7 @@ impl Rows {
             let Some(builder) = builder else { continue };
             match (builder, value) {
                 (Builder::Text(builder), Value::Text(value)) => builder.append_option(*value),
+                (Builder::Text(builder), Value::Address(value)) => builder.append_option(value.map(|address| address.to_string())),
                 (Builder::Text(builder), Value::Found(value)) => builder.append_option(value()),
                 (Builder::Text(builder), Value::Made(value)) => builder.append_option(value()),
                 (Builder::Int32(builder), Value::Int32(value)) => builder.append_option(*value),
@@ -215,6 +219,9 @@ impl Value<'_> {
         match self {
             Value::Count(_) => {}
             Value::Text(text) => words.extend(place(text)),
+            Value::Address(None) => words.extend([0, 0, NULL]),
+            Value::Address(Some(IpAddr::V4(v4))) => words.extend([u64::from(v4.to_bits()), 0, 4]),
+            Value::Address(Some(IpAddr::V6(v6))) => words.extend([v6.to_bits() as u64, (v6.to_bits() >> 64) as u64, 6]),
             Value::Found(find) => words.extend(place(&find())),
             Value::Made(make) => words.push(make().map_or(NULL, |text| {
                 let next = made.len() as u64;
@@ -291,6 +298,20 @@ mod tests {
         assert_eq!(sums(&[4, 5], true), [255, i64::MAX]);
         assert_eq!(sums(&[2, 4], true), [i64::MAX, 8, 16]);
         assert_eq!(sums(&[4], true), [i64::MAX]);
+    }
+
+    #[test]
+    fn addresses_are_one_only_where_they_are_the_same() {
+        let columns: [ColumnDoc; 2] = [("address", DataType::Utf8, ""), ("bytes", DataType::Int64, "")];
+        let mut rows = Rows::folding(&columns, vec![0, 1]);
+        for text in ["0.0.0.0", "::", "-", "10.0.0.1", "::a00:1", "a00:1::", "10.0.0.1", "::", "-"] {
+            rows.push(&[Value::Address(text.parse().ok()), Value::Count(1)]);
+        }
+        let batch = rows.finish().unwrap();
+        let texts: Vec<_> = arrow::array::AsArray::as_string::<i32>(batch.column(0)).iter().map(|text| text.unwrap_or("-")).collect();
+        let counts: &arrow::array::Int64Array = arrow::array::AsArray::as_primitive(batch.column(1));
+        assert_eq!(texts, ["0.0.0.0", "::", "-", "10.0.0.1", "::a00:1", "a00:1::"]);
+        assert_eq!(counts.values().to_vec(), [1, 2, 2, 2, 1, 1]);
     }
 
     #[test]

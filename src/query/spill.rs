@@ -213,11 +213,11 @@ impl Spill {
         Ok(std::fs::rename(new, self.folder.join(partition.to_string()))?)
     }
 
-    /// Hands every entry of a partition to `each`, as of the last flush.
+    /// Hands the entries of a partition to `each`, as of the last flush, until it wants no more; it wants nothing where it cannot read one.
     ///
     /// # Errors
-    /// If the file cannot be read back whole.
-    pub fn read(&self, partition: usize, mut each: impl FnMut(&mut Reader<'_>) -> Option<()>) -> Result<()> {
+    /// If the file cannot be read back as far.
+    pub fn read(&self, partition: usize, mut each: impl FnMut(&mut Reader<'_>) -> Option<bool>) -> Result<()> {
         let mut file = BufReader::new(File::open(self.folder.join(partition.to_string()))?);
         let mut entry = Vec::new();
         loop {
@@ -230,7 +230,9 @@ impl Spill {
             let length = u32::from_le_bytes(length);
             entry.resize(length.min(ENTRY_LEN_MAX) as usize, 0);
             file.read_exact(&mut entry)?;
-            each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))?;
+            if !each(&mut Reader::new(&entry)).ok_or_else(|| Error::failed("a spill file is damaged"))? {
+                return Ok(());
+            }
         }
     }
 }
@@ -304,37 +306,44 @@ impl<K: Clone + Hash + Eq + Encode + Decode + Send + Sync, V: Clone + Default + 
     }
 
     /// Ends the collection, and merges the parts of each key, so that whoever reads values reads each once: from memory, if there
-    /// are no more than `values_max` parts, else from files.
+    /// are no more than `values_max` parts, else from files. In each partition those come first whose keys lead.
     ///
     /// # Errors
     /// If the disk is full or gone.
-    pub fn settle(&mut self, values_max: usize, merge: impl Fn(&mut V, V) + Sync) -> Result<()> {
+    pub fn settle(&mut self, values_max: usize, merge: impl Fn(&mut V, V) + Sync, leads: impl Fn(&K) -> bool + Sync) -> Result<()> {
         self.finish()?;
         let taken: Vec<_> = (0..PARTITIONS).map(|partition| self.take(partition)).collect();
         let (spill, is_held) = (&self.spill, self.spilled <= values_max);
         let settle = |(partition, values): (usize, Option<HashMap<K, V, RandomState>>)| -> Result<Option<Vec<(K, V)>>> {
-            let (None, Some(spill)) = (&values, spill) else { return Ok(values.map(|values| values.into_iter().collect())) };
+            let in_order = |values: HashMap<K, V, RandomState>| {
+                let (mut leading, others): (Vec<_>, Vec<_>) = values.into_iter().partition(|(key, _)| leads(key));
+                leading.extend(others);
+                leading
+            };
+            let (None, Some(spill)) = (&values, spill) else { return Ok(values.map(in_order)) };
             let mut merged: HashMap<K, V, RandomState> = HashMap::default();
             self.read(partition, |key, part| merge(merged.entry(key.clone()).or_default(), part))?;
             if is_held {
-                return Ok(Some(merged.into_iter().collect()));
+                return Ok(Some(in_order(merged)));
             }
-            spill.replace(partition, merged.drain()).map(|()| None)
+            spill.replace(partition, in_order(merged).into_iter()).map(|()| None)
         };
         let settled = taken.into_par_iter().enumerate().map(settle).collect::<Result<_>>()?;
         self.settled = settled;
         Ok(())
     }
 
-    /// Hands every value of a partition to `each`; the store is settled.
+    /// Hands the values of a partition to `each` until it wants no more; the store is settled.
     ///
     /// # Errors
     /// If a spill file cannot be read back.
-    pub fn each(&self, partition: usize, mut each: impl FnMut(&K, &V)) -> Result<()> {
-        match self.settled.get(partition) {
-            Some(Some(values)) => values.iter().for_each(|(key, value)| each(key, value)),
-            Some(None) => self.read(partition, |key, value| each(key, &value))?,
-            None => return Err(Error::failed("a store was read before it was settled")),
+    pub fn each(&self, partition: usize, mut each: impl FnMut(&K, &V) -> bool) -> Result<()> {
+        match (self.settled.get(partition), &self.spill) {
+            (Some(Some(values)), _) => {
+                values.iter().all(|(key, value)| each(key, value));
+            }
+            (Some(None), Some(spill)) => spill.read(partition, |entry| Some(each(&K::decode(entry)?, &V::decode(entry)?)))?,
+            _ => return Err(Error::failed("a store was read before it was settled")),
         }
         Ok(())
     }
@@ -348,7 +357,7 @@ impl<K: Clone + Hash + Eq + Encode + Decode + Send + Sync, V: Clone + Default + 
             Some(spill) => spill.read(partition, |entry| {
                 let key = K::decode(entry)?;
                 each(&key, V::decode(entry)?);
-                Some(())
+                Some(true)
             }),
             None => {
                 let parts = self.memory.get(partition).into_iter().flatten();
