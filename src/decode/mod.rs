@@ -6,9 +6,11 @@
 //! [`Wanted`], so that unasked-for columns cost nothing and unwanted interfaces are dropped early.
 
 pub mod arrays;
+pub mod chunks;
 pub mod columns;
 pub mod contained;
 pub mod decompress;
+pub mod dictionary;
 pub mod gzip;
 pub mod headerless;
 pub mod json;

@@ -173,7 +173,8 @@ impl PageGuard {
         let mut held = Held::default();
         for (range, bytes) in ranges.iter().zip(data) {
             let (chunk, compression) = self.chunk(range).ok_or_else(|| format!("no column chunk lies at byte {}", range.start))?;
-            let pages = walk(bytes, compression, |at| self.pages.get(&(range.start + at)).copied());
+            let counts = !self.pages.is_empty();
+            let pages = walk(bytes, compression, counts, |at| self.pages.get(&(range.start + at)).copied());
             let (dictionaries, largest) = pages.map_err(|(at, fault)| format!("page at byte {}: {fault}", range.start + at))?;
             held.add(chunk, bytes.len() as u64, dictionaries, largest);
         }
@@ -251,9 +252,10 @@ fn range(chunk: &ColumnChunkMetaData) -> Option<Range<u64>> {
     Some(start..end)
 }
 
-/// Walks the pages of a column chunk, or some of them; `rows` tells how many a page at a place among the bytes is said to hold.
-/// Returns the bytes of its dictionaries and of its largest page.
-fn walk(bytes: &[u8], compression: Compression, rows: impl Fn(u64) -> Option<u64>) -> Result<(u64, u64), (u64, String)> {
+/// Walks the pages of a column chunk, or some of them; `rows` tells how many a page at a place among the bytes is said to hold. With
+/// `counts`, what gzip may inflate to is found out, for the crate; `chunks` inflates it into no more than it claims. Returns the bytes
+/// of its dictionaries and of its largest page.
+fn walk(bytes: &[u8], compression: Compression, counts: bool, rows: impl Fn(u64) -> Option<u64>) -> Result<(u64, u64), (u64, String)> {
     let (mut dictionaries, mut largest) = (0, 0);
     let mut at = 0;
     while at < bytes.len() {
@@ -276,6 +278,13 @@ fn walk(bytes: &[u8], compression: Compression, rows: impl Fn(u64) -> Option<u64
         let levels = usize::try_from(header.levels).ok().filter(|levels| *levels <= compressed).ok_or_else(claims)?;
         let size = if header.is_plain {
             compressed as u64
+        } else if !counts && matches!(compression, Compression::GZIP(_)) {
+            // The length at the end of a member (RFC 1952), which `chunks` goes by as a rule.
+            let length = body.last_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)));
+            if length > PAGE_BYTES_MAX {
+                return Err(too_large(place));
+            }
+            uncompressed
         } else {
             levels as u64 + decompressed(&body[levels..], uncompressed, compression, place)?
         };
@@ -295,20 +304,23 @@ fn checksum(body: &[u8]) -> u32 {
 /// and framed LZ4 write as much as there is.
 fn decompressed(body: &[u8], claimed: u64, compression: Compression, place: u64) -> Result<u64, (u64, String)> {
     let most = |ratio: u64| (body.len() as u64).saturating_mul(ratio);
-    let too_large = || (place, format!("decompresses to more than {} MiB", PAGE_BYTES_MAX >> 20));
     match compression {
         Compression::UNCOMPRESSED => Ok(body.len() as u64),
         Compression::GZIP(_) if most(DEFLATE_RATIO_MAX) > PAGE_BYTES_MAX => {
             let mut inflater = flate2::write::MultiGzDecoder::new(Counter(0));
             match inflater.write_all(body) {
-                Err(fault) if fault.kind() == std::io::ErrorKind::OutOfMemory => Err(too_large()),
+                Err(fault) if fault.kind() == std::io::ErrorKind::OutOfMemory => Err(too_large(place)),
                 // Other damage is the crate's to report, with the rows before it.
                 _ => Ok(inflater.get_ref().0),
             }
         }
-        Compression::LZ4 if most(LZ4_RATIO_MAX) > PAGE_BYTES_MAX => Err(too_large()),
+        Compression::LZ4 if most(LZ4_RATIO_MAX) > PAGE_BYTES_MAX => Err(too_large(place)),
         _ => Ok(claimed),
     }
+}
+
+fn too_large(place: u64) -> (u64, String) {
+    (place, format!("decompresses to more than {} MiB", PAGE_BYTES_MAX >> 20))
 }
 
 /// Counts bytes up to the limit.
@@ -326,22 +338,31 @@ impl Write for Counter {
 }
 
 /// What a page header says.
-#[derive(Default)]
-struct Header {
+#[derive(Debug, Default)]
+pub(super) struct Header {
     kind: i64,
-    uncompressed: i64,
-    compressed: i64,
+    /// Bytes of the page, levels included.
+    pub(super) uncompressed: i64,
+    /// Bytes that are stored of it.
+    pub(super) compressed: i64,
     values: i64,
     /// CRC-32 of the stored bytes, where the writer gave one.
     crc: Option<i64>,
     /// Bytes of levels that stand uncompressed before the values of a version 2 page.
-    levels: i64,
+    pub(super) levels: i64,
     /// Whether a version 2 page says that it is not compressed.
-    is_plain: bool,
+    pub(super) is_plain: bool,
 }
 
 impl Header {
-    fn read(bytes: &[u8], at: &mut usize) -> Result<Header, &'static str> {
+    /// A header of a page of values that says no more.
+    #[cfg(test)]
+    pub(super) fn of(levels: i64, uncompressed: i64) -> Header {
+        Header { levels, uncompressed, ..Header::default() }
+    }
+
+    /// Reads the header at a place, and moves behind it.
+    pub(super) fn read(bytes: &[u8], at: &mut usize) -> Result<Header, &'static str> {
         const DATA: i16 = 5;
         const DICTIONARY: i16 = 7;
         const DATA_V2: i16 = 8;
@@ -364,8 +385,13 @@ impl Header {
         Ok(header)
     }
 
-    fn is_dictionary(&self) -> bool {
+    pub(super) fn is_dictionary(&self) -> bool {
         self.kind == 2
+    }
+
+    /// Whether it is a page of values, of either version.
+    pub(super) fn is_data(&self) -> bool {
+        matches!(self.kind, 0 | 3)
     }
 }
 
@@ -505,7 +531,7 @@ mod tests {
     use super::*;
 
     fn pages_of(bytes: &[u8], compression: Compression) -> Result<u64, (u64, String)> {
-        walk(bytes, compression, |_| None).map(|(dictionaries, largest)| dictionaries + largest)
+        walk(bytes, compression, true, |_| None).map(|(dictionaries, largest)| dictionaries + largest)
     }
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;
@@ -795,6 +821,11 @@ mod tests {
             Counter(PAGE_BYTES_MAX - 2).write(b"xx").is_ok_and(|count| count == 2) && Counter(PAGE_BYTES_MAX - 1).write(b"xx").is_err()
         );
         assert_eq!(of_gzip(100, &plenty), Ok(0), "damage is told by who reads it");
+        // Not counted, it is what it claims, but for one that says itself that it is larger than any page.
+        let uncounted = |body: &[u8]| walk(&page(100, 1, false, body), Compression::GZIP(Default::default()), false, |_| None);
+        assert_eq!(uncounted(&gzip(&plenty, best)), Ok((0, 100)));
+        assert_eq!(uncounted(&largest), Ok((0, 100)));
+        assert!(uncounted(&gzip(&vec![0; PAGE_BYTES_MAX as usize + 1], best)).unwrap_err().1.contains("more than 64 MiB"));
         let most = (PAGE_BYTES_MAX / LZ4_RATIO_MAX) as usize;
         assert_eq!(of(100, &vec![0; most], Compression::LZ4), Ok(100));
         assert!(of(100, &vec![0; most + 1], Compression::LZ4).unwrap_err().1.contains("more than 64 MiB"));

@@ -11,6 +11,7 @@
 use super::arrays::Arrays;
 use super::columns::{Cell, Cells, Columns, Fault};
 use super::contained::contained;
+use super::dictionary::Dictionary;
 use super::object::Step;
 use super::ocsf;
 use super::page_guard::{self, PageGuard};
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use parquet::DecodeResult;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_schema};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataPushDecoder};
 use parquet::schema::types::SchemaDescriptor;
@@ -59,6 +61,8 @@ pub struct ParquetDecoder {
     by_pages: bool,
     guard: Option<PageGuard>,
     rows_claimed: u64,
+    /// By column that is read: the dictionary of the last batch.
+    dictionaries: Vec<Option<Arc<Dictionary>>>,
 }
 
 #[derive(Debug)]
@@ -93,6 +97,7 @@ impl ParquetDecoder {
             by_pages: false,
             guard: None,
             rows_claimed: 0,
+            dictionaries: Vec::new(),
         }
     }
 
@@ -173,7 +178,11 @@ impl ParquetDecoder {
                     self.open(metadata)
                 }
                 State::Rows(groups) => match contained(|| groups.step()).unwrap_or_else(|fault| Err(ParquetError::General(fault))) {
-                    Ok(Part::Needs(ranges)) => return Ok(self.needs(ranges)),
+                    Ok(Part::Needs(ranges)) => {
+                        // Those of the group before have served.
+                        self.dictionaries.clear();
+                        return Ok(self.needs(ranges));
+                    }
                     Ok(Part::Counting { batch, is_outside }) => self.count(&batch, is_outside),
                     Ok(Part::Rows { batch, numbers }) => self.rows(&batch, &numbers),
                     Ok(Part::Outside(rows)) => {
@@ -263,7 +272,7 @@ impl ParquetDecoder {
         let types = contained(|| parquet_to_arrow_schema(schema, None))
             .unwrap_or_else(|fault| Err(ParquetError::General(fault)))
             .map_err(|error| format!("damaged after row 0: {error}"))?;
-        let types = Arc::new(Schema::new(types.fields().iter().map(|field| as_views(field)).collect::<Vec<Field>>()));
+        let types = Schema::new(types.fields().iter().map(|field| as_views(field)).collect::<Vec<Field>>());
         let is_judged_early = !self.is_ocsf && self.wanted.validation != Validation::Full;
         let (proofs, status) = match is_judged_early {
             true => (proofs(&metadata, &types, &names, &layout, self.wanted.time), layout.position(id::LOG_STATUS)),
@@ -289,7 +298,8 @@ impl ParquetDecoder {
         self.columns.set_layout(&self.layout, kind);
         let (metadata, guard) = guard.with_pages(metadata, &projection.all);
         self.guard = Some(guard);
-        let options = ArrowReaderOptions::new().with_schema(types);
+        let types = if self.is_ocsf { types } else { with_dictionaries(&types, &metadata) };
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(types));
         // Security Lake's rows are made anew in memory, so fewer are held at once.
         let batch_rows = if self.is_ocsf { BATCH_ROWS / 16 } else { BATCH_ROWS };
         let reader = contained(|| ArrowReaderMetadata::try_new(metadata, options))
@@ -348,12 +358,17 @@ impl ParquetDecoder {
         self.columns.pass_over(&cells, || cells.is_sound(&self.counting), &mut self.tally)
     }
 
-    fn values(&self, at: usize, array: &ArrayRef) -> Result<Values, String> {
+    fn values(&mut self, at: usize, array: &ArrayRef) -> Result<Values, String> {
         let field = match self.layout.columns.get(at) {
             Some(Column::Known(field)) => Some(*field),
             _ => None,
         };
-        Values::new(array, field).map_err(|error| self.unreadable(&error))
+        if self.dictionaries.len() <= at {
+            self.dictionaries.resize(at + 1, None);
+        }
+        let mut none = None;
+        let last = self.dictionaries.get_mut(at).unwrap_or(&mut none);
+        Values::next(array, field, last).map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &arrow::error::ArrowError) -> String {
@@ -446,6 +461,24 @@ fn as_views(field: &Field) -> Field {
         other => other.clone(),
     };
     field.clone().with_data_type(kind)
+}
+
+/// Columns of which every page names texts of a dictionary are read with it. The crate makes one of other pages' texts, batch by batch.
+fn with_dictionaries(types: &Schema, metadata: &ParquetMetaData) -> Schema {
+    let schema = metadata.file_metadata().schema_descr();
+    let is_named = |leaf: usize| {
+        let mut pages = metadata.row_groups().iter().map(|group| group.columns().get(leaf)?.page_encoding_stats_mask());
+        pages.all(|mask| mask.is_some_and(|mask| mask.is_only(Encoding::RLE_DICTIONARY) || mask.is_only(Encoding::PLAIN_DICTIONARY)))
+    };
+    let root = |at: usize| (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == at);
+    let field = |(at, field): (usize, &Arc<Field>)| match field.data_type() {
+        DataType::Utf8View if root(at).is_some_and(is_named) => {
+            let named = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Arc::new((**field).clone().with_data_type(named))
+        }
+        _ => Arc::clone(field),
+    };
+    Schema::new(types.fields().iter().enumerate().map(field).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -656,8 +689,9 @@ mod tests {
         ]
     }
 
-    /// A decoder that has read the footer of such a file, and the columns that it reads of its rows.
-    fn opened(wanted: &Wanted, batch: &RecordBatch) -> (ParquetDecoder, Vec<Values>) {
+    /// A decoder that has read the footer of such a file, and the columns that it reads of its rows: texts as views or, of some columns,
+    /// with a dictionary.
+    fn opened(wanted: &Wanted, batch: &RecordBatch, named: u64) -> (ParquetDecoder, Vec<Values>) {
         let columns = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).zip(batch.columns().iter().cloned());
         let file = file(columns.collect());
         let mut decoder = ParquetDecoder::new(Arc::new(wanted.clone()), file.len() as u64);
@@ -668,16 +702,18 @@ mod tests {
                 decoder.push(ranges, data);
             }
         }
-        let column = |at: usize| {
-            let Some(column) = decoder.layout.columns.get(at) else { unreachable!("a column that is read") };
-            let name = match column {
-                Column::Known(field) => field.field().column,
-                Column::Unknown(name) => name,
-            };
-            let array = batch.column_by_name(name).unwrap();
-            decoder.values(at, &cast(array, as_views(&Field::new(name, array.data_type().clone(), true)).data_type()).unwrap()).unwrap()
+        let names = decoder.layout.columns.clone().into_iter().map(|column| match column {
+            Column::Known(field) => field.field().column.to_owned(),
+            Column::Unknown(name) => name.to_string(),
+        });
+        let column = |(at, name): (usize, String)| {
+            let array = batch.column_by_name(&name).unwrap();
+            let views = as_views(&Field::new(&name, array.data_type().clone(), true)).data_type().clone();
+            let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            let kind = if views == DataType::Utf8View && named >> at & 1 == 1 { dictionary } else { views };
+            decoder.values(at, &cast(array, &kind).unwrap()).unwrap()
         };
-        let columns = (0..decoder.layout.columns.len()).map(column).collect();
+        let columns = names.enumerate().collect::<Vec<_>>().into_iter().map(column).collect();
         (decoder, columns)
     }
 
@@ -689,12 +725,21 @@ mod tests {
         (batch, rejects.into_iter().map(|reject| (reject.line, reject.reason, reject.detail)).collect(), decoder.tally.clone())
     }
 
-    /// Whether the rows were taken at once.
-    fn assert_as_one_by_one(wanted: &Wanted, batch: &RecordBatch) -> bool {
+    /// Whether the rows were taken at once, with dictionaries of some columns.
+    fn assert_as_one_by_one(wanted: &Wanted, batch: &RecordBatch, named: u64) -> bool {
         let numbers: Vec<u64> = (0..batch.num_rows()).map(|row| 1 + 2 * row as u64).collect();
-        let (mut by_row, columns) = opened(wanted, batch);
+        let (mut by_row, columns) = opened(wanted, batch, 0);
         by_row.take(&columns, &[], &numbers, |_| None);
-        let (mut at_once, columns) = opened(wanted, batch);
+        let (mut at_once, columns) = opened(wanted, batch, named);
+        if named > 0 {
+            let (mut named_by_row, columns) = opened(wanted, batch, named);
+            named_by_row.take(&columns, &[], &numbers, |_| None);
+            assert_eq!(taken(&mut named_by_row), {
+                let (mut again, columns) = opened(wanted, batch, 0);
+                again.take(&columns, &[], &numbers, |_| None);
+                taken(&mut again)
+            });
+        }
         let is_taken = at_once.take_at_once(&columns, &numbers);
         if !is_taken {
             assert_eq!(at_once.tally.lines, 0);
@@ -705,9 +750,9 @@ mod tests {
         assert_eq!(found, expected);
         assert!(found.2.adds_up());
         // What the first pass says of them.
-        let (mut counting, columns) = opened(wanted, batch);
+        let (mut counting, columns) = opened(wanted, batch, named);
         let unwanted: Vec<bool> = (0..batch.num_rows()).map(|row| counting.pass_over(&columns, row)).collect();
-        let mut tally = Tally { lines: 0, ..opened(wanted, batch).0.tally };
+        let mut tally = Tally { lines: 0, ..opened(wanted, batch, named).0.tally };
         let rows = Arrays::new(&columns, &counting.layout, batch.num_rows()).unwrap();
         let needed = counting.columns.pass_over_table(&rows, &mut tally).unwrap();
         assert_eq!((needed.iter().map(|needed| !needed).collect::<Vec<_>>(), tally), (unwanted, counting.tally));
@@ -718,10 +763,15 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn rows_taken_at_once_are_as_one_by_one(seeds in proptest::collection::vec(any::<u64>(), 1..300), types in any::<u64>()) {
+        fn rows_taken_at_once_are_as_one_by_one(
+            seeds in proptest::collection::vec(any::<u64>(), 1..300),
+            types in any::<u64>(),
+            named in any::<u64>(),
+        ) {
             let batch = batch(&seeds, types);
             for wanted in all_asked() {
-                assert_as_one_by_one(&wanted, &batch);
+                assert_as_one_by_one(&wanted, &batch, 0);
+                assert_as_one_by_one(&wanted, &batch, named);
             }
         }
     }
@@ -733,7 +783,9 @@ mod tests {
         for first in 0..40u64 {
             let batch = batch(&(0..20).map(|seed| first * 20 + seed).collect::<Vec<_>>(), first);
             for wanted in all_asked() {
-                counts[usize::from(assert_as_one_by_one(&wanted, &batch))] += 1;
+                let of = [0, u64::MAX].map(|named| assert_as_one_by_one(&wanted, &batch, named));
+                assert_eq!(of[0], of[1]);
+                counts[usize::from(of[0])] += 1;
             }
         }
         assert!(counts[0] > 10 && counts[1] > 100, "{counts:?}");
@@ -744,7 +796,7 @@ mod tests {
         let arrays = |columns: Vec<(&str, ArrayRef)>| {
             let batch = RecordBatch::try_from_iter(columns).unwrap();
             let wanted = Wanted { fields: vec![id::SRCADDR, id::SRCPORT], extra: true, ..Wanted::default() };
-            let (decoder, columns) = opened(&wanted, &batch);
+            let (decoder, columns) = opened(&wanted, &batch, 0);
             Arrays::new(&columns, &decoder.layout, batch.num_rows()).is_some()
         };
         let ports = || Arc::new(Int64Array::from(vec![443, 80])) as ArrayRef;

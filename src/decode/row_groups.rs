@@ -5,6 +5,7 @@
 //! group that its statistics prove to start outside the window needs no second pass, and at most its status for the first.
 //! What becomes of a record does not depend on the passes: `parquet` judges it by the same columns either way.
 
+use super::chunks::Chunks;
 use super::columns::{Cell, INTERVAL_MAX, MILLISECONDS_FROM, instant};
 use super::contained::contained;
 use super::values::Values;
@@ -97,8 +98,34 @@ pub struct RowGroups {
 #[derive(Debug)]
 enum Pass {
     Between,
-    Counting { decoder: Box<ParquetPushDecoder>, is_outside: bool, rows: Selected },
-    Reading { decoder: Box<ParquetPushDecoder>, rows: Selected, next: u64 },
+    Counting { decoder: Decoder, is_outside: bool, rows: Selected },
+    Reading { decoder: Decoder, rows: Selected, next: u64 },
+}
+
+#[derive(Debug)]
+enum Decoder {
+    Chunks(Box<Chunks>),
+    /// Of single pages, where the file says where they lie.
+    Pages(Box<ParquetPushDecoder>),
+}
+
+impl Decoder {
+    fn push(&mut self, ranges: Vec<Range<u64>>, data: Vec<Bytes>) -> Result<(), ParquetError> {
+        match self {
+            Decoder::Chunks(chunks) => {
+                chunks.push(ranges, data);
+                Ok(())
+            }
+            Decoder::Pages(pages) => pages.push_ranges(ranges, data),
+        }
+    }
+
+    fn try_decode(&mut self) -> Result<DecodeResult<RecordBatch>, ParquetError> {
+        match self {
+            Decoder::Chunks(chunks) => chunks.try_decode(),
+            Decoder::Pages(pages) => pages.try_decode(),
+        }
+    }
 }
 
 impl RowGroups {
@@ -123,9 +150,9 @@ impl RowGroups {
             Pass::Counting { decoder, .. } => {
                 self.held.0.extend_from_slice(&ranges);
                 self.held.1.extend_from_slice(&data);
-                decoder.push_ranges(ranges, data)
+                decoder.push(ranges, data)
             }
-            Pass::Reading { decoder, .. } => decoder.push_ranges(ranges, data),
+            Pass::Reading { decoder, .. } => decoder.push(ranges, data),
         }
     }
 
@@ -187,21 +214,27 @@ impl RowGroups {
         };
         self.pass = match counting {
             Some(mask) => {
-                let decoder = Box::new(self.builder(mask).build()?);
+                let decoder = self.decoder(mask, None)?;
                 Pass::Counting { decoder, is_outside: proof != Proof::Nothing, rows: Selected::default() }
             }
             None => {
                 self.whole_groups_left = self.whole_groups_left.saturating_sub(1);
-                let decoder = Box::new(self.builder(self.projection.all.clone()).build()?);
+                let decoder = self.decoder(self.projection.all.clone(), None)?;
                 Pass::Reading { decoder, rows: Selected::all(), next: 0 }
             }
         };
         Ok(None)
     }
 
-    fn builder(&self, mask: ProjectionMask) -> ParquetPushDecoderBuilder {
-        let builder = ParquetPushDecoderBuilder::new_with_metadata(self.reader.clone());
-        builder.with_row_groups(vec![self.group]).with_projection(mask).with_batch_size(self.batch_rows)
+    fn decoder(&self, mask: ProjectionMask, selection: Option<RowSelection>) -> Result<Decoder, ParquetError> {
+        let reader = self.reader.clone();
+        let selection = match selection {
+            Some(selection) if reader.metadata().offset_index().is_some() => selection,
+            some => return Ok(Decoder::Chunks(Box::new(Chunks::new(reader, self.group, mask, some, self.batch_rows)))),
+        };
+        let builder = ParquetPushDecoderBuilder::new_with_metadata(reader);
+        let builder = builder.with_row_groups(vec![self.group]).with_projection(mask).with_batch_size(self.batch_rows);
+        Ok(Decoder::Pages(Box::new(builder.with_row_selection(selection).build()?)))
     }
 
     fn read_what_is_needed(&mut self) -> Result<(), ParquetError> {
@@ -213,10 +246,9 @@ impl RowGroups {
             self.leave();
             return Ok(());
         }
-        let builder = self.builder(self.projection.all.clone()).with_row_selection(RowSelection::from(rows.runs.clone()));
-        let mut decoder = Box::new(builder.build()?);
+        let mut decoder = self.decoder(self.projection.all.clone(), Some(RowSelection::from(rows.runs.clone())))?;
         let (ranges, data) = self.held.clone();
-        decoder.push_ranges(ranges, data)?;
+        decoder.push(ranges, data)?;
         self.pass = Pass::Reading { decoder, rows, next: 0 };
         Ok(())
     }

@@ -7,6 +7,7 @@
 
 use super::columns::{Builder, Columns, INTERVAL_MAX, Judged, Status};
 use super::text_column::TextColumn;
+use super::validity::Validity;
 use super::{Interfaces, Tally, Validation};
 use crate::flow::field::{FIELD_COUNT, FieldType, id};
 use crate::time::TimeRange;
@@ -137,26 +138,40 @@ impl Columns {
             return false;
         }
         let Records { start, end, kept, .. } = records;
-        for (field, times) in [(id::START, start), (id::END, end)] {
+        for (field, times) in [(id::START, start), (id::END, end)].into_iter().filter(|(field, _)| self.wanted.fields.contains(field)) {
             if let Some(numbers) = numbers.get_mut(field.index()) {
                 if is_all { numbers.extend_from_slice(times) } else { numbers.extend(picked(times, kept)) }
             }
         }
-        let mut rows: Vec<usize> = if is_all { kept.clone() } else { (0..kept.len()).collect() };
-        for (at, (_, values)) in self.slots.values.iter().zip(&self.wanted.values) {
-            match at {
-                Some(at) => checked.leave_values(*at, values, &mut rows),
-                None => rows.clear(),
+        // Of the records checked those that become rows, if they are not all; and which ones of the table they are.
+        let by_value = (!self.wanted.values.is_empty()).then(|| {
+            let mut rows: Vec<usize> = if is_all { kept.clone() } else { (0..kept.len()).collect() };
+            for (at, (_, values)) in self.slots.values.iter().zip(&self.wanted.values) {
+                match at {
+                    Some(at) => checked.leave_values(*at, values, &mut rows),
+                    None => rows.clear(),
+                }
             }
-        }
-        let taken: Vec<usize> = if is_all { rows.clone() } else { picked(kept, &rows).collect() };
-        self.count_table(records, &taken, tally);
+            rows
+        });
+        let rows = by_value.as_ref().or(Some(kept).filter(|_| is_all)).filter(|rows| rows.len() < checked.count());
+        let of_kept: Vec<usize>;
+        let taken = match &by_value {
+            None => kept,
+            Some(rows) if is_all => rows,
+            Some(rows) => {
+                of_kept = picked(kept, rows).collect();
+                &of_kept
+            }
+        };
+        self.count_table(records, taken, tally);
         self.lines.extend(taken.iter().map(|record| number(*record) as i64));
-        if rows.len() == checked.count() {
-            self.append_table(checked, numbers);
-        } else {
-            numbers.iter_mut().filter(|numbers| !numbers.is_empty()).for_each(|numbers| *numbers = picked(numbers, &rows).collect());
-            self.append_table(&checked.part(&rows, places), numbers);
+        match rows {
+            None => self.append_table(checked, numbers),
+            Some(rows) => {
+                numbers.iter_mut().filter(|numbers| !numbers.is_empty()).for_each(|numbers| *numbers = picked(numbers, rows).collect());
+                self.append_table(&checked.part(rows, places), numbers);
+            }
         }
         true
     }
@@ -178,7 +193,9 @@ impl Columns {
         if !instants(self.slots.start, start) || !instants(self.slots.end, end) || status.contains(&Status::Unknown) {
             return false;
         }
-        !start.iter().zip(&*end).any(|(start, end)| some(start) && some(end) && end - start > INTERVAL_MAX)
+        // Without an early end, so that many are looked at in one instruction.
+        let is_too_long = |start: &i64, end: &i64| some(start) & some(end) & (end - start > INTERVAL_MAX);
+        !start.iter().zip(&*end).fold(false, |found, (start, end)| found | is_too_long(start, end))
     }
 
     /// Finds out which records are wanted by time and interface.
@@ -250,11 +267,11 @@ impl Columns {
             match (builder, at) {
                 (Builder::Int32(values, valid), Some(_)) => {
                     values.extend(numbers.iter().map(|number| (*number).max(0) as i32));
-                    valid.extend_from(numbers.iter().map(|number| *number != MISSING));
+                    extend_valid(valid, numbers);
                 }
                 (Builder::Int64(values, valid), Some(_)) => {
                     values.extend(numbers.iter().map(|number| (*number).max(0)));
-                    valid.extend_from(numbers.iter().map(|number| *number != MISSING));
+                    extend_valid(valid, numbers);
                 }
                 (Builder::Text(texts), Some(at)) => self.text_bytes += table.append_texts(*at, texts),
                 (Builder::Int32(values, valid), None) => {
@@ -271,6 +288,14 @@ impl Columns {
         if let Some(extra) = &mut self.extra {
             self.text_bytes += table.append_extra(&self.slots.unknown, extra);
         }
+    }
+}
+
+/// Adds which numbers there are: all, as a rule.
+fn extend_valid(valid: &mut Validity, numbers: &[i64]) {
+    match numbers.contains(&MISSING) {
+        true => valid.extend_from(numbers.iter().map(|number| *number != MISSING)),
+        false => valid.extend_same(numbers.len(), true),
     }
 }
 

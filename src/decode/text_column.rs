@@ -93,18 +93,21 @@ impl TextColumn {
         bytes
     }
 
-    /// Adds the texts of an array, or of some of its rows; those of which the view says that they are missing become so. Returns the bytes
-    /// of the others. The array's own bytes are kept where that holds little that is not needed.
+    /// Adds the texts of an array, or of some of its rows (one that is not there is missing); those of which the view says that they are
+    /// missing become so. Returns the bytes of the others. The array's own bytes are kept where that holds little that is not needed.
     pub fn extend_views(&mut self, array: &StringViewArray, rows: Option<&[u32]>, is_missing: impl Fn(u128) -> bool) -> usize {
         let (views, buffers, nulls) = (array.views(), array.data_buffers(), array.nulls());
         let kept = self.shared + buffers.iter().map(Buffer::len).sum::<usize>();
         let is_shared = kept <= SHARED_BYTES_MAX && rows.is_none_or(|rows| rows.len() >= array.len() / SHARED_BY_MIN);
-        let before = is_shared.then(|| {
+        let before = self.again(buffers).or_else(|| {
+            if !is_shared {
+                return None;
+            }
             self.close();
             let before = (self.closed.len() as u128) << 64;
             self.closed.extend_from_slice(buffers);
             self.shared = kept;
-            before
+            Some(before)
         });
         let mut bytes = 0;
         match rows {
@@ -121,14 +124,22 @@ impl TextColumn {
                     let mut some = [0; 64];
                     let mut valid = 0;
                     for (at, (view, row)) in some.iter_mut().zip(rows).enumerate() {
-                        *view = views.get(*row as usize).copied().unwrap_or_default();
-                        valid |= u64::from(nulls.is_none_or(|nulls| nulls.is_valid(*row as usize))) << at;
+                        let found = views.get(*row as usize);
+                        *view = found.copied().unwrap_or_default();
+                        valid |= u64::from(found.is_some() && nulls.is_none_or(|nulls| nulls.is_valid(*row as usize))) << at;
                     }
                     bytes += self.extend_some(some.get(..rows.len()).unwrap_or_default(), valid, before, array, &is_missing);
                 }
             }
         }
         bytes
+    }
+
+    /// Where the buffers of an array were put down, if they are the last ones: a dictionary serves many batches.
+    fn again(&self, buffers: &[Buffer]) -> Option<u128> {
+        let before = self.closed.len().checked_sub(buffers.len())?;
+        let are_same = self.closed.iter().skip(before).zip(buffers).all(|(one, other)| one.ptr_eq(other) && one.len() == other.len());
+        (!buffers.is_empty() && are_same).then_some((before as u128) << 64)
     }
 
     /// Adds up to 64 views of an array, of which some are valid; long ones as they are but for the number of their buffer, which is that

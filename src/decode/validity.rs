@@ -52,7 +52,16 @@ impl Validity {
 
     /// Adds rows without a value.
     pub fn extend_nulls(&mut self, rows: usize) {
-        self.extend_from(std::iter::repeat_n(false, rows));
+        self.extend_same(rows, false);
+    }
+
+    /// Adds rows that all hold a value, or none of which does.
+    pub fn extend_same(&mut self, rows: usize, are_valid: bool) {
+        let word = if are_valid { u64::MAX } else { 0 };
+        (0..rows / 64).for_each(|_| self.extend(64, word));
+        if rows % 64 > 0 {
+            self.extend(rows % 64, word >> (64 - rows % 64));
+        }
     }
 
     /// Returns the bits, `None` if every row holds a value, and starts anew.
@@ -77,8 +86,9 @@ mod tests {
             for _ in 0..2 {
                 for part in &parts {
                     if single { part.iter().for_each(|bit| validity.push(*bit)) } else { validity.extend_from(part.iter().copied()) }
+                    validity.extend_same(part.len(), single);
                 }
-                let wanted: Vec<bool> = parts.concat();
+                let wanted: Vec<bool> = parts.iter().flat_map(|part| part.iter().copied().chain(part.iter().map(|_| single))).collect();
                 let holes = wanted.iter().filter(|bit| !**bit).count();
                 let found = validity.finish();
                 prop_assert_eq!(found.as_ref().map_or(0, NullBuffer::null_count), holes);

@@ -5,6 +5,7 @@
 //! what does not say a value of its field becomes a reject, never NULL.
 
 use super::columns::{Cell, Cells, whole};
+use super::dictionary::{Dictionary, Texts};
 use super::records::LINE_LEN_MAX;
 use super::reject::Reason;
 use super::text_column::inline;
@@ -16,6 +17,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::sync::Arc;
 
 /// What a column holds, if that is of one kind.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +27,7 @@ pub enum Uniform<'a> {
     /// Whole numbers.
     Numbers(&'a Int64Array),
     /// Texts, some of which may say that there is no value ([`Values::is_missing`]).
-    Texts(&'a StringViewArray),
+    Texts(&'a Texts),
 }
 
 /// The values of one column.
@@ -33,7 +35,7 @@ pub enum Uniform<'a> {
 pub struct Values {
     numbers: Option<Int64Array>,
     /// Where there is no number.
-    texts: Option<StringViewArray>,
+    texts: Option<Texts>,
     has_null_words: bool,
     /// For each row, why its bytes are no value, if there are such.
     unusable: Option<Unusable>,
@@ -55,13 +57,27 @@ impl Values {
             return Ok(Values::of_texts(numbers.iter().map(|number| number.map(|number| format!("{number:012}"))).collect()));
         }
         let needs_texts = numbers.as_ref().is_none_or(|numbers| numbers.null_count() > array.logical_null_count());
-        let (texts, unusable) = if needs_texts { texts(array).map(|(texts, unusable)| (Some(texts), unusable))? } else { (None, None) };
+        let (texts, unusable) =
+            if needs_texts { texts(array).map(|(texts, unusable)| (Some(texts.into()), unusable))? } else { (None, None) };
         Ok(Values { numbers, texts, has_null_words: field.is_some_and(|field| !is_tag(field)), unusable })
+    }
+
+    /// Does the same for the next rows of a column; texts with a dictionary are taken with it, which `last` holds from batch to batch.
+    ///
+    /// # Errors
+    /// As for [`Values::new`].
+    pub fn next(array: &ArrayRef, field: Option<FieldId>, last: &mut Option<Arc<Dictionary>>) -> Result<Values, ArrowError> {
+        match Texts::named(array, last) {
+            Some(texts) => {
+                Ok(Values { texts: Some(texts), has_null_words: field.is_some_and(|field| !is_tag(field)), ..Values::default() })
+            }
+            None => Values::new(array, field),
+        }
     }
 
     /// Takes texts as they are.
     pub fn of_texts(texts: StringViewArray) -> Values {
-        Values { texts: Some(texts), has_null_words: true, ..Values::default() }
+        Values { texts: Some(texts.into()), has_null_words: true, ..Values::default() }
     }
 
     /// Takes numbers as they are.
@@ -77,12 +93,18 @@ impl Values {
         {
             return Cell::Number(numbers.value(row));
         }
-        match &self.texts {
-            Some(texts) if texts.is_valid(row) && !texts.views().get(row).is_some_and(|view| self.is_missing(*view)) => {
-                Cell::Text(texts.value(row))
-            }
+        match self.text_at(row) {
+            Some((view, text)) if !self.is_missing(view) => Cell::Text(text),
             _ => Cell::Null,
         }
+    }
+
+    /// Returns the text of a row, whatever it says, and its view.
+    #[inline]
+    fn text_at(&self, row: usize) -> Option<(u128, &str)> {
+        let texts = self.texts.as_ref()?;
+        let (at, texts) = (texts.place(row)?, texts.texts());
+        texts.views().get(at).map(|view| (*view, texts.value(at)))
     }
 
     /// Returns whether the text that a view stands for says that there is no value.
@@ -110,7 +132,7 @@ impl Values {
 
     /// Returns the bytes of text in a row.
     pub fn text_len(&self, row: usize) -> usize {
-        self.texts.as_ref().filter(|texts| texts.is_valid(row)).map_or(0, |texts| texts.value(row).len())
+        self.text_at(row).map_or(0, |(_, text)| text.len())
     }
 
     /// Returns why the bytes of a row are no value.
@@ -251,7 +273,6 @@ fn texts(array: &ArrayRef) -> Result<(StringViewArray, Option<Unusable>), ArrowE
 mod tests {
     use super::*;
     use arrow::array::{BinaryArray, Float64Array, Int32Array};
-    use std::sync::Arc;
 
     fn shown(array: impl Array + 'static, field: FieldId) -> Vec<String> {
         shown_all(&(Arc::new(array) as ArrayRef), field)
