@@ -59,7 +59,7 @@ impl Validity {
     pub fn extend_same(&mut self, rows: usize, are_valid: bool) {
         let word = if are_valid { u64::MAX } else { 0 };
         (0..rows / 64).for_each(|_| self.extend(64, word));
-        if rows % 64 > 0 {
+        if !rows.is_multiple_of(64) {
             self.extend(rows % 64, word >> (64 - rows % 64));
         }
     }
