@@ -260,7 +260,7 @@ impl Inflater {
     pub fn new(encoding: Encoding) -> std::io::Result<Inflater> {
         let decoder = match encoding {
             Encoding::Plain | Encoding::Parquet => Decoder::Plain,
-            Encoding::Gzip => Decoder::Gzip(Box::new(Members::new())),
+            Encoding::Gzip => Decoder::Gzip(Box::<Members>::default()),
             Encoding::Zstd => Decoder::Zstd(Box::new(Frames::new()?)),
         };
         Ok(Inflater { decoder })

@@ -132,12 +132,14 @@ enum At {
     Trailer,
 }
 
-impl Members {
+impl Default for Members {
     /// Starts with the first member.
-    pub fn new() -> Members {
+    fn default() -> Members {
         Members { at: At::Header, held: Vec::new(), stream: Decompress::new(false), sum: Sum::default(), out: vec![0; OUT] }
     }
+}
 
+impl Members {
     /// Takes the next stored bytes, all of them, and hands on their text.
     ///
     /// # Errors
@@ -237,7 +239,7 @@ mod tests {
     }
 
     fn streamed(stored: &[u8], slice: usize) -> (Vec<u8>, Result<()>) {
-        let (mut members, mut out) = (Members::new(), Vec::new());
+        let (mut members, mut out) = (Members::default(), Vec::new());
         for slice in stored.chunks(slice) {
             if let Err(error) = members.write(slice, &mut |text| out.extend_from_slice(text)) {
                 return (out, Err(error));
@@ -297,7 +299,7 @@ mod tests {
         let endless = [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 0][..], &vec![b'n'; 4 << 20]].concat();
         let (out, end) = streamed(&endless, 16 << 10);
         assert!(out.is_empty() && end.is_err());
-        let mut members = Members::new();
+        let mut members = Members::default();
         let taken = endless.chunks(16 << 10).take_while(|slice| members.write(slice, &mut |_| {}).is_ok()).count();
         assert!(taken * (16 << 10) <= HEADER_LEN_MAX && members.held.len() <= HEADER_LEN_MAX + (16 << 10));
     }
