@@ -4,7 +4,7 @@
 //! batches to whoever asked. Memory is a fixed budget, whatever the input: stored bytes in flight are bounded by a
 //! semaphore, decoded parts by the channel, and an object is decoded in bounded steps.
 
-use crate::decode::decompress::{Encoding, WHOLE_STORED_MAX, free_buffers};
+use crate::decode::decompress::{Encoding, WHOLE_STORED_MAX};
 use crate::decode::headerless::{Headerless, LogGroups};
 use crate::decode::object::{Ahead, ObjectDecoder, Step};
 use crate::decode::parquet::ParquetDecoder;
@@ -105,7 +105,6 @@ pub fn run(scan: Scan, intake: Arc<Intake>) -> mpsc::Receiver<Result<Part>> {
             .take_while(|outcome| std::future::ready(!matches!(outcome, Outcome::SinkGone)))
             .for_each(|outcome| object_done(outcome, &intake, &sink))
             .await;
-        free_buffers();
     });
     parts
 }

@@ -1,25 +1,23 @@
-//! gzip (RFC 1952): members, one after the other, streamed; and an object that is one member, inflated in one call.
+//! gzip (RFC 1952): members, one after the other, streamed.
 //!
-//! What surrounds the deflate streams is read here, so that zlib-rs inflates them and libdeflate sums them up. The crate's own streaming
-//! decoder took 3.3 s of CPU for what zlib-rs inflated in 2.3 s, most of the rest for its CRC.
+//! What surrounds the deflate streams is read here; libdeflate sums up their text.
 
-use flate2::{Decompress, FlushDecompress, Status};
-use libdeflater::{Crc, Decompressor};
+use super::deflate::{Stop, Stream};
+use libdeflater::Crc;
 use std::io::{Error, ErrorKind, Result};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Longest header that is taken for one: its extra field has up to 64 KiB, names and comments a few hundred bytes.
 const HEADER_LEN_MAX: usize = 128 << 10;
 /// CRC-32 and length modulo 2^32, little-endian (§2.3.1).
 const TRAILER_LEN: usize = 8;
-/// Text that is inflated and summed up at once: it stays in the first levels of the cache.
-const OUT: usize = 32 << 10;
 
 /// What a member says of its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trailer {
+struct Trailer {
     crc: u32,
     /// Length modulo 2^32.
-    pub len: u32,
+    len: u32,
 }
 
 impl Trailer {
@@ -27,50 +25,26 @@ impl Trailer {
         let [c0, c1, c2, c3, len @ ..] = bytes;
         Trailer { crc: u32::from_le_bytes([c0, c1, c2, c3]), len: u32::from_le_bytes(len) }
     }
-
-    /// Returns what the last bytes of an object would say, if it were one member.
-    pub fn of(stored: &[u8]) -> Option<Trailer> {
-        stored.last_chunk().copied().map(Trailer::read)
-    }
 }
 
 /// The text of a member so far.
 #[derive(Default)]
-pub struct Sum {
+struct Sum {
     crc: Crc,
     len: u32,
 }
 
-impl std::fmt::Debug for Sum {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sum({:#010x}, {})", self.crc.sum(), self.len)
-    }
-}
-
 impl Sum {
-    /// Takes the next text.
-    pub fn update(&mut self, text: &[u8]) {
+    fn update(&mut self, text: &[u8]) {
         self.crc.update(text);
         self.len = self.len.wrapping_add(text.len() as u32);
     }
 
     /// Says whether the text is the one that was compressed.
-    ///
-    /// # Errors
-    /// If it is not.
-    pub fn check(&self, trailer: Trailer) -> Result<()> {
+    fn check(&self, trailer: Trailer) -> Result<()> {
         let is_same = trailer == Trailer { crc: self.crc.sum(), len: self.len };
         if is_same { Ok(()) } else { Err(damaged("corrupt gzip stream does not have a matching checksum")) }
     }
-}
-
-/// Inflates an object that is one member into `text`, and returns whether that is filled by it. Whether it is the text that was compressed
-/// is for [`Sum::check`] to say.
-pub fn inflate_member(stored: &[u8], text: &mut [u8]) -> bool {
-    let Ok(Some(start)) = header_len(stored) else { return false };
-    let end = stored.len().saturating_sub(TRAILER_LEN);
-    let stream = stored.get(start..end).unwrap_or_default();
-    Decompressor::new().deflate_decompress(stream, text).is_ok_and(|written| written == text.len())
 }
 
 fn damaged(what: &str) -> Error {
@@ -114,14 +88,21 @@ fn header_len(bytes: &[u8]) -> Result<Option<usize>> {
     }
 }
 
+/// Streams kept for the next object: to make one clears its window and tables.
+static FREE: Mutex<Vec<Box<Stream>>> = Mutex::new(Vec::new());
+const FREE_MAX: usize = 16;
+
+fn free() -> MutexGuard<'static, Vec<Box<Stream>>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A streaming decoder of members: stored bytes in, text out.
 pub struct Members {
     at: At,
     /// The beginning of a header or trailer that goes on in the next stored bytes.
     held: Vec<u8>,
-    stream: Decompress,
+    stream: Box<Stream>,
     sum: Sum,
-    out: Vec<u8>,
 }
 
 /// What the next stored bytes are.
@@ -135,25 +116,33 @@ enum At {
 impl Default for Members {
     /// Starts with the first member.
     fn default() -> Members {
-        Members { at: At::Header, held: Vec::new(), stream: Decompress::new(false), sum: Sum::default(), out: vec![0; OUT] }
+        let mut stream = free().pop().unwrap_or_default();
+        stream.reset();
+        Members { at: At::Header, held: Vec::new(), stream, sum: Sum::default() }
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        let mut free = free();
+        if free.len() < FREE_MAX {
+            free.push(std::mem::take(&mut self.stream));
+        }
     }
 }
 
 impl Members {
-    /// Takes the next stored bytes, all of them, and hands on their text.
+    /// Takes some of the next stored bytes, hands on their text, a window at most and what little is left of the next, and returns how many
+    /// were taken.
     ///
     /// # Errors
     /// If they are damaged; text before the damage was handed on.
-    pub fn write(&mut self, mut stored: &[u8], text: &mut impl FnMut(&[u8])) -> Result<()> {
-        while !stored.is_empty() {
-            let taken = match self.at {
-                At::Header => self.header(stored)?,
-                At::Stream => self.inflate(stored, text)?,
-                At::Trailer => self.trailer(stored)?,
-            };
-            stored = stored.get(taken..).unwrap_or_default();
+    pub fn step(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> Result<usize> {
+        match self.at {
+            At::Header => self.header(stored),
+            At::Stream => self.inflate(stored, text),
+            At::Trailer => self.trailer(stored),
         }
-        Ok(())
     }
 
     /// Takes the end of the stored bytes.
@@ -175,33 +164,34 @@ impl Members {
     }
 
     fn inflate(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> Result<usize> {
-        let before = self.stream.total_in();
+        let mut taken = 0;
         loop {
-            let (taken, written) = (self.stream.total_in() - before, self.stream.total_out());
-            let rest = stored.get(taken as usize..).unwrap_or_default();
-            let status = self.stream.decompress(rest, &mut self.out, FlushDecompress::None);
-            let some = (self.stream.total_out() - written) as usize;
-            let out = self.out.get(..some).unwrap_or_default();
+            let outcome = self.stream.step(stored.get(taken..).unwrap_or_default());
+            let out = self.stream.text();
             self.sum.update(out);
             text(out);
-            match status {
-                Ok(Status::StreamEnd) => self.at = At::Trailer,
-                // What fills the buffer may have more behind it, whether or not all stored bytes are taken.
-                Ok(_) if some == OUT => continue,
-                Ok(_) if self.stream.total_in() - before == stored.len() as u64 => {}
-                _ => return Err(damaged("corrupt deflate stream")),
+            let (more, stop) = outcome?;
+            taken += more;
+            match stop {
+                // What fills the window may have more behind it, though all stored bytes are taken.
+                Stop::Full if taken == stored.len() => {}
+                Stop::Full | Stop::Starved => return Ok(taken),
+                Stop::End => break,
             }
-            return Ok((self.stream.total_in() - before) as usize);
         }
+        self.at = At::Trailer;
+        // Seven at most, which is no whole trailer.
+        self.held.extend(std::iter::from_fn(|| self.stream.left_over()));
+        Ok(taken)
     }
 
     fn trailer(&mut self, stored: &[u8]) -> Result<usize> {
         let some = stored.get(..stored.len().min(TRAILER_LEN - self.held.len())).unwrap_or_default();
         self.held.extend_from_slice(some);
-        if let Some(trailer) = Trailer::of(&self.held) {
-            std::mem::take(&mut self.sum).check(trailer)?;
+        if let Some(trailer) = self.held.first_chunk() {
+            std::mem::take(&mut self.sum).check(Trailer::read(*trailer))?;
             self.held.clear();
-            self.stream.reset(false);
+            self.stream.reset();
             self.at = At::Header;
         }
         Ok(some.len())
@@ -240,9 +230,12 @@ mod tests {
 
     fn streamed(stored: &[u8], slice: usize) -> (Vec<u8>, Result<()>) {
         let (mut members, mut out) = (Members::default(), Vec::new());
-        for slice in stored.chunks(slice) {
-            if let Err(error) = members.write(slice, &mut |text| out.extend_from_slice(text)) {
-                return (out, Err(error));
+        for mut slice in stored.chunks(slice) {
+            while !slice.is_empty() {
+                match members.step(slice, &mut |text| out.extend_from_slice(text)) {
+                    Ok(taken) => slice = &slice[taken..],
+                    Err(error) => return (out, Err(error)),
+                }
             }
         }
         let end = members.end();
@@ -300,7 +293,7 @@ mod tests {
         let (out, end) = streamed(&endless, 16 << 10);
         assert!(out.is_empty() && end.is_err());
         let mut members = Members::default();
-        let taken = endless.chunks(16 << 10).take_while(|slice| members.write(slice, &mut |_| {}).is_ok()).count();
+        let taken = endless.chunks(16 << 10).take_while(|slice| members.step(slice, &mut |_| {}).is_ok()).count();
         assert!(taken * (16 << 10) <= HEADER_LEN_MAX && members.held.len() <= HEADER_LEN_MAX + (16 << 10));
     }
 }

@@ -10,6 +10,7 @@ pub mod chunks;
 pub mod columns;
 pub mod contained;
 pub mod decompress;
+pub mod deflate;
 pub mod dictionary;
 pub mod gzip;
 pub mod headerless;

@@ -1,6 +1,6 @@
 //! One object's stored bytes → batches, in bounded steps that a thread pool can run.
 
-use super::decompress::{Encoding, Inflater, WholeGzip};
+use super::decompress::{Encoding, Inflater};
 use super::headerless::Headerless;
 use super::text::TextDecoder;
 use super::{Decoded, Tally, Wanted};
@@ -88,8 +88,6 @@ enum Source {
     Empty,
     /// The first bytes, or all of them.
     Unopened(Bytes),
-    /// The whole text.
-    Whole(WholeGzip),
     /// Stored bytes not inflated yet, and what inflates them.
     Streaming { stored: Bytes, outer: Stage, inner: Inner },
 }
@@ -205,17 +203,6 @@ impl ObjectDecoder {
 
     fn open(&mut self, stored: Bytes) -> Source {
         let encoding = Encoding::sniff(&stored);
-        if self.last
-            && encoding == Encoding::Gzip
-            && let Some(whole) = WholeGzip::inflate(&stored)
-        {
-            if Encoding::sniff(whole.rest()) == Encoding::Plain {
-                self.stored_taken = stored.len() as u64;
-                return Source::Whole(whole);
-            }
-            // Not text yet: from here it goes the way of everything that streams.
-            drop(whole);
-        }
         match Stage::new(encoding) {
             Ok(outer) => Source::Streaming { stored, outer, inner: Inner::Unknown },
             Err(error) => {
@@ -242,18 +229,6 @@ impl ObjectDecoder {
                 Source::Unopened(stored) => {
                     let stored = std::mem::take(stored);
                     self.source = self.open(stored);
-                }
-                Source::Whole(whole) => {
-                    self.text.block(whole.block(TEXT_BLOCK));
-                    if whole.rest().is_empty() {
-                        match whole.check() {
-                            Ok(()) => {
-                                self.text.end();
-                                self.ended = true;
-                            }
-                            Err(error) => self.fault = Some(damage(&error, self.stored_taken, self.text.tally().lines)),
-                        }
-                    }
                 }
                 Source::Streaming { .. } => {
                     if self.stream() == Flow::Hungry {
@@ -323,7 +298,11 @@ impl ObjectDecoder {
             }
             _ if stored.is_empty() && !self.last => return Flow::Hungry,
             _ => {
-                let outcome = outer.inflate(stored);
+                // Text is decoded where it is inflated, what is not known to be text yet is kept.
+                let outcome = match inner {
+                    Inner::Text if !stored.is_empty() => outer.inflater.step(stored, |block| self.text.block(block)),
+                    _ => outer.inflate(stored),
+                };
                 let taken = outcome.as_ref().copied().unwrap_or(0);
                 *stored = stored.slice(taken..);
                 self.stored_taken += taken as u64;

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Makes seed corpora from sample-logs: seeds.py FOLDER writes FOLDER/{object,parquet,inventory}/."""
+"""Makes seed corpora from sample-logs: seeds.py FOLDER writes FOLDER/{deflate,object,parquet,inventory}/."""
 
 import gzip
 import hashlib
 import sys
+import zlib
 from pathlib import Path
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample-logs"
 SEED_BYTES_MAX = 32 << 10
 # How object.rs reads its first eight bytes: wrap in gzip or zstd, count what is not wanted; lengths of the pieces.
+# How deflate.rs reads its first four: lengths of the pieces.
+CUTS = [bytes([255, 255, 255, 255]), bytes([0, 1, 5, 2]), bytes([9, 0, 40, 3])]
 CONTROLS = [bytes([0, 255, 255, 255, 255, 255, 255, 255]), bytes([5, 3, 9, 40, 1, 80, 2, 200]), bytes([15, 128, 7, 7, 7, 7, 7, 7])]
 
 
@@ -35,6 +38,10 @@ def main() -> None:
                 stored = gzip.decompress(stored)
             except EOFError:
                 continue
+        for level in (0, 1, 6, 9):
+            compressor = zlib.compressobj(level, wbits=-15)
+            deflated = compressor.compress(stored[: SEED_BYTES_MAX // 2]) + compressor.flush()
+            put(root / "deflate", CUTS[(at + level) % 3] + deflated)
         for control in CONTROLS if len(stored) < 4096 else [CONTROLS[at % 3]]:
             put(root / "object", control + (stored if stored.startswith(b"PAR1") else lines(stored)))
     for case in sorted((SAMPLES / "cases").iterdir()) + [SAMPLES / "estate"]:
