@@ -14,7 +14,9 @@ const BLOCK: usize = 64;
 pub struct Marks {
     /// Where the byte before the window is, then places of spaces and line breaks: the ends of values.
     places: Vec<u32>,
+    /// Lines, and how many of these places are such.
     lines: Vec<Ended>,
+    ended: usize,
 }
 
 /// The place of the byte before a window: the next is 0.
@@ -232,7 +234,7 @@ impl<'a> Lines<'a> {
         if width < 2 {
             return None;
         }
-        let rest = self.marks.lines.get(self.at..)?;
+        let rest = self.marks.lines.get(self.at..self.marks.ended)?;
         let is_next = |(line, ended): &(usize, &Ended)| ended.is_plain && ended.values as usize == self.values + (line + 1) * width;
         let lines = rest.iter().enumerate().take_while(is_next).count();
         let values = self.values + lines * width;
@@ -247,7 +249,7 @@ impl<'a> Iterator for Lines<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Line<'a>> {
-        let ended = self.marks.lines.get(self.at)?;
+        let ended = self.marks.lines.get(..self.marks.ended)?.get(self.at)?;
         let [before, ends @ ..] = self.marks.places.get(self.values..=ended.values as usize)? else { return None };
         (self.at, self.values) = (self.at + 1, ended.values as usize);
         let start = before.wrapping_add(1);
@@ -289,12 +291,12 @@ impl Marks {
 
     #[inline(always)]
     fn find_with(&mut self, window: &[u8], masks: impl Fn(&[u8; BLOCK]) -> Masks) {
-        self.lines.clear();
-        // Room for a value in every byte, and for what is written past the last one.
+        // Room for a value and a line in every byte, and for what is written past the last one.
         if self.places.len() < 1 + window.len() + 2 * BLOCK {
             self.places.resize(1 + window.len() + 2 * BLOCK, BEFORE);
+            self.lines.resize(window.len() + BLOCK, Ended { values: 0, is_plain: false });
         }
-        let mut state = State { values: 0, is_plain: true, after_white: 1 };
+        let mut state = State { values: 0, lines: 0, is_plain: true, after_white: 1 };
         let (blocks, rest) = window.as_chunks::<BLOCK>();
         for (number, block) in blocks.iter().enumerate() {
             self.block(masks(block), (number * BLOCK) as u32, &mut state);
@@ -304,6 +306,7 @@ impl Marks {
             last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             self.block(masks(&last), (blocks.len() * BLOCK) as u32, &mut state);
         }
+        self.ended = state.lines;
     }
 
     #[inline(always)]
@@ -312,41 +315,65 @@ impl Marks {
         // White after white is an empty value, an empty line, or a space at either end of one.
         let mut unusual = odd | (white & (white << 1 | state.after_white));
         state.after_white = white >> (BLOCK - 1);
-        let mut open = breaks;
-        while open != 0 {
+        let mut end_line = |open: u64, is_plain, lines: usize| {
             // All bits up to this line break.
-            let here = open ^ (open - 1);
-            let is_plain = state.is_plain && unusual & here == 0;
-            self.lines.push(Ended { values: state.values + (white & here).count_ones(), is_plain });
-            (unusual, state.is_plain) = (unusual & !here, true);
-            open &= open - 1;
-        }
-        state.is_plain &= unusual == 0;
-        let Some(room) = self.places.get_mut(1 + state.values as usize..).and_then(|room| room.first_chunk_mut::<BLOCK>()) else { return };
-        let (mut left, count) = (white, white.count_ones());
-        let mut write = |places: &mut [u32]| {
-            for place in places {
-                *place = base + left.trailing_zeros();
-                left &= left.wrapping_sub(1);
+            let here = open ^ open.wrapping_sub(1);
+            if let Some(line) = self.lines.get_mut(lines) {
+                *line = Ended { values: state.values + (white & here).count_ones(), is_plain };
             }
+            here
         };
-        // Most blocks have eight or fewer: to write eight always costs less than to ask after each.
-        let (first, more) = room.split_at_mut(8);
-        write(first);
-        if count > 8 {
-            let (second, rest) = more.split_at_mut(8);
-            write(second);
-            if count > 16 {
-                write(rest);
+        if unusual == 0 && state.is_plain && breaks & breaks.wrapping_sub(1) == 0 {
+            // As a rule all is plain, and whether a line ends here is not asked but counted.
+            end_line(breaks, true, state.lines);
+            state.lines += usize::from(breaks != 0);
+        } else {
+            let mut open = breaks;
+            while open != 0 {
+                let here = end_line(open, state.is_plain && unusual & (open ^ (open - 1)) == 0, state.lines);
+                state.lines += 1;
+                (unusual, state.is_plain) = (unusual & !here, true);
+                open &= open - 1;
             }
+            state.is_plain &= unusual == 0;
         }
-        state.values += count;
+        let Some(room) = self.places.get_mut(1 + state.values as usize..).and_then(|room| room.first_chunk_mut::<{ BLOCK + 8 }>()) else {
+            return;
+        };
+        // Eight places for each eight bytes, of which the next ones overwrite those that are none: to ask how many there are costs more.
+        let (mut at, mut base) = (0, base);
+        for byte in white.to_le_bytes() {
+            let Some(eight) = room.get_mut(at..).and_then(|room| room.first_chunk_mut::<8>()) else { return };
+            eight.iter_mut().zip(&PLACES[usize::from(byte)]).for_each(|(to, place)| *to = base + place);
+            at += byte.count_ones() as usize;
+            base += 8;
+        }
+        state.values += white.count_ones();
     }
 }
+
+/// Where the bits of a byte are that are set, and zeros.
+static PLACES: [[u32; 8]; 256] = {
+    let mut places = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut count) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                places[byte][count] = bit;
+                count += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    places
+};
 
 /// Between two blocks.
 struct State {
     values: u32,
+    lines: usize,
     /// Whether the line has been plain so far.
     is_plain: bool,
     /// 1 where the byte before the block is white, or there is none.
