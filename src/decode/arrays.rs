@@ -202,7 +202,7 @@ impl Table for Arrays<'_> {
         !are_actions.contains(&false)
     }
 
-    fn are_addresses(&self, at: usize) -> bool {
+    fn are_addresses(&self, at: usize, _: Option<usize>) -> bool {
         /// Addresses remembered: the same ones come again and again.
         const LATELY: usize = 512;
         let texts = self.texts(at);

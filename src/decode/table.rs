@@ -42,8 +42,8 @@ pub(super) trait Table {
     /// Returns whether all values of a column are actions, or missing.
     fn are_actions(&self, at: usize) -> bool;
 
-    /// Returns whether all values of a column are addresses, or missing.
-    fn are_addresses(&self, at: usize) -> bool;
+    /// Returns whether all values of a column are addresses, or missing. Those of another column, of which that is known, are the same as a rule.
+    fn are_addresses(&self, at: usize, as_in: Option<usize>) -> bool;
 
     /// Leaves of the records, which ascend, those of wanted interfaces.
     fn leave_interfaces(&self, at: usize, interfaces: &Interfaces, seen: &mut Seen, records: &mut Vec<usize>);
@@ -224,7 +224,12 @@ impl Columns {
         self.slots.checked.iter().all(|(at, field, below)| match (field.field().kind, numbers.get_mut(field.index())) {
             _ if matches!(*field, id::START | id::END) => true,
             (FieldType::Text, _) if *field == id::ACTION => table.are_actions(*at),
-            (FieldType::Text, _) => table.are_addresses(*at),
+            (FieldType::Text, _) => {
+                // What a packet says differs where something forwards it.
+                let like = [(id::PKT_SRCADDR, id::SRCADDR), (id::PKT_DSTADDR, id::DSTADDR)].into_iter().find(|(packet, _)| packet == field);
+                let as_in = like.and_then(|(_, like)| self.slots.checked.iter().find(|(_, checked, _)| *checked == like));
+                table.are_addresses(*at, as_in.map(|(at, ..)| *at))
+            }
             (_, Some(numbers)) => table.numbers(*at, *below, numbers),
             (_, None) => false,
         })

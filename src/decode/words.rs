@@ -38,8 +38,11 @@ impl Table for Run<'_> {
         self.column(at).all(|word| is_action(&word))
     }
 
-    fn are_addresses(&self, at: usize) -> bool {
-        self.column(at).all(|word| is_ipv4(word.head(), word.length()) || word.is_missing() || is_other_address(word.bytes()))
+    fn are_addresses(&self, at: usize, as_in: Option<usize>) -> bool {
+        let is_address = |word: Word<'_>| is_ipv4(word.head(), word.length()) || word.is_missing() || is_other_address(word.bytes());
+        let Some(known) = as_in else { return self.column(at).all(is_address) };
+        let is_same = |word: &Word<'_>, known: &Word<'_>| word.length() < HEAD && word.head() == known.head();
+        self.column(at).zip(self.column(known)).all(|(word, known)| is_same(&word, &known) || is_address(word))
     }
 
     fn leave_interfaces(&self, at: usize, interfaces: &Interfaces, seen: &mut Seen, records: &mut Vec<usize>) {
