@@ -8,10 +8,10 @@ use crate::error::Result;
 use bytes::{Buf, Bytes};
 use std::sync::Arc;
 
-/// Text given to the line splitter at once; small enough to stay in the second-level cache.
+/// Text given to the line splitter at once, of what was kept or inflated ahead.
 const TEXT_BLOCK: usize = 256 << 10;
 
-/// Text inflated ahead at once; a hostile slice may bring it up to 17 MB more.
+/// Text inflated ahead at once, give or take a window of the inflater.
 const AHEAD_TEXT: usize = 1 << 20;
 
 /// What a step came to.
@@ -261,7 +261,7 @@ impl ObjectDecoder {
             Inner::Text => Some(&mut *outer),
             Inner::Compressed(stage) => Some(stage),
         };
-        // A hostile slice inflates to millions of lines, so text goes on in pieces whatever it came from.
+        // What was inflated ahead may be many lines, so it goes on in pieces.
         if let Some(stage) = text
             && !stage.rest().is_empty()
         {

@@ -37,7 +37,7 @@ impl Entry {
     }
 
     pub(super) const fn of_code(self, len: u32) -> Entry {
-        Entry(self.0 + len | len << 8)
+        Entry((self.0 + len) | len << 8)
     }
 
     /// The way to a second look.

@@ -537,7 +537,9 @@ fn symbols_avx2(stream: &mut Stream, stored: &[u8], taken: &mut usize) -> Result
 /// Eight stored bytes.
 #[inline(always)]
 fn word(stored: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(*stored[at..].first_chunk().unwrap())
+    let mut word = [0; 8];
+    word.copy_from_slice(&stored[at..at + 8]);
+    u64::from_le_bytes(word)
 }
 
 #[inline(always)]
