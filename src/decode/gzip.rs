@@ -92,43 +92,50 @@ fn header_len(bytes: &[u8]) -> Result<Option<usize>> {
 static FREE: Mutex<Vec<Box<Stream>>> = Mutex::new(Vec::new());
 const FREE_MAX: usize = 16;
 
-fn free() -> MutexGuard<'static, Vec<Box<Stream>>> {
-    FREE.lock().unwrap_or_else(PoisonError::into_inner)
+/// A stream that goes back to the others in the end.
+#[derive(Default)]
+struct Lent(Option<Box<Stream>>);
+
+impl Lent {
+    fn free() -> MutexGuard<'static, Vec<Box<Stream>>> {
+        FREE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stream, which is at its beginning at first.
+    fn get(&mut self) -> &mut Stream {
+        self.0.get_or_insert_with(|| {
+            let mut stream = Lent::free().pop().unwrap_or_default();
+            stream.reset();
+            stream
+        })
+    }
 }
 
-/// A streaming decoder of members: stored bytes in, text out.
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let mut free = Lent::free();
+        let is_kept = free.len() < FREE_MAX;
+        free.extend(self.0.take().filter(|_| is_kept));
+    }
+}
+
+/// A streaming decoder of members: stored bytes in, text out. It starts with the first.
+#[derive(Default)]
 pub struct Members {
     at: At,
     /// The beginning of a header or trailer that goes on in the next stored bytes.
     held: Vec<u8>,
-    stream: Box<Stream>,
+    stream: Lent,
     sum: Sum,
 }
 
 /// What the next stored bytes are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum At {
+    #[default]
     Header,
     Stream,
     Trailer,
-}
-
-impl Default for Members {
-    /// Starts with the first member.
-    fn default() -> Members {
-        let mut stream = free().pop().unwrap_or_default();
-        stream.reset();
-        Members { at: At::Header, held: Vec::new(), stream, sum: Sum::default() }
-    }
-}
-
-impl Drop for Members {
-    fn drop(&mut self) {
-        let mut free = free();
-        if free.len() < FREE_MAX {
-            free.push(std::mem::take(&mut self.stream));
-        }
-    }
 }
 
 impl Members {
@@ -164,12 +171,12 @@ impl Members {
     }
 
     fn inflate(&mut self, stored: &[u8], text: &mut impl FnMut(&[u8])) -> Result<usize> {
+        let stream = self.stream.get();
         let mut taken = 0;
         loop {
-            let outcome = self.stream.step(stored.get(taken..).unwrap_or_default());
-            let out = self.stream.text();
-            self.sum.update(out);
-            text(out);
+            let outcome = stream.step(stored.get(taken..).unwrap_or_default());
+            self.sum.update(stream.text());
+            text(stream.text());
             let (more, stop) = outcome?;
             taken += more;
             match stop {
@@ -181,7 +188,8 @@ impl Members {
         }
         self.at = At::Trailer;
         // Seven at most, which is no whole trailer.
-        self.held.extend(std::iter::from_fn(|| self.stream.left_over()));
+        self.held.extend(std::iter::from_fn(|| stream.left_over()));
+        stream.reset();
         Ok(taken)
     }
 
@@ -191,7 +199,6 @@ impl Members {
         if let Some(trailer) = self.held.first_chunk() {
             std::mem::take(&mut self.sum).check(Trailer::read(*trailer))?;
             self.held.clear();
-            self.stream.reset();
             self.at = At::Header;
         }
         Ok(some.len())
