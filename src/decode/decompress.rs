@@ -69,8 +69,8 @@ struct Frames {
 impl Frames {
     /// Text handed on at once.
     const OUT: usize = 128 << 10;
-    /// Text of one step, give or take [`Frames::OUT`]: four stored bytes can stand for a block of 128 KiB.
-    const STEP: usize = 256 << 10;
+    /// Text of one step, give or take twice as much: four stored bytes can stand for a block of 128 KiB.
+    const STEP: usize = Self::OUT;
     /// Greatest window, as a power of two: the decoder holds it for each object. Compression levels up to 21 need no more;
     /// the library's own limit is 27.
     const WINDOW_LOG_MAX: u32 = 26;

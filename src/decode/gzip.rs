@@ -104,7 +104,9 @@ impl Lent {
     /// The stream, which is at its beginning at first.
     fn get(&mut self) -> &mut Stream {
         self.0.get_or_insert_with(|| {
-            let mut stream = Lent::free().pop().unwrap_or_default();
+            // Apart from the next line, which may have to make one: the others need not wait for that.
+            let free = Lent::free().pop();
+            let mut stream = free.unwrap_or_default();
             stream.reset();
             stream
         })
@@ -114,8 +116,9 @@ impl Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         let mut free = Lent::free();
-        let is_kept = free.len() < FREE_MAX;
-        free.extend(self.0.take().filter(|_| is_kept));
+        if free.len() < FREE_MAX {
+            free.extend(self.0.take());
+        }
     }
 }
 
@@ -163,8 +166,16 @@ impl Members {
 
     fn header(&mut self, stored: &[u8]) -> Result<usize> {
         let held = self.held.len();
-        self.held.extend_from_slice(stored);
-        let Some(len) = header_len(&self.held)? else { return Ok(stored.len()) };
+        // As a rule it is there whole, and nothing is copied.
+        let len = if held == 0 { header_len(stored)? } else { None };
+        let len = match len {
+            Some(len) => len,
+            None => {
+                self.held.extend_from_slice(stored);
+                let Some(len) = header_len(&self.held)? else { return Ok(stored.len()) };
+                len
+            }
+        };
         self.held.clear();
         self.at = At::Stream;
         Ok(len.saturating_sub(held))

@@ -34,6 +34,8 @@ pub struct ObjectDecoder {
     source: Source,
     stored_taken: u64,
     last: bool,
+    /// Whether all stored bytes came at once.
+    is_whole: bool,
     fault: Option<String>,
     /// What an inflater stumbled over, and whether it was the inner one; told once the text before it is decoded.
     damage: Option<(std::io::Error, bool)>,
@@ -146,6 +148,7 @@ impl ObjectDecoder {
             source: Source::Empty,
             stored_taken: 0,
             last: false,
+            is_whole: false,
             fault: None,
             damage: None,
             ended: false,
@@ -160,16 +163,19 @@ impl ObjectDecoder {
         self.last = last;
         match &mut self.source {
             Source::Streaming { stored, .. } => *stored = bytes,
-            _ => self.source = Source::Unopened(bytes),
+            _ => {
+                self.is_whole = last;
+                self.source = Source::Unopened(bytes);
+            }
         }
     }
 
     /// Takes the inflating of a compressed text away for a block, if there are stored bytes to inflate. Until it is given back,
-    /// steps decode what text there is.
+    /// steps decode what text there is. An object that came whole stays in the cache of one thread.
     pub fn detach(&mut self) -> Option<Ahead> {
         let Source::Streaming { stored, outer, inner: Inner::Text } = &mut self.source else { return None };
         let is_due = !outer.inflater.is_plain() && !outer.at_end && (self.last || !stored.is_empty());
-        if !is_due || self.is_ahead || self.damage.is_some() || self.fault.is_some() {
+        if !is_due || self.is_whole || self.is_ahead || self.damage.is_some() || self.fault.is_some() {
             return None;
         }
         self.is_ahead = true;
@@ -246,7 +252,7 @@ impl ObjectDecoder {
         }
     }
 
-    /// Takes one small step: text to lines if there is any, else stored bytes to text.
+    /// Takes one small step: text to lines if there is any, else stored bytes to text, and that to lines if it is known to be text.
     fn stream(&mut self) -> Flow {
         let Source::Streaming { stored, outer, inner } = &mut self.source else { return Flow::On };
         if matches!(inner, Inner::Unknown) && (outer.rest().len() >= MAGIC_LEN || outer.at_end || self.damage.is_some()) {

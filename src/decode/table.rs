@@ -42,7 +42,7 @@ pub(super) trait Table {
     /// Returns whether all values of a column are actions, or missing.
     fn are_actions(&self, at: usize) -> bool;
 
-    /// Returns whether all values of a column are addresses, or missing. Those of another column, of which that is known, are the same as a rule.
+    /// Returns whether all values of a column are addresses, or missing. Those of another column, which is asked about as well, are the same as a rule.
     fn are_addresses(&self, at: usize, as_in: Option<usize>) -> bool;
 
     /// Leaves of the records, which ascend, those of wanted interfaces.

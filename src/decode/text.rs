@@ -11,7 +11,8 @@ use super::{Decoded, Tally, Wanted};
 use crate::error::Result;
 use std::sync::Arc;
 
-/// Rejects handed on with one batch at most; an endless stream of bad lines must not pile up in memory.
+/// Rejects with which a batch is handed on, and those of the block of text that brought them; an endless stream of bad lines must not pile up
+/// in memory.
 const REJECTS_PENDING_MAX: usize = 1_024;
 
 /// Text looked through at once for plain lines: with what is found in it, it stays in the first levels of the cache.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample-logs"
 SEED_BYTES_MAX = 32 << 10
-# How object.rs reads its first eight bytes: wrap in gzip or zstd, count what is not wanted; lengths of the pieces.
 # How deflate.rs reads its first four: lengths of the pieces.
 CUTS = [bytes([255, 255, 255, 255]), bytes([0, 1, 5, 2]), bytes([9, 0, 40, 3])]
+# How object.rs reads its first eight bytes: wrap in gzip or zstd, count what is not wanted; lengths of the pieces.
 CONTROLS = [bytes([0, 255, 255, 255, 255, 255, 255, 255]), bytes([5, 3, 9, 40, 1, 80, 2, 200]), bytes([15, 128, 7, 7, 7, 7, 7, 7])]
 
 

@@ -135,7 +135,7 @@ pub(super) fn damaged(what: &str) -> Error {
 /// Makes the table of codes of these lengths (§3.2.2), of which the first look takes so many bits.
 ///
 /// # Errors
-/// If the lengths make no code: too many, or too few but for a single code of one bit, which the symbols of literals and distances may have.
+/// If the lengths make no code: too many, or too few but for none or a single one of one bit, which the symbols of literals and distances may have.
 pub(super) fn build(lens: &[u8], bits: u32, table: &mut [Entry], entry: impl Fn(usize) -> Entry, is_single_allowed: bool) -> Result<()> {
     let mut counts = [0_usize; CODE_LEN_MAX + 1];
     for len in lens.iter().filter(|len| **len > 0) {

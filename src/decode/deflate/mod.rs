@@ -1,7 +1,7 @@
 //! Deflate (RFC 1951) as a stream: stored bytes in, text out, in windows that stay in the second level of the cache.
 //!
 //! Our own because none of the crates streams at libdeflate's speed, and libdeflate wants room for the whole text: 38 MB that go out to memory
-//! and come back for every later look at them (docs/decisions/005). Tests and a fuzz target hold it to zlib-rs and to libdeflate. The code
+//! and come back for every later look at them (docs/decisions/005). Tests hold it to zlib-rs and to libdeflate, a fuzz target to zlib-rs. The code
 //! is safe but for the call of the same function compiled for other processors; that no index leaves the window is not taken on trust.
 
 mod codes;

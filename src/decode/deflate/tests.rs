@@ -119,7 +119,7 @@ fn blocks_by_hand() {
     // §3.2.6: `a` is 0x30 + 0x61 in eight bits, the end seven zeros.
     let a = Written::default().bits(0b011, 3).code(0x91, 8).code(0, 7);
     assert_eq!(text(&a.0), (b"a".to_vec(), true, vec![]));
-    // A length of 258 (code 285) at a distance of 1; one of 3 at 261, which is beyond nothing, and at 260, which is.
+    // A length of 258 (code 285) at a distance of 1; then one of 3 at 259, which is where the text begins, and at 260, which is before it.
     let run = || Written::default().bits(0b011, 3).code(0x91, 8).code(0b1100_0101, 8).code(0, 5);
     assert_eq!(text(&run().code(0, 7).0), (vec![b'a'; 259], true, vec![]));
     let back = |extra: u32| run().code(1, 7).code(16, 5).bits(extra, 7).code(0, 7).0;

@@ -63,6 +63,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(found.0[..compared] == wanted.0[..compared], "the text");
         if wanted.0.len() < TEXT_MAX {
             assert_eq!((found.0.len(), found.1), (wanted.0.len(), wanted.1));
+        } else {
+            assert!(found.0.len() >= TEXT_MAX);
         }
     }
 });
