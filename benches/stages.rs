@@ -16,6 +16,7 @@
 mod generator;
 
 use bytes::Bytes;
+use flowproof::decode::decompress::{Encoding, Inflater};
 use flowproof::decode::headerless::Headerless;
 use flowproof::decode::object::{ObjectDecoder, Step};
 use flowproof::decode::separators::Marks;
@@ -57,6 +58,7 @@ fn main() {
     let early = |fields| Wanted { fields, interfaces: Interfaces::AllBut(Arc::clone(&dropped)), ..Wanted::default() };
     let stages: Vec<Stage<'_>> = vec![
         ("inflate (the floor)", Box::new(|| check(inflate(&estate) == text))),
+        ("inflate in windows, as the program does", Box::new(|| check(windows(&estate) == text))),
         ("+ every separator found, no more", Box::new(|| check(separators(&estate) == estate.records + files as u64))),
         ("+ every line: count, status, window", Box::new(|| check(decode(&estate, &Wanted::default(), None) == estate.records))),
         (
@@ -100,25 +102,43 @@ fn main() {
     }
 }
 
+/// Inflates in windows; returns the bytes of text.
+fn windows(estate: &Estate) -> usize {
+    let mut bytes = 0;
+    estate.objects.iter().for_each(|object| in_windows(object, |window| bytes += window.len()));
+    bytes
+}
+
 /// Finds the ends of all values; returns the number of lines, headers among them.
 fn separators(estate: &Estate) -> u64 {
     /// What the decoder looks through at once.
-    const WINDOW: usize = 16 << 10;
-    let (mut marks, mut buffer) = (Marks::default(), Vec::new());
-    let lines = estate.objects.iter().map(|object| {
-        let text = inflated(object, &mut buffer);
-        let (mut rest, mut lines): (&[u8], u64) = (text, 0);
-        while !rest.is_empty() {
-            let (mut taken, window) = (0, &rest[..rest.len().min(WINDOW)]);
-            for line in marks.lines(window) {
-                taken += line.raw.len() + 1;
-                lines += 1;
+    const BLOCK: usize = 16 << 10;
+    let (mut marks, mut lines) = (Marks::default(), 0);
+    for object in &estate.objects {
+        in_windows(object, |window| {
+            let mut rest = window;
+            while !rest.is_empty() {
+                let (mut taken, block) = (0, &rest[..rest.len().min(BLOCK)]);
+                for line in marks.lines(block) {
+                    taken += line.raw.len() + 1;
+                    lines += 1;
+                }
+                // The rest of the window is the beginning of a line that ends in the next.
+                rest = if taken == 0 { &[] } else { &rest[taken..] };
             }
-            rest = &rest[taken..];
-        }
-        lines
-    });
-    lines.sum()
+        });
+    }
+    lines
+}
+
+/// Hands on the text of an object as the program inflates it, with its CRC checked.
+fn in_windows(object: &Bytes, mut window: impl FnMut(&[u8])) {
+    let (mut inflater, mut stored) = (Inflater::new(Encoding::Gzip).expect("a gzip decoder"), &object[..]);
+    while !stored.is_empty() {
+        let taken = inflater.step(stored, &mut window).expect("sound gzip");
+        stored = &stored[taken..];
+    }
+    inflater.end().expect("whole gzip");
 }
 
 /// Columns that a cost query asks of every record.

@@ -564,12 +564,20 @@ fn repeat(window: &mut Window, from: usize, to: usize, len: usize) {
             copy::<PIECE>(window, at - back, at);
             at += PIECE;
         }
+    } else if back == 1 {
+        let byte = window[from];
+        window[to..end].fill(byte);
     } else {
-        // Of what is nearer than a word, each copy makes `back` more bytes right.
-        let mut at = to;
+        // Of what is nearer than a word, each copy makes `back` more bytes right, until there is a word to repeat.
+        let (mut at, mut back_here) = (to, back);
         while at < end {
-            copy::<8>(window, at - back, at);
-            at += back.clamp(1, 8);
+            copy::<8>(window, at - back_here, at);
+            if back_here < 8 {
+                at += back;
+                back_here += back;
+            } else {
+                at += 8;
+            }
         }
     }
 }

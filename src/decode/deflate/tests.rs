@@ -161,7 +161,9 @@ fn what_encoders_write() {
     let shuffled: Vec<u8> = noise(3).take(300_000).map(|n| skewed[n as usize % skewed.len()]).collect();
     // A text that repeats itself from as far as it can, and from a little further, over several windows.
     let far = [&dense[..32_768], &dense[..32_768], &dense[..32_769], b"x", &dense[..32_768]].concat().repeat(3);
-    for text in [&b""[..], b"a", &[b'a'; 70_000], &log, &dense, &shuffled, &far] {
+    // And texts that repeat themselves at every short distance.
+    let near: Vec<u8> = (1..=80).flat_map(|period| dense[..period].repeat(600 / period + 2)).collect();
+    for text in [&b""[..], b"a", &[b'a'; 70_000], &log, &dense, &shuffled, &far, &near] {
         for level in [0, 1, 4, 6, 9] {
             check(&[&deflated(text, level), &b"behind"[..]].concat());
         }
