@@ -8,7 +8,7 @@ use super::biflow::LineRef;
 use super::collect::Covered;
 use super::grain::Grain;
 use super::names::{NONE, Names};
-use super::part_columns::{PartColumns, Status, Statuses, int32, int64};
+use super::part_columns::{Fetch, PartColumns, Status, Statuses, int32, int64};
 use super::parties::{Known, Parties, PartyColumns};
 use super::spill::{Decode, Encode, PARTITIONS, Reader, Store};
 use crate::decode::text_column::{Texts, inline};
@@ -408,7 +408,12 @@ impl Hourly {
             self.learn_tags(&rows, part.batch.num_rows(), key);
         }
         self.parties.start_batch();
-        (0..part.batch.num_rows()).try_for_each(|at| self.row(&rows, at, part, flow_log))?;
+        let (fetch, count) = (Fetch::of(&part.batch), part.batch.num_rows());
+        for first in (0..count).step_by(Fetch::ROWS) {
+            let block = first..count.min(first + Fetch::ROWS);
+            fetch.rows(&block);
+            block.into_iter().try_for_each(|at| self.row(&rows, at, part, flow_log))?;
+        }
         for at in 0..self.writing.len() {
             self.write_down(at);
         }
