@@ -681,10 +681,25 @@ fn dropping_early_is_filtering_late_in_every_case() {
     for folder in cases::folders() {
         let run = cases::open(&folder, Validation::ReadColumns);
         for (column, values) in values(&run) {
-            let listed: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
-            for filter in listed.iter().map(|value| format!("{column} = {value}")).chain([format!("{column} IN ({})", listed.join(", "))]) {
-                assert_eq!(run.sql(&pushed_down(&filter)), run.sql(&after_full_scan(&filter)), "{folder}: {filter}");
+            // One late statement answers for all values.
+            let late = run.sql(&format!(
+                "SELECT {column} AS value, {FINGERPRINT} FROM (SELECT * FROM flows LIMIT 1000000000) AS flows \
+                 WHERE {column} IS NOT NULL GROUP BY value"
+            ));
+            assert_eq!(late.len() + 1, values.len(), "{folder}: {column} has all but the value that is not there");
+            for value in &values {
+                let mut early = run.sql(&pushed_down(&format!("{column} = '{value}'")));
+                match late.iter().find(|row| row["value"] == **value) {
+                    Some(row) => {
+                        early[0]["value"] = value.as_str().into();
+                        assert_eq!(&early[0], row, "{folder}: {column} = {value}");
+                    }
+                    None => assert_eq!(early[0]["records"], 0, "{folder}: {column} = {value}"),
+                }
             }
+            let listed: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
+            let filter = format!("{column} IN ({})", listed.join(", "));
+            assert_eq!(run.sql(&pushed_down(&filter)), run.sql(&after_full_scan(&filter)), "{folder}: {filter}");
         }
     }
 }
