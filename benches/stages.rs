@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --bench stages -- [RECORDS [FILES]]`, 10 million records in 64 objects by default. The estate is generated from a
 //! seed and kept under `target/bench-data/`. Every stage checks its answer against the generator's truth before a time is
-//! printed; times are medians of [`ROUNDS`] rounds in which the stages take turns.
+//! printed; times are medians of [`ROUNDS`] rounds in which the stages take turns. `-- --floor FOLDER` only inflates the objects of a
+//! generated estate, and prints seconds of CPU and bytes of text (`floor.py` asks for it).
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -44,12 +45,17 @@ struct Estate {
 type Stage<'a> = (&'static str, Box<dyn Fn() + 'a>);
 
 fn main() {
+    let folder = std::env::args().skip_while(|argument| argument != "--floor").nth(1);
+    if let Some(folder) = folder {
+        floor(Path::new(&folder));
+        return;
+    }
     let numbers: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let records = numbers.first().copied().unwrap_or(10_000_000);
     let files = numbers.get(1).copied().unwrap_or(64) as usize;
     let estate = estate(records, files);
     let stored: usize = estate.objects.iter().map(Bytes::len).sum();
-    let text: usize = inflate(&estate);
+    let text: usize = inflate(&estate.objects);
     println!("{} records, {} objects, {:.1} MB stored, {:.1} MB of text", estate.records, estate.objects.len(), mb(stored), mb(text));
     let all: Vec<FieldId> = (0..V5_FIELDS).map(FieldId).collect();
     let counted = vec![id::BYTES];
@@ -57,7 +63,7 @@ fn main() {
     let dropped: Arc<_> = Arc::new(of_no_interest(&estate.inventory));
     let early = |fields| Wanted { fields, interfaces: Interfaces::AllBut(Arc::clone(&dropped)), ..Wanted::default() };
     let stages: Vec<Stage<'_>> = vec![
-        ("inflate (the floor)", Box::new(|| check(inflate(&estate) == text))),
+        ("inflate (the floor)", Box::new(|| check(inflate(&estate.objects) == text))),
         ("inflate in windows, as the program does", Box::new(|| check(windows(&estate) == text))),
         ("+ every separator found, no more", Box::new(|| check(separators(&estate) == estate.records + files as u64))),
         ("+ every line: count, status, window", Box::new(|| check(decode(&estate, &Wanted::default(), None) == estate.records))),
@@ -182,10 +188,25 @@ fn decode(estate: &Estate, wanted: &Wanted, columns: Option<&[FlowColumn]>) -> u
         .sum()
 }
 
+/// Prints what inflating a folder's objects takes.
+fn floor(folder: &Path) {
+    let objects: Vec<Bytes> = read(&folder.join("logs")).into_iter().map(|file| file.bytes).collect();
+    let since = on_cpu();
+    let text = inflate(&objects);
+    println!("{:.3} {text}", on_cpu() - since);
+}
+
+/// Seconds that this thread has run (Linux, Documentation/scheduler/sched-stats.rst: the first number of schedstat, in nanoseconds).
+fn on_cpu() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux");
+    let nanoseconds = stat.split_whitespace().next().and_then(|number| number.parse::<f64>().ok());
+    nanoseconds.expect("a number") / 1e9
+}
+
 /// Inflates every object by libdeflate alone, which checks its CRC; returns the bytes of text.
-fn inflate(estate: &Estate) -> usize {
+fn inflate(objects: &[Bytes]) -> usize {
     let mut buffer = Vec::new();
-    estate.objects.iter().map(|object| inflated(object, &mut buffer).len()).sum()
+    objects.iter().map(|object| inflated(object, &mut buffer).len()).sum()
 }
 
 /// The text of an object, in a buffer that keeps its room.

@@ -239,4 +239,5 @@ def main():
             print(f"  {name:<11} {wall:7.2f} s wall {cpu:7.2f} s CPU {memory:6.0f} MB   flowproof's wall is {own / wall:.2f} of it")
 
 
-main()
+if __name__ == "__main__":
+    main()
