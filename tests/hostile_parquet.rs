@@ -176,7 +176,7 @@ fn records_whose_fields_are_as_long_as_a_line_may_be() {
             &scene.logs().join("bomb.log.gz"),
             format!("{HEADER} vpc-id\n").as_bytes(),
             record.repeat(10).as_bytes(),
-            30_000_000 / length as u64,
+            60_000_000 / length as u64,
             &[],
         );
         // Operators that keep, join and sort batches of them.
