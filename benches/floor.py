@@ -4,8 +4,8 @@
     benches/floor.py FOLDER [--flowproof target/release/flowproof] [--threads 2] [--rounds 5]
 
 FOLDER is what the generator wrote, gzip. The floor is libdeflate with each member's CRC, on one thread over objects in memory; of the questions
-(peers.py) the whole process counts. All questions run with one thread too. Behind the bar: medians of wall and CPU, the CPU in floors, the
-greatest peak of memory.
+(peers.py) the whole process counts. All run with one thread too, and must answer the same each time. Behind the bar: medians of wall and CPU,
+the CPU in floors, the greatest peak of memory.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "peers"))
@@ -23,16 +22,6 @@ FLOOR = "inflating (the floor)"
 INFLATE = ["cargo", "bench", "--quiet", "--bench", "stages", "--", "--floor"]
 
 
-def run(command):
-    since, process = time.perf_counter(), os.fork()
-    if process == 0:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.execv(command[0], command)
-    _, status, usage = os.wait4(process, 0)
-    assert status == 0, command
-    return time.perf_counter() - since, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
@@ -40,14 +29,18 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    asked = [(question, threads) for question in ["count", "egress-sql", "nat", "azs", "all", "egress"] for threads in {args.threads, 1}]
+    asked = [(question, threads) for question in ["count", "egress-sql", "nat", "azs", "all", "egress"] for threads in sorted({1, args.threads})]
     readings, texts = {FLOOR: [], **{case: [] for case in asked}}, set()
+    answers = {}
     for _ in range(args.rounds):
         seconds, text = subprocess.check_output([*INFLATE, str(args.folder.resolve())]).split()
         readings[FLOOR].append((float(seconds), float(seconds), 0))
         texts.add(text)
         for question, threads in asked:
-            readings[question, threads].append(run(peers.flowproof(args.flowproof, args.folder, question, threads)))
+            given, reading = peers.run(peers.flowproof(args.flowproof, args.folder, question, threads), os.environ)
+            readings[question, threads].append(reading)
+            answer = peers.answer(question, given)
+            assert answers.setdefault(question, answer) == answer, f"{question}: {threads} thread(s) answer otherwise"
     assert len(texts) == 1, texts
     floor = statistics.median(cpu for _, cpu, _ in readings[FLOOR])
     for case, all_of in readings.items():
