@@ -558,7 +558,10 @@ fn copy<const LEN: usize>(window: &mut Window, from: usize, to: usize) {
 fn repeat(window: &mut Window, from: usize, to: usize, len: usize) {
     let (back, end) = (to - from, to + len);
     if back >= PIECE {
-        (0..3).for_each(|piece| copy::<PIECE>(window, from + piece * PIECE, to + piece * PIECE));
+        // Told one by one: of a range's `for_each` the compiler may make a function, which this is too short for.
+        copy::<PIECE>(window, from, to);
+        copy::<PIECE>(window, from + PIECE, to + PIECE);
+        copy::<PIECE>(window, from + 2 * PIECE, to + 2 * PIECE);
         let mut at = to + 3 * PIECE;
         while at < end {
             copy::<PIECE>(window, at - back, at);
