@@ -142,6 +142,12 @@ impl Intake {
         objects
     }
 
+    /// Returns the accounting of some objects alone, those at these places of the scan, ascending; their places become those among these.
+    pub fn of_some(&self, places: &[usize]) -> Intake {
+        let objects = self.objects().into_iter().filter_map(|(at, read)| Some((places.binary_search(&at).ok()?, read)));
+        Intake { objects: Mutex::new(objects.collect()), progress: Progress::default() }
+    }
+
     /// Sums up a finished run.
     ///
     /// # Errors

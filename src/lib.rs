@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use flowproof::{decode::Validation, error::Result, inventory::Inventory, pipeline::Input, source, time::TimeRange};
-//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, coverage::Closing};
+//! use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, Tables, coverage::Closing};
 //! use std::sync::Arc;
 //!
 //! async fn rejected() -> Result<String> {
@@ -37,8 +37,7 @@
 //!         memory_limit: MEMORY_LIMIT_DEFAULT,
 //!         spill_dir: std::env::temp_dir(),
 //!         scans: Scans::default(),
-//!         summary: tokio::sync::OnceCell::new(),
-//!         hours: tokio::sync::OnceCell::new(),
+//!         tables: Tables::default(),
 //!         listed,
 //!         grain: Default::default(),
 //!     });

@@ -17,6 +17,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A generated estate, its objects plain text.
@@ -66,6 +67,33 @@ impl Estate {
             .collect();
         assert!(!tables.is_empty());
         tables.iter().for_each(|table| std::fs::remove_file(table.path()).unwrap());
+        self.inventory = runs::read_inventory(&inventory);
+        self
+    }
+
+    /// The same, with an inventory in which the flow log of one VPC is that of an instance's interface.
+    fn with_a_flow_log_of_an_instance(mut self) -> Estate {
+        let inventory = self.dir.path().join("inventory");
+        let read = |path: &Path| serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap();
+        let mut moved: Option<(Value, Value)> = None;
+        for entry in walkdir::WalkDir::new(&inventory).sort_by_file_name().into_iter().map(Result::unwrap) {
+            if entry.file_name() != "describe-flow-logs.json" {
+                continue;
+            }
+            let mut logs = read(entry.path());
+            let of_vpc = logs["FlowLogs"][0]["ResourceId"].clone();
+            let (vpc, interface) = moved.get_or_insert_with(|| {
+                let all = read(&entry.path().with_file_name("describe-network-interfaces.json"));
+                let is_instance = |interface: &&Value| interface["Attachment"]["InstanceId"].is_string();
+                let one = all["NetworkInterfaces"].as_array().unwrap().iter().find(is_instance).unwrap();
+                (of_vpc.clone(), one["NetworkInterfaceId"].clone())
+            });
+            if of_vpc == *vpc {
+                logs["FlowLogs"][0]["ResourceId"] = interface.clone();
+                std::fs::write(entry.path(), logs.to_string()).unwrap();
+            }
+        }
+        assert!(moved.is_some());
         self.inventory = runs::read_inventory(&inventory);
         self
     }
@@ -407,6 +435,35 @@ fn a_report_reads_every_object_once() {
     assert_eq!(run.scans(), std::slice::from_ref(&objects), "one scan, and each object once in it");
     reports(&run);
     assert_eq!(run.scans(), [objects], "further reports need no further scan");
+}
+
+#[test]
+fn a_statement_that_reads_both_tables_reads_every_object_once() {
+    let estate = Estate::of(&four_sites(63, 20_000)).with_a_flow_log_of_an_instance();
+    let tables = |run: &Run| ["connections", "coverage", "hourly"].map(|table| sorted(run, &format!("SELECT * FROM {table}")));
+    let alone = estate.run(Setting::default());
+    let want = tables(&alone);
+    assert!(want.iter().all(|rows| rows.len() > 10));
+    let all: Vec<usize> = (0..estate.truth.objects.len()).collect();
+    let read: Vec<usize> = alone.scans().iter().map(Vec::len).collect();
+    assert!(
+        read.len() == 2 && read[0] < all.len() && read[1] == all.len(),
+        "of {}, those that cannot tell of control planes are left out: {read:?}",
+        all.len()
+    );
+
+    // Whichever of them is asked first, and where neither has room.
+    let counts = "SELECT count(*) FROM connections UNION ALL SELECT count(*) FROM hourly";
+    let inside = "SELECT count(*) FROM hourly WHERE interface_id IN (SELECT interface_id FROM connections)";
+    let outside = "SELECT count(*) FROM connections WHERE interface_id IN (SELECT interface_id FROM hourly)";
+    for (sql, threads, memory_limit) in [(counts, 1, TIGHT), (inside, 2, 192 << 20), (outside, 8, 192 << 20)] {
+        let run = estate.run(Setting { threads, memory_limit, ..Setting::default() });
+        run.sql(sql);
+        assert_eq!(run.scans(), std::slice::from_ref(&all), "{sql}");
+        assert_eq!(run.has_spilled(), memory_limit == TIGHT);
+        assert!(tables(&run) == want, "{sql}, {threads} threads, {memory_limit} bytes");
+        assert_eq!(run.scans().len(), 1, "what is read afterwards is there already");
+    }
 }
 
 /// `hourly` by plain SQL over the records, for estates without overlapping flow logs and with all interfaces known.

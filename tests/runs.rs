@@ -10,7 +10,7 @@ use flowproof::inventory::{self, Inventory};
 use flowproof::pipeline::Input;
 use flowproof::query::coverage::Closing;
 use flowproof::query::grain::Grain;
-use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, library};
+use flowproof::query::{Engine, Logs, MEMORY_LIMIT_DEFAULT, Scans, Tables, library};
 use flowproof::report::by::By;
 use flowproof::report::charges::Charges;
 use flowproof::report::{Format, Report, cost, cross_az, egress, nat, value};
@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::OnceCell;
 
 /// How a run is set, apart from what it reads.
 #[derive(Debug, Clone)]
@@ -103,8 +102,7 @@ pub(crate) fn open_inputs(inputs: Vec<Input>, listed: ListCounts, inventory: &Ar
             memory_limit: setting.memory_limit,
             spill_dir: spill_dir.path().to_owned(),
             scans: Scans::default(),
-            summary: OnceCell::new(),
-            hours: OnceCell::new(),
+            tables: Tables::default(),
             grain,
         })
     };

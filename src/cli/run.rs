@@ -11,7 +11,7 @@ use crate::pipeline::Input;
 use crate::policy::{Judge, Policy};
 use crate::query::coverage::Closing;
 use crate::query::grain::Grain;
-use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans};
+use crate::query::{Logs, MEMORY_LIMIT_DEFAULT, Scans, Tables};
 use crate::source::{self, Digested, Digests, Given, ListCounts, Prune, S3Options, STDIN, Source};
 use crate::time::{TimeRange, parse_instant, parse_span};
 use clap::{Args, ValueEnum};
@@ -318,8 +318,7 @@ impl LogsArgs {
             spill_dir: self.spill_dir(context),
             grain,
             scans: Scans::default(),
-            summary: tokio::sync::OnceCell::new(),
-            hours: tokio::sync::OnceCell::new(),
+            tables: Tables::default(),
         }))
     }
 }

@@ -8,7 +8,9 @@ use super::names::Names;
 use super::part_columns::{PartColumns, Status, Statuses, int32, int64, text};
 use super::spill::{PARTITIONS, Store};
 use crate::decode::columns::parse_address;
+use crate::decode::text_column::Texts;
 use crate::enrich::endpoint::EndColumns;
+use crate::enrich::lately::Lately;
 use crate::enrich::{Derived, FlowColumn};
 use crate::error::Result;
 use crate::flow::field::id;
@@ -114,6 +116,19 @@ pub struct Collector {
     pub unattributed: u64,
     control_plane_addresses: HashSet<IpAddr, RandomState>,
     flow_log_of_object: HashMap<usize, u32, RandomState>,
+    /// Of this batch, by the view of its id: the interface, if the inventory knows it.
+    lately: Lately<u128, Option<EniIndex>>,
+}
+
+/// Slots for interfaces of a batch, as a power of two.
+const LATELY_SLOTS: u32 = 8;
+
+/// Where a part comes from: the place of its object, the flow log's number, and the fields of its format.
+#[derive(Debug, Clone, Copy)]
+struct From {
+    object: u32,
+    flow_log: u32,
+    fields: u32,
 }
 
 impl Collector {
@@ -133,57 +148,58 @@ impl Collector {
             unattributed: 0,
             control_plane_addresses,
             flow_log_of_object: HashMap::default(),
+            lately: Lately::new(LATELY_SLOTS),
         }
     }
 
-    /// Takes the rows of a part, whose columns are [`COLUMNS`].
+    /// Takes the rows of a part, which have [`COLUMNS`] among their columns, of the object at this place among those that count.
     ///
     /// # Errors
     /// If partials must be spilled and cannot be.
-    pub fn add(&mut self, part: &Part, flow_log: Option<&str>) -> Result<()> {
-        let flow_log = match self.flow_log_of_object.get(&part.object) {
+    pub fn add(&mut self, part: &Part, object: usize, flow_log: Option<&str>) -> Result<()> {
+        let flow_log = match self.flow_log_of_object.get(&object) {
             Some(known) => *known,
             None => {
                 let index = self.flow_logs.intern(flow_log.unwrap_or_default());
-                self.flow_log_of_object.insert(part.object, index);
+                self.flow_log_of_object.insert(object, index);
                 index
             }
         };
-        let rows = Rows::new(&part.batch);
+        let (rows, inventory) = (Rows::new(&part.batch), Arc::clone(&self.inventory));
+        let from = From { object: object as u32, flow_log, fields: part.fields };
+        self.lately.clear();
         for at in 0..part.batch.num_rows() {
-            self.row(&rows, at, part, flow_log)?;
+            let view = rows.interface.view(at);
+            let place = self.lately.place(view);
+            let eni = match self.lately.get(place) {
+                Some((known, eni)) if *known == view => *eni,
+                _ => {
+                    let eni = rows.interface.get(at).and_then(|interface| inventory.eni_index(interface));
+                    self.lately.put(place, view, eni);
+                    eni
+                }
+            };
+            match eni.and_then(|eni| Some((eni, inventory.enis().get(eni as usize)?))) {
+                Some((eni, interface)) if interface.kind == InterfaceKind::EksControlPlane => {
+                    self.control_plane(eni, interface, &rows, at, from)?;
+                }
+                Some((eni, interface)) if interface.kind.is_path_device() => self.device(eni, interface, &rows, at),
+                Some(_) => {}
+                None => self.stranger(&rows, at),
+            }
         }
         Ok(())
     }
 
-    fn row(&mut self, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
-        let Some(interface) = text(&rows.interface, at) else {
-            self.unattributed += u64::from(rows.statuses.at(at) == Status::Ok);
-            return Ok(());
-        };
-        let inventory = Arc::clone(&self.inventory);
-        let Some(index) = inventory.eni_index(interface) else {
-            self.stranger(interface, rows, at);
-            return Ok(());
-        };
-        match inventory.enis().get(index as usize) {
-            Some(eni) if eni.kind == InterfaceKind::EksControlPlane => self.control_plane(index, eni, rows, at, part, flow_log),
-            Some(eni) if eni.kind.is_path_device() => {
-                self.device(index, eni, rows, at);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn control_plane(&mut self, eni: EniIndex, interface: &Eni, rows: &Rows, at: usize, part: &Part, flow_log: u32) -> Result<()> {
+    fn control_plane(&mut self, eni: EniIndex, interface: &Eni, rows: &Rows, at: usize, of: From) -> Result<()> {
+        let From { object, flow_log, fields } = of;
         let (start, end) = (int64(&rows.start, at), int64(&rows.end, at));
         let bytes = int64(&rows.bytes, at).unwrap_or(0) as u64;
         let from = start.or(end).unwrap_or(0);
         let covered = self.coverage.entry((eni, hour_of(from))).or_default().entry(flow_log).or_default();
         covered.start_min = earlier(covered.start_min, start);
         covered.end_max = covered.end_max.max(end);
-        covered.fields_max = covered.fields_max.max(part.fields);
+        covered.fields_max = covered.fields_max.max(fields);
         match rows.statuses.at(at) {
             Status::NoData => covered.nodata += 1,
             Status::SkipData => covered.skipdata += 1,
@@ -192,7 +208,7 @@ impl Collector {
                 covered.bytes = covered.bytes.saturating_add(bytes);
                 match rows.ends(eni, Some(interface), at) {
                     Some((ends, egress)) => {
-                        let session = self.session(rows, at, (ends.peer, egress), from, (part.object as u32, rows.line.value(at) as u64));
+                        let session = self.session(rows, at, (ends.peer, egress), from, (object, rows.line.value(at) as u64));
                         let partition = PARTITION_HASH.hash_one(ends) as usize % PARTITIONS;
                         return self.partials.add(partition, PartialKey { ends, flow_log, hour: hour_of(from) }, |sessions| {
                             let before = sessions.len();
@@ -246,7 +262,11 @@ impl Collector {
         self.evidence.entry((ends.peer, ends.local, ends.local_port, ends.protocol)).or_default().insert((device, hour));
     }
 
-    fn stranger(&mut self, interface: &str, rows: &Rows, at: usize) {
+    fn stranger(&mut self, rows: &Rows, at: usize) {
+        let Some(interface) = rows.interface.get(at) else {
+            self.unattributed += u64::from(rows.statuses.at(at) == Status::Ok);
+            return;
+        };
         if !self.strangers.contains_key(interface) && self.strangers.len() >= STRANGERS_MAX {
             return;
         }
@@ -265,7 +285,7 @@ impl Collector {
 
 /// A part's columns.
 pub(super) struct Rows {
-    pub(super) interface: StringViewArray,
+    pub(super) interface: Texts,
     protocol: Int32Array,
     packets: Int64Array,
     bytes: Int64Array,
@@ -288,7 +308,7 @@ impl Rows {
         let int32s = |column| columns.int32s(column);
         let int64s = |column| columns.int64s(column);
         Rows {
-            interface: texts(FlowColumn::Aws(id::INTERFACE_ID)),
+            interface: columns.views(FlowColumn::Aws(id::INTERFACE_ID)),
             protocol: int32s(FlowColumn::Aws(id::PROTOCOL)),
             packets: int64s(FlowColumn::Aws(id::PACKETS)),
             bytes: int64s(FlowColumn::Aws(id::BYTES)),

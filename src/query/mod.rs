@@ -45,7 +45,7 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{Stream, TryStreamExt};
 use inventory_table::InventoryTable;
-pub use logs::{Egress, Logs, MEMORY_LIMIT_DEFAULT, Scanned, Scans};
+pub use logs::{Egress, Logs, MEMORY_LIMIT_DEFAULT, Scanned, Scans, Tables};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use super::log_tables::blocking;
 use super::narrowed::Narrowed;
 use super::rows::schema;
 use super::spill::PARTITIONS;
-use super::{Egress, Logs, Scanned, connections, hours};
+use super::{Egress, Logs, Scanned, Tables, connections, hours};
 use crate::error;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -50,6 +50,7 @@ pub struct SummedTable {
     logs: Arc<Logs>,
     schema: SchemaRef,
     scan: Scan,
+    name: fn(&Tables),
     streams: usize,
     folded: bool,
     is_narrowed: bool,
@@ -59,7 +60,8 @@ impl SummedTable {
     /// Returns `connections`, in the order of their ends.
     pub fn connections(logs: &Arc<Logs>) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.egress().await? as Arc<dyn Summed>) }.boxed();
-        SummedTable { logs: Arc::clone(logs), schema: schema(&connections::COLUMNS), scan, streams: 1, folded: false, is_narrowed: false }
+        let (logs, schema, name) = (Arc::clone(logs), schema(&connections::COLUMNS), Tables::name_connections);
+        SummedTable { logs, schema, scan, name, streams: 1, folded: false, is_narrowed: false }
     }
 
     /// Returns `hourly`, in no order. `folded` is for statements that only sum its counts: rows in which a statement sees no other
@@ -67,7 +69,8 @@ impl SummedTable {
     pub fn hourly(logs: &Arc<Logs>, folded: bool) -> SummedTable {
         let scan: Scan = |logs| async move { Ok(logs.hourly().await? as Arc<dyn Summed>) }.boxed();
         let streams = logs.threads.clamp(1, PARTITIONS);
-        SummedTable { logs: Arc::clone(logs), schema: schema(&hours::COLUMNS), scan, streams, folded, is_narrowed: true }
+        let (logs, schema, name) = (Arc::clone(logs), schema(&hours::COLUMNS), Tables::name_hourly);
+        SummedTable { logs, schema, scan, name, streams, folded, is_narrowed: true }
     }
 }
 
@@ -114,6 +117,7 @@ impl TableProvider for SummedTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         self.logs.needs_inputs().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        (self.name)(&self.logs.tables);
         let columns: Arc<[usize]> = projection.map_or_else(|| (0..self.schema.fields().len()).collect(), |asked| asked.as_slice().into());
         let schema = Arc::new(self.schema.project(&columns)?);
         let mut narrowed = Narrowed::default();

@@ -118,7 +118,7 @@ impl Traced {
                 }
                 object = name;
                 let fields = fields_with_values(&part);
-                collector.add(&Part { object: objects, batch: part, rejects: Vec::new(), fields }, flow_log.as_deref())?;
+                collector.add(&Part { object: objects, batch: part, rejects: Vec::new(), fields }, objects, flow_log.as_deref())?;
             }
             Ok(true)
         })?;
@@ -170,12 +170,12 @@ impl Traced {
     }
 
     fn ends(&self, rows: &Rows, at: usize) -> Option<(Ends, bool)> {
-        let eni = self.inventory.eni_index(text(&rows.interface, at)?)?;
+        let eni = self.inventory.eni_index(rows.interface.get(at)?)?;
         rows.ends(eni, self.inventory.enis().get(eni as usize), at)
     }
 
     fn role(&self, rows: &Rows, at: usize, ends: Option<(Ends, bool)>, flow_log: &str, opened: &Opened) -> Role {
-        let Some(eni) = text(&rows.interface, at).and_then(|interface| self.inventory.eni_index(interface)) else {
+        let Some(eni) = rows.interface.get(at).and_then(|interface| self.inventory.eni_index(interface)) else {
             return Role::Stranger;
         };
         if rows.statuses.at(at) != Status::Ok {
@@ -246,7 +246,7 @@ fn is_peer(wanted: &Wanted, ends: &Ends) -> bool {
 fn wants(wanted: &Wanted, rows: &Rows, ends: Option<Ends>, object: Option<&str>, at: usize) -> bool {
     match wanted {
         Wanted::Peer { .. } => ends.is_some_and(|ends| is_peer(wanted, &ends)),
-        Wanted::Interface(interface) => text(&rows.interface, at) == Some(interface),
+        Wanted::Interface(interface) => rows.interface.get(at) == Some(interface),
         Wanted::Places(places) => {
             let place = object.map(str::to_owned).zip(int64(&rows.line, at));
             place.is_some_and(|place| places.contains(&place))
