@@ -75,8 +75,6 @@ struct Total {
     cost_min: Option<Decimal>,
 }
 
-const UNRESOLVED: &str = include_str!("../../queries/parts/unresolved.sql");
-
 /// Makes the report.
 ///
 /// # Errors
@@ -85,9 +83,10 @@ pub async fn report(logs: &Arc<Logs>, engine: &Engine, by: &By, charge: Charge, 
     let mut unpriced = Unpriced::new();
     let nat_az_ends = ("nat_az_ends".to_owned(), charges.nat_az_ends.to_string());
     let pairs = library::find("cross-az")?;
-    let (_, batches) = engine.collect(pairs.sql, &pairs.bind(std::slice::from_ref(&nat_az_ends), 0)?).await?;
+    let given = [nat_az_ends.clone(), ("unresolved".to_owned(), "1".to_owned())];
+    let (_, batches) = engine.collect(pairs.sql, &pairs.bind(&given, 0)?).await?;
     let (pair_lines, total) = of_pairs(&batches, charges, &mut unpriced);
-    let unresolved = unresolved(engine, charges, &mut unpriced).await?;
+    let unresolved = unresolved(&batches, charges, &mut unpriced);
     let candidates = candidates(engine, charges, &mut unpriced).await?;
     let mut scan = Scan::of(logs, |missing| &missing.cross_az).await?;
     let of = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -180,7 +179,7 @@ fn meter(category: &str) -> Meter {
 fn of_pairs(batches: &[arrow::array::RecordBatch], charges: &Charges, unpriced: &mut Unpriced) -> (Vec<Line>, Total) {
     let mut total = Total { cost: Some(Decimal::new(0, 6)), cost_min: Some(Decimal::new(0, 6)), ..Total::default() };
     let mut lines: Vec<Line> = Vec::new();
-    for row in cells(batches) {
+    for row in cells(batches).filter(|row| !is_unresolved(row)) {
         let category = row.text("category").unwrap_or_default();
         let (region, meter) = (row.text("region"), meter(&category));
         let (metered, metered_min) = (row.count("metered_bytes"), row.count("metered_bytes_min"));
@@ -240,16 +239,22 @@ fn merge(lines: &mut Vec<Line>, line: Line) {
     }
 }
 
+fn is_unresolved(row: &Cells<'_>) -> bool {
+    row.text("src_az_id").is_none() || row.text("dst_az_id").is_none()
+}
+
 /// Bytes whose AZs are not known at both ends, and what they cost if both ends are metered.
-async fn unresolved(engine: &Engine, charges: &Charges, unpriced: &mut Unpriced) -> Result<(u64, Option<Decimal>)> {
-    let (_, batches) = engine.collect(UNRESOLVED, &[]).await?;
-    let (mut bytes, mut cost) = (0, Some(Decimal::new(0, 6)));
-    for row in cells(&batches) {
-        let (region, here) = (row.text("region"), row.count("bytes"));
-        bytes += here;
-        cost = charges::sum([cost, charges.bytes(region.as_deref(), &Meter::InterAzBytes, here.saturating_mul(2), unpriced)]);
+fn unresolved(batches: &[arrow::array::RecordBatch], charges: &Charges, unpriced: &mut Unpriced) -> (u64, Option<Decimal>) {
+    let mut by_region: BTreeMap<Option<String>, u64> = BTreeMap::new();
+    for row in cells(batches).filter(is_unresolved) {
+        *by_region.entry(row.text("region")).or_default() += row.count("bytes");
     }
-    Ok((bytes, cost))
+    let mut cost = Some(Decimal::new(0, 6));
+    for (region, bytes) in &by_region {
+        let both_ends = bytes.saturating_mul(2);
+        cost = charges::sum([cost, charges.bytes(region.as_deref(), &Meter::InterAzBytes, both_ends, unpriced)]);
+    }
+    (by_region.values().sum(), cost)
 }
 
 /// What would show a candidate wrong.
