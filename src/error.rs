@@ -57,6 +57,12 @@ impl Error {
         Self { kind, message: message.into(), place: None, hint: None, source: None }
     }
 
+    /// Returns the same to tell somebody else: what it says, and the hint.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { hint: self.hint.clone(), ..Self::new(self.kind, self.to_string()) }
+    }
+
     /// Adds the file, object or line that the fault is about.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

@@ -82,6 +82,13 @@ impl TimeRange {
         TimeRange { from: later(self.from, other.from), to: earlier(self.to, other.to) }
     }
 
+    /// Returns the least range that holds both.
+    #[must_use]
+    pub fn hull(&self, other: TimeRange) -> TimeRange {
+        let from = self.from.zip(other.from).map(|(a, b)| a.min(b));
+        TimeRange { from, to: self.to.zip(other.to).map(|(a, b)| a.max(b)) }
+    }
+
     /// Reads the two ends as a user writes them (see [`parse_instant`]).
     ///
     /// # Errors

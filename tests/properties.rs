@@ -665,6 +665,94 @@ proptest! {
         let filter = condition(rng, &VALUES, depth);
         prop_assert_eq!(SHELF.sql(&pushed_down(&filter)), SHELF.sql(&after_full_scan(&filter)), "{}", filter);
     }
+
+    /// Questions that share a scan are answered as each alone.
+    #[test]
+    fn asked_together_is_asked_alone(seed in any::<u64>()) {
+        let rng = &mut Rng::new(seed, 7);
+        let questions: Vec<String> = (0..2 + rng.below(3)).map(|branch| {
+            let depth = rng.below(3) as u32;
+            let filter = condition(rng, &VALUES, depth);
+            format!("SELECT {branch} AS branch, * FROM ({})", pushed_down(&filter))
+        }).collect();
+        let alone: Vec<Value> = questions.iter().flat_map(|sql| SHELF.sql(sql)).collect();
+        let together = questions.join(" UNION ALL ");
+        prop_assert_eq!(SHELF.sql(&format!("{together} ORDER BY branch")), alone, "{}", together);
+    }
+}
+
+/// How many branches of a plan share a scan.
+fn sharing(run: &Run, sql: &str) -> usize {
+    let rows = run.sql(&format!("EXPLAIN {sql}"));
+    let plans: Vec<&str> = rows.iter().filter_map(|row| row["plan"].as_str()).collect();
+    plans.concat().matches("shared by").count()
+}
+
+#[test]
+fn statements_of_any_shape_that_share_a_scan_come_to_an_end() {
+    const PORTS: &str = "SELECT dstport AS a, sum(bytes) AS b FROM flows WHERE action = 'ACCEPT' GROUP BY dstport";
+    const KINDS: &str = "SELECT protocol AS a, count(*) AS b FROM flows WHERE interface_kind = 'eks-control-plane' GROUP BY protocol";
+    const ALL: &str = "SELECT 7 AS a, count(*) AS b FROM flows";
+    const TOP: &str = "SELECT srcport AS a, bytes AS b FROM flows ORDER BY bytes DESC, srcport, log_object, log_line LIMIT 5";
+    let union = |branches: &[&str]| branches.iter().map(|sql| format!("SELECT * FROM ({sql})")).collect::<Vec<_>>().join(" UNION ALL ");
+    let (two, three) = (union(&[PORTS, KINDS]), union(&[PORTS, KINDS, ALL]));
+    // How many branches share a scan, and how many scans there are.
+    let shapes = [
+        (2, 1, two.clone()),
+        (3, 1, three.clone()),
+        (3, 1, format!("{three} ORDER BY b DESC, a LIMIT 3")),
+        (2, 1, format!("SELECT a, count(*) AS n, sum(b) AS c FROM ({two}) GROUP BY a HAVING sum(b) > 10")),
+        (2, 1, format!("SELECT count(*) AS n FROM ({two})")),
+        (3, 1, format!("SELECT a, b, sum(b) OVER (PARTITION BY a) AS c FROM ({three})")),
+        (2, 1, format!("SELECT DISTINCT a FROM ({})", union(&[PORTS, TOP]))),
+        (2, 1, format!("SELECT * FROM ({PORTS}) UNION SELECT * FROM ({KINDS})")),
+        (2, 1, format!("WITH sums AS ({PORTS}) SELECT * FROM sums WHERE a < 1024 UNION ALL SELECT * FROM sums WHERE a >= 1024")),
+        (2, 1, format!("{two} UNION ALL VALUES (1, 2)")),
+        (2, 2, union(&[PORTS, "SELECT log_line AS a, bytes AS b FROM flows WHERE dstport = 443", KINDS])),
+        (2, 2, union(&[PORTS, "SELECT count(*) AS a, sum(bytes) AS b FROM (SELECT * FROM flows LIMIT 100000)", KINDS])),
+        (0, 2, format!("SELECT l.a, l.b, r.b AS c FROM ({PORTS}) AS l JOIN ({KINDS}) AS r ON l.a > r.a")),
+        (0, 2, "SELECT dstport AS a, bytes AS b FROM flows UNION ALL SELECT srcport, bytes FROM flows".to_owned()),
+        (0, 2, union(&[PORTS, "SELECT count(*) AS a, count(*) AS b FROM tgw_flows"])),
+        (0, 2, "SELECT (SELECT count(*) FROM flows) AS a, (SELECT sum(bytes) FROM flows) AS b".to_owned()),
+    ];
+    // Whether a union shares in a join depends on which side of it the engine reads first.
+    let joins = [
+        format!("SELECT l.a, l.b, r.b AS c FROM ({two}) AS l JOIN ({two}) AS r ON l.a = r.a"),
+        format!("SELECT * FROM ({two}) WHERE a IN (SELECT dstport FROM flows WHERE action = 'REJECT')"),
+    ];
+    let sorted = |mut rows: Vec<Value>| {
+        rows.sort_by_cached_key(Value::to_string);
+        rows
+    };
+    for threads in [1, 2, 8] {
+        let run = put_before(plain(), 8, Setting { threads, ..Setting::default() });
+        run.execute("CREATE TABLE held AS SELECT * FROM flows");
+        for (branches, scans, sql) in &shapes {
+            assert_eq!(sharing(&run, sql), *branches, "{threads} threads: {sql}");
+            let before = run.scans().len();
+            let shared = sorted(run.sql_in_time(sql));
+            assert_eq!(run.scans().len() - before, *scans, "{threads} threads: {sql}");
+            let alone = sorted(run.sql(&sql.replace(" flows", " held")));
+            assert_eq!(shared, alone, "{threads} threads: {sql}");
+            assert!(!alone.is_empty(), "{sql}");
+        }
+        for sql in &joins {
+            assert_eq!(sorted(run.sql_in_time(sql)), sorted(run.sql(&sql.replace(" flows", " held"))), "{threads} threads: {sql}");
+        }
+    }
+}
+
+#[test]
+fn a_shared_scan_ends_for_all_branches_when_one_has_had_enough() {
+    let run = put_before(plain(), 9, Setting { threads: 2, ..Setting::default() });
+    let sql = "SELECT dstport AS a, sum(bytes) AS b FROM flows GROUP BY dstport \
+               UNION ALL SELECT srcport, sum(bytes) FROM flows GROUP BY srcport LIMIT 1";
+    assert_eq!(sharing(&run, sql), 2);
+    assert_eq!(run.sql_in_time(sql).len(), 1);
+    // What cannot be added up fails in one branch, and so does the statement.
+    let broken = "SELECT sum(bytes) AS a FROM flows UNION ALL SELECT sum(9223372036854775807 / (bytes - bytes)) FROM flows";
+    assert_eq!(sharing(&run, broken), 2);
+    assert!(run.refuses(broken).contains("ivide by zero"), "{}", run.refuses(broken));
 }
 
 #[test]

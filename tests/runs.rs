@@ -2,6 +2,7 @@
 //!
 //! The one place in the tests that knows how a run is put together.
 
+use arrow::array::RecordBatch;
 use flowproof::cost::prices::PriceList;
 use flowproof::decode::{Tally, Validation};
 use flowproof::flow::Layout;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// How a run is set, apart from what it reads.
@@ -149,6 +151,10 @@ fn over(table: &str, sql: &str) -> String {
     out + rest
 }
 
+fn rows(batches: &[RecordBatch]) -> Vec<Value> {
+    value::rows(batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+}
+
 fn json(report: &Report) -> String {
     let mut out = Vec::new();
     report.write(Format::Json, &mut out).unwrap();
@@ -199,7 +205,20 @@ impl Run {
     fn sql_in(&self, engine: &Engine, sql: &str) -> Vec<Value> {
         let collected = self.runtime.block_on(engine.collect(sql, &[]));
         let (_, batches) = collected.unwrap_or_else(|error| panic!("{sql}: {error}"));
-        value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+        rows(&batches)
+    }
+
+    /// Returns the rows of a statement that may not wait for itself.
+    pub(crate) fn sql_in_time(&self, sql: &str) -> Vec<Value> {
+        let collect = self.engine.collect(sql, &[]);
+        let in_time = async { tokio::time::timeout(Duration::from_secs(120), collect).await };
+        let (_, batches) = self.runtime.block_on(in_time).unwrap_or_else(|_| panic!("no answer: {sql}")).unwrap();
+        rows(&batches)
+    }
+
+    /// Returns why a statement fails.
+    pub(crate) fn refuses(&self, sql: &str) -> String {
+        self.runtime.block_on(self.engine.collect(sql, &[])).expect_err(sql).to_string()
     }
 
     /// Runs a statement that makes a table or a view.
@@ -241,7 +260,7 @@ impl Run {
         let given: Vec<(String, String)> = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let bound = library::find(name).unwrap().bind(&given, 0).unwrap();
         let (_, batches) = self.runtime.block_on(engine.collect(sql, &bound)).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        value::rows(&batches).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+        rows(&batches)
     }
 
     /// Returns the one value of the one row of a statement.

@@ -226,12 +226,12 @@ impl Table for Arrays<'_> {
     }
 
     fn leave_interfaces(&self, at: usize, interfaces: &Interfaces, seen: &mut Seen, records: &mut Vec<usize>) {
-        let texts = self.texts(at);
+        let (texts, way) = (self.texts(at), seen.way);
         let mut is_wanted = |at: Option<usize>| {
             let value = at.filter(|at| texts.is_value(texts.view(*at)));
             seen.is_wanted(interfaces, value.map(|at| texts.bytes(at)))
         };
-        match texts.0.and_then(|(_, of)| of.are_wanted(records.len(), |at| is_wanted(Some(at)))) {
+        match texts.0.and_then(|(_, of)| of.are_wanted(records.len(), way, |at| is_wanted(Some(at)))) {
             Some(wanted) => {
                 let none = is_wanted(None);
                 let of = |at: Option<usize>| at.and_then(|at| wanted.get(at)).copied().unwrap_or(none);

@@ -7,7 +7,7 @@ use super::reject::Reason;
 use super::table::Scratch;
 use super::text_column::TextColumn;
 use super::validity::Validity;
-use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Tally, Validation, Wanted, schema};
+use super::{BATCH_ROWS, BATCH_TEXT_BYTES, Decoded, Fitting, Tally, Validation, Wanted, schema};
 use crate::error::Result;
 use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::flow::{Column, Layout, RecordKind};
@@ -77,6 +77,8 @@ pub(super) struct Slots {
     pub(super) wanted: Vec<Option<usize>>,
     /// Position of each column by whose value records are wanted, in the order of [`Wanted::values`].
     pub(super) values: Vec<Option<usize>>,
+    /// The same for each of [`Wanted::any_of`].
+    pub(super) any_of: Vec<Vec<Option<usize>>>,
     pub(super) unknown: Vec<(usize, Arc<str>)>,
 }
 
@@ -98,6 +100,7 @@ impl Slots {
             checked: known.filter(|(_, field)| read(field) && is_checked(*field)).map(|(at, field)| (at, field, below(field))).collect(),
             wanted: wanted.fields.iter().map(|field| position(*field)).collect(),
             values: wanted.values.iter().map(|(field, _)| position(*field)).collect(),
+            any_of: wanted.any_of.iter().map(|one| one.values.iter().map(|(field, _)| position(*field)).collect()).collect(),
             unknown: layout.unknown().map(|(at, name)| (at, Arc::clone(name))).collect(),
         }
     }
@@ -272,7 +275,7 @@ impl Columns {
         Ok(Judged { status, start, end, in_window, is_wanted })
     }
 
-    /// Returns whether a record has the values by which records are wanted. It was checked like any other before: what is left out
+    /// Returns whether a record has the values by which records are wanted, and fits. It was checked like any other before: what is left out
     /// because of its values hides no reject.
     #[inline]
     fn has_values(&self, cells: &impl Cells) -> bool {
@@ -281,7 +284,12 @@ impl Columns {
             Cell::Text(text) => values.iter().any(|value| value == text),
             Cell::Number(number) => values.contains(&number.to_string()),
         };
+        let fits = |(at, one): (&Vec<Option<usize>>, &Fitting)| {
+            one.interfaces.wants(self.slots.interface.and_then(|at| cells.cell(at).text())) && at.iter().zip(&one.values).all(is_one_of)
+        };
+        let any_of = &self.wanted.any_of;
         self.slots.values.iter().zip(&self.wanted.values).all(is_one_of)
+            && (any_of.is_empty() || self.slots.any_of.iter().zip(any_of).any(fits))
     }
 
     #[inline]
@@ -816,6 +824,22 @@ mod tests {
             assert_eq!(push(&west, &[("region", region), ("bytes", Text("x")), ok]).unwrap_err().0, Reason::BadNumber);
         }
         assert_eq!(push(&west, &[("bytes", Text("1")), ok]).unwrap().rows, 0, "no such column");
+        // One way to fit is enough, but all of it.
+        let one = |interface: &str, region: &str| Fitting {
+            interfaces: super::super::Interfaces::Only(Arc::new([interface.to_owned()].into_iter().collect())),
+            values: vec![(id::REGION, vec![region.to_owned()])],
+        };
+        let either = Wanted { any_of: vec![one("eni-1", "us-west-2"), one("eni-2", "us-east-1")], ..all.clone() };
+        for (interface, region, rows) in [
+            ("eni-1", "us-west-2", 1),
+            ("eni-1", "us-east-1", 0),
+            ("eni-2", "us-east-1", 1),
+            ("eni-2", "us-west-2", 0),
+            ("eni-3", "us-east-1", 0),
+        ] {
+            let tally = push(&either, &[("interface-id", Text(interface)), ("region", Text(region)), ok]).unwrap();
+            assert_eq!((tally.ok, tally.dropped, tally.rows), (1, 1 - rows, rows), "{interface} {region}");
+        }
         let later = Wanted { time: crate::time::TimeRange { from: Some(10), to: None }, ..all.clone() };
         assert_eq!(push(&later, &[("start", Number(9)), ok]).unwrap().outside_window, 1);
         assert_eq!(push(&later, &[("start", Number(10)), ok]).unwrap().rows, 1);

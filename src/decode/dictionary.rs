@@ -20,7 +20,8 @@ pub struct Dictionary {
     longest: usize,
     /// What was asked of all of them.
     are_addresses: OnceLock<bool>,
-    are_wanted: OnceLock<Vec<bool>>,
+    /// By whose interfaces, and the answers.
+    are_wanted: OnceLock<(usize, Vec<bool>)>,
 }
 
 impl Dictionary {
@@ -121,12 +122,14 @@ impl Texts {
     }
 
     /// Returns for each text whether it names a wanted interface, as `is_wanted` says, if that is worth finding out for so many rows.
-    pub fn are_wanted(&self, rows: usize, is_wanted: impl FnMut(usize) -> bool) -> Option<&[bool]> {
+    /// Of several sets of interfaces, told apart by `way`, the first that asks has its answers kept.
+    pub fn are_wanted(&self, rows: usize, way: usize, is_wanted: impl FnMut(usize) -> bool) -> Option<&[bool]> {
         let (_, dictionary) = self.named.as_ref()?;
         if dictionary.are_wanted.get().is_none() && self.texts.len() > rows * SHARED_BY {
             return None;
         }
-        Some(dictionary.are_wanted.get_or_init(|| (0..self.texts.len()).map(is_wanted).collect()))
+        let (of, are_wanted) = dictionary.are_wanted.get_or_init(|| (way, (0..self.texts.len()).map(is_wanted).collect()));
+        (*of == way).then_some(are_wanted)
     }
 }
 
@@ -170,13 +173,13 @@ mod tests {
         let many = Arc::new(StringArray::from_iter_values((0..SHARED_BY as i32 * 2).map(|number| number.to_string())));
         let of = |rows: usize| {
             let texts = Texts::named(&named(vec![Some(0); rows], &many), &mut None).unwrap();
-            (texts.are_addresses(rows, |at| at < 99), texts.are_wanted(rows, |at| at == 1).map(<[bool]>::len), texts.are_few_for(rows))
+            (texts.are_addresses(rows, |at| at < 99), texts.are_wanted(rows, 0, |at| at == 1).map(<[bool]>::len), texts.are_few_for(rows))
         };
         assert_eq!(of(1), (false, None, false));
         assert_eq!(of(2), (true, Some(SHARED_BY * 2), false));
         assert_eq!(of(SHARED_BY * 2), (true, Some(SHARED_BY * 2), true));
         let plain = Texts::from(StringViewArray::from(vec!["a"]));
-        assert!(!plain.are_few_for(9) && !plain.are_addresses(9, |_| true) && plain.are_wanted(9, |_| true).is_none());
+        assert!(!plain.are_few_for(9) && !plain.are_addresses(9, |_| true) && plain.are_wanted(9, 0, |_| true).is_none());
     }
 
     #[test]

@@ -59,10 +59,21 @@ pub struct Wanted {
     pub interfaces: Interfaces,
     /// Values that records must have in columns of text, one of them in each; the others are dropped alike. A missing value is none.
     pub values: Vec<(FieldId, Vec<String>)>,
+    /// Of those, records are wanted that fit one of these; all, if there are none. The others are dropped alike.
+    pub any_of: Vec<Fitting>,
     /// Window: records with `start` outside are counted and dropped.
     pub time: TimeRange,
     /// Which columns must hold values of their type.
     pub validation: Validation,
+}
+
+/// One of several ways to be wanted: as [`Wanted::interfaces`] and [`Wanted::values`].
+#[derive(Debug, Clone, Default)]
+pub struct Fitting {
+    /// Interfaces whose records fit.
+    pub interfaces: Interfaces,
+    /// Values that fitting records have.
+    pub values: Vec<(FieldId, Vec<String>)>,
 }
 
 /// Which columns must hold values of their type (`--validate`).

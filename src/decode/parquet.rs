@@ -484,7 +484,7 @@ fn with_dictionaries(types: &Schema, metadata: &ParquetMetaData) -> Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::BATCH_TEXT_BYTES;
+    use crate::decode::{BATCH_TEXT_BYTES, Fitting};
     use crate::flow::RecordKind;
     use arrow::array::{BinaryArray, Float64Array, Int32Array, Int64Array, StringArray, StructArray};
     use arrow::compute::cast;
@@ -675,6 +675,16 @@ mod tests {
         let all = Wanted { fields, extra: true, ..Wanted::default() };
         let window = TimeRange { from: Some(1_418_530_011), to: None };
         let values = |field, values: &[&str]| vec![(field, values.iter().map(|value| (*value).to_owned()).collect())];
+        let any_of = || {
+            let accepted = vec![(id::ACTION, vec!["ACCEPT".to_owned()])];
+            vec![
+                Fitting { interfaces: Interfaces::Only(some()), values: accepted.clone() },
+                Fitting {
+                    values: [accepted, vec![(id::SRCADDR, vec!["192.168.100.200".to_owned(), "-".to_owned()])]].concat(),
+                    ..Fitting::default()
+                },
+            ]
+        };
         vec![
             Wanted { fields: vec![id::BYTES], ..Wanted::default() },
             Wanted { validation: Validation::Full, interfaces: Interfaces::Only(some()), ..all.clone() },
@@ -683,6 +693,8 @@ mod tests {
             Wanted { values: values(id::ACTION, &["-"]), ..all.clone() },
             Wanted { values: values(id::INTERFACE_ID, &["eni-0000000000000000a"]), ..all.clone() },
             Wanted { interfaces: Interfaces::Only(some()), time: window, ..all.clone() },
+            Wanted { any_of: any_of(), ..all.clone() },
+            Wanted { interfaces: Interfaces::AllBut(some()), any_of: any_of(), ..all.clone() },
             Wanted { time: window, ..all.clone() },
             Wanted { kind: RecordKind::TransitGateway, ..all.clone() },
             all,

@@ -9,7 +9,7 @@ use super::columns::{Builder, Columns, INTERVAL_MAX, Judged, Status};
 use super::text_column::TextColumn;
 use super::validity::Validity;
 use super::{Interfaces, Tally, Validation};
-use crate::flow::field::{FIELD_COUNT, FieldType, id};
+use crate::flow::field::{FIELD_COUNT, FieldId, FieldType, id};
 use crate::time::TimeRange;
 use arrow::array::{MapBuilder, StringBuilder};
 use std::sync::Arc;
@@ -68,6 +68,8 @@ pub(super) struct Scratch {
     checked_places: Vec<u32>,
     kept_places: Vec<u32>,
     seen: Seen,
+    /// The same for each of [`Wanted::any_of`].
+    fitting: Vec<Seen>,
 }
 
 /// What the columns say by which records are counted, by record.
@@ -86,14 +88,14 @@ impl Columns {
     pub(super) fn push_table(&mut self, table: &impl Table, number: impl Fn(usize) -> u64, tally: &mut Tally) -> bool {
         // What is lent out of `self` here comes back at the end.
         let mut scratch = std::mem::take(&mut self.scratch);
-        let Scratch { records, numbers, checked_places, kept_places, seen } = &mut scratch;
+        let Scratch { records, numbers, checked_places, kept_places, seen, fitting } = &mut scratch;
         let is_taken = self.judge_table(table, records) && {
             self.find_wanted(table, records, seen);
             // Of records that are not wanted nothing else is looked at, as a rule.
             if records.kept.len() == table.count() || self.wanted.validation == Validation::Full {
-                self.take_checked(table, true, records, numbers, kept_places, number, tally)
+                self.take_checked(table, true, records, numbers, kept_places, fitting, number, tally)
             } else {
-                self.take_checked(&table.part(&records.kept, checked_places), false, records, numbers, kept_places, number, tally)
+                self.take_checked(&table.part(&records.kept, checked_places), false, records, numbers, kept_places, fitting, number, tally)
             }
         };
         self.scratch = scratch;
@@ -131,6 +133,7 @@ impl Columns {
         records: &Records,
         numbers: &mut Vec<Vec<i64>>,
         places: &mut Vec<u32>,
+        fitting: &mut Vec<Seen>,
         number: impl Fn(usize) -> u64,
         tally: &mut Tally,
     ) -> bool {
@@ -144,14 +147,10 @@ impl Columns {
             }
         }
         // Of the records checked those that become rows, if they are not all; and which ones of the table they are.
-        let by_value = (!self.wanted.values.is_empty()).then(|| {
+        let by_value = (!self.wanted.values.is_empty() || !self.wanted.any_of.is_empty()).then(|| {
             let mut rows: Vec<usize> = if is_all { kept.clone() } else { (0..kept.len()).collect() };
-            for (at, (_, values)) in self.slots.values.iter().zip(&self.wanted.values) {
-                match at {
-                    Some(at) => checked.leave_values(*at, values, &mut rows),
-                    None => rows.clear(),
-                }
-            }
+            leave_values(checked, &self.slots.values, &self.wanted.values, &mut rows);
+            self.leave_fitting(checked, fitting, &mut rows);
             rows
         });
         let rows = by_value.as_ref().or(Some(kept).filter(|_| is_all)).filter(|rows| rows.len() < checked.count());
@@ -209,12 +208,30 @@ impl Columns {
         if self.wanted.time != TimeRange::default() {
             kept.retain(|record| start.get(*record).is_some_and(|start| *start == MISSING || self.wanted.time.contains(*start)));
         }
-        match (&self.wanted.interfaces, self.slots.interface) {
-            (Interfaces::All, _) => {}
-            (interfaces, Some(at)) => table.leave_interfaces(at, interfaces, seen, kept),
-            (interfaces, None) if interfaces.wants(None) => {}
-            (_, None) => kept.clear(),
+        leave_interfaces(table, self.slots.interface, &self.wanted.interfaces, seen, kept);
+    }
+
+    /// Leaves the records that fit one of several ways to be wanted, if there are such.
+    fn leave_fitting(&self, table: &impl Table, seen: &mut Vec<Seen>, records: &mut Vec<usize>) {
+        if self.wanted.any_of.is_empty() {
+            return;
         }
+        let ways = 1..=self.wanted.any_of.len();
+        if seen.is_empty() {
+            seen.extend(ways.map(|way| Seen { way, ..Seen::default() }));
+        }
+        let mut fits = vec![false; table.count()];
+        for ((one, at), seen) in self.wanted.any_of.iter().zip(&self.slots.any_of).zip(seen) {
+            let mut some = records.clone();
+            leave_interfaces(table, self.slots.interface, &one.interfaces, seen, &mut some);
+            leave_values(table, at, &one.values, &mut some);
+            for record in some {
+                if let Some(fits) = fits.get_mut(record) {
+                    *fits = true;
+                }
+            }
+        }
+        records.retain(|record| fits.get(*record) == Some(&true));
     }
 
     /// Checks the values of every record, and keeps the numbers; returns whether all are sound.
@@ -314,9 +331,33 @@ fn picked<T: Copy>(values: &[T], at: &[usize]) -> impl Iterator<Item = T> {
     at.iter().filter_map(|at| values.get(*at)).copied()
 }
 
+/// Leaves the records of these interfaces.
+fn leave_interfaces(table: &impl Table, at: Option<usize>, interfaces: &Interfaces, seen: &mut Seen, records: &mut Vec<usize>) {
+    match (interfaces, at) {
+        (Interfaces::All, _) => {}
+        (interfaces, Some(at)) => table.leave_interfaces(at, interfaces, seen, records),
+        (interfaces, None) if interfaces.wants(None) => {}
+        (_, None) => records.clear(),
+    }
+}
+
+/// Leaves the records that have one of the values in each of the fields, which stand in these columns.
+fn leave_values(table: &impl Table, columns: &[Option<usize>], values: &[(FieldId, Vec<String>)], records: &mut Vec<usize>) {
+    for (at, (_, values)) in columns.iter().zip(values) {
+        match at {
+            Some(at) => table.leave_values(*at, values, records),
+            None => records.clear(),
+        }
+    }
+}
+
 /// Which interfaces are wanted, of those asked about last: an object holds the records of few.
 #[derive(Debug, Default)]
-pub(super) struct Seen(Vec<SeenOne>);
+pub(super) struct Seen {
+    ids: Vec<SeenOne>,
+    /// Whose interfaces: 0 of all that is wanted, then by the ways to fit.
+    pub(super) way: usize,
+}
 
 /// An id of 17 to 32 bytes, by its first and last sixteen, its length, and whether it is wanted.
 type SeenOne = (u128, u128, usize, bool);
@@ -337,10 +378,10 @@ impl Seen {
         let (first, last) = (u128::from_le_bytes(*first), u128::from_le_bytes(*last));
         // The last bytes of an id are its random ones.
         let place = ((last >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SEEN_MAX.ilog2());
-        if self.0.is_empty() {
-            self.0.resize(SEEN_MAX, (0, 0, 0, false));
+        if self.ids.is_empty() {
+            self.ids.resize(SEEN_MAX, (0, 0, 0, false));
         }
-        match self.0.get_mut(place as usize) {
+        match self.ids.get_mut(place as usize) {
             Some((head, end, length, is_wanted)) if (*head, *end, *length) == (first, last, len) => *is_wanted,
             Some(other) => {
                 let is_wanted = wants(interfaces, interface);

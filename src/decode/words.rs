@@ -262,7 +262,7 @@ mod tests {
     use super::super::columns::Columns;
     use super::super::headerless::Headerless;
     use super::super::text::TextDecoder;
-    use super::super::{Decoded, Tally, Validation, Wanted};
+    use super::super::{Decoded, Fitting, Tally, Validation, Wanted};
     use super::*;
     use crate::flow::field::{FieldId, id};
     use crate::time::TimeRange;
@@ -449,12 +449,24 @@ mod tests {
     fn all_asked() -> Vec<Wanted> {
         let some = || Arc::new(["eni-0000000000000000a".to_owned(), "eni-1".to_owned()].into_iter().collect());
         let all = Wanted { fields: FIELDS.to_vec(), extra: true, ..Wanted::default() };
+        let any_of = || {
+            let accepted = vec![(id::ACTION, vec!["ACCEPT".to_owned()])];
+            vec![
+                Fitting { interfaces: Interfaces::Only(some()), values: accepted.clone() },
+                Fitting {
+                    values: [accepted, vec![(id::SRCADDR, vec!["192.168.100.200".to_owned(), "-".to_owned()])]].concat(),
+                    ..Fitting::default()
+                },
+            ]
+        };
         vec![
             Wanted { fields: vec![id::BYTES], ..Wanted::default() },
             Wanted { validation: Validation::Full, interfaces: Interfaces::Only(some()), ..all.clone() },
             Wanted { interfaces: Interfaces::AllBut(some()), values: vec![(id::ACTION, vec!["ACCEPT".into()])], ..all.clone() },
             Wanted { values: vec![(id::ACCOUNT_ID, vec!["1234567890100000000".into(), "x".into()])], ..all.clone() },
             Wanted { time: TimeRange { from: Some(1_418_530_011), to: None }, ..all.clone() },
+            Wanted { any_of: any_of(), ..all.clone() },
+            Wanted { interfaces: Interfaces::AllBut(some()), any_of: any_of(), ..all.clone() },
             all,
         ]
     }

@@ -2,31 +2,22 @@
 //! object and logged text prune objects and drop lines early; a limit stops the reading.
 
 use super::Logs;
+use super::flow_scan::FlowScan;
 use crate::decode::{Interfaces, Wanted};
-use crate::enrich::{FlowColumn, Tagger, fields_read, schema};
+use crate::enrich::{FlowColumn, fields_read, schema};
 use crate::flow::RecordKind;
 use crate::flow::field::{FieldId, FieldType};
-use crate::intake::Intake;
 use crate::inventory::Eni;
-use crate::pipeline::{self, Input, Part, Scan};
+use crate::pipeline::Input;
 use crate::source::Prune;
 use crate::time::TimeRange;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result, ScalarValue};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
-use futures::{StreamExt, stream};
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::mpsc;
+use datafusion::physical_plan::ExecutionPlan;
+use std::sync::Arc;
 
 /// The table `flows` or `tgw_flows`.
 #[derive(Debug)]
@@ -82,7 +73,18 @@ impl TableProvider for FlowTable {
         filters.iter().for_each(|filter| {
             pushed.learn(filter);
         });
-        Ok(Arc::new(FlowScan::new(&self.logs, self.kind, columns, &pushed, limit)))
+        let wanted = Wanted {
+            kind: self.kind,
+            fields: fields_read(&columns),
+            extra: columns.contains(&FlowColumn::Extra),
+            interfaces: pushed.interfaces(&self.logs),
+            values: pushed.values(),
+            time: self.logs.window.intersect(pushed.time),
+            validation: self.logs.validation,
+            ..Wanted::default()
+        };
+        let inputs = self.logs.inputs.iter().filter(|input| pushed.allows_input(input)).cloned().collect();
+        Ok(Arc::new(FlowScan::new(&self.logs, inputs, wanted, columns, limit)))
     }
 }
 
@@ -240,194 +242,5 @@ fn seconds(expr: &Expr) -> Option<i64> {
         Expr::Literal(ScalarValue::TimestampMicrosecond(Some(value), _), _) if value % 1_000_000 == 0 => Some(value / 1_000_000),
         Expr::Literal(ScalarValue::TimestampNanosecond(Some(value), _), _) if value % 1_000_000_000 == 0 => Some(value / 1_000_000_000),
         _ => None,
-    }
-}
-
-/// The scan: partitions pull from one running pipeline.
-struct FlowScan {
-    logs: Arc<Logs>,
-    scan: Scan,
-    limit: Option<usize>,
-    pruned: usize,
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
-    running: Mutex<Option<Running>>,
-}
-
-type Parts = Arc<tokio::sync::Mutex<mpsc::Receiver<crate::error::Result<Part>>>>;
-
-/// A started pipeline, and the partitions that have not joined it yet.
-struct Running {
-    parts: Parts,
-    intake: Arc<Intake>,
-    to_join: Vec<usize>,
-}
-
-impl FlowScan {
-    fn new(logs: &Arc<Logs>, kind: RecordKind, columns: Vec<FlowColumn>, pushed: &Pushed, limit: Option<usize>) -> FlowScan {
-        let inputs: Arc<[Input]> = logs.inputs.iter().filter(|input| pushed.allows_input(input)).cloned().collect();
-        let wanted = Wanted {
-            kind,
-            fields: fields_read(&columns),
-            extra: columns.contains(&FlowColumn::Extra),
-            interfaces: pushed.interfaces(logs),
-            values: pushed.values(),
-            time: logs.window.intersect(pushed.time),
-            validation: logs.validation,
-        };
-        let pruned = logs.inputs.len() - inputs.len();
-        let tagger = Arc::new(Tagger::new(Arc::clone(&logs.inventory), columns));
-        let equivalence = EquivalenceProperties::new(Arc::clone(tagger.schema()));
-        let partitions = Partitioning::UnknownPartitioning(logs.threads.max(1));
-        let properties = PlanProperties::new(equivalence, partitions, EmissionType::Incremental, Boundedness::Bounded);
-        let scan = Scan { inputs, wanted: Arc::new(wanted), tagger, log_format: logs.log_format.clone(), threads: logs.threads };
-        FlowScan {
-            logs: Arc::clone(logs),
-            scan,
-            limit,
-            pruned,
-            properties: Arc::new(properties),
-            metrics: ExecutionPlanMetricsSet::new(),
-            running: Mutex::new(None),
-        }
-    }
-
-    /// Joins a partition to the running pipeline; starts a new one when the partition is executed once more.
-    fn join(&self, partition: usize) -> (Parts, Arc<Intake>) {
-        let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = slot.take().filter(|running| running.to_join.contains(&partition));
-        let mut running = waiting.unwrap_or_else(|| {
-            let intake = self.logs.new_intake();
-            let parts = Arc::new(tokio::sync::Mutex::new(pipeline::run(self.scan.clone(), Arc::clone(&intake))));
-            let to_join = (0..self.properties.output_partitioning().partition_count()).collect();
-            Running { parts, intake, to_join }
-        });
-        running.to_join.retain(|waiting| *waiting != partition);
-        let joined = (Arc::clone(&running.parts), Arc::clone(&running.intake));
-        // Once all have joined, only their streams hold the pipeline, and it ends when they do.
-        *slot = Some(running).filter(|running| !running.to_join.is_empty());
-        joined
-    }
-}
-
-impl fmt::Debug for FlowScan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FlowScan").field("objects", &self.scan.inputs.len()).field("wanted", &self.scan.wanted).finish_non_exhaustive()
-    }
-}
-
-impl DisplayAs for FlowScan {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fields: Vec<&str> = self.scan.wanted.fields.iter().map(|field| field.field().column).collect();
-        write!(f, "FlowScan: objects={}, objects_pruned={}, fields=[{}]", self.scan.inputs.len(), self.pruned, fields.join(", "))?;
-        if let Interfaces::Only(only) = &self.scan.wanted.interfaces {
-            write!(f, ", interfaces={}", only.len())?;
-        }
-        for (field, values) in &self.scan.wanted.values {
-            write!(f, ", {}={}", field.field().column, values.join("|"))?;
-        }
-        if let Some(limit) = self.limit {
-            write!(f, ", limit={limit}")?;
-        }
-        Ok(())
-    }
-}
-
-impl ExecutionPlan for FlowScan {
-    fn name(&self) -> &'static str {
-        "FlowScan"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
-    }
-
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
-    }
-
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let (parts, intake) = self.join(partition);
-        let schema = self.schema();
-        let meter = Meter::new(&self.metrics, partition, self.pruned, intake);
-        let rows = stream::unfold((parts, meter, self.limit), move |(parts, meter, left)| async move {
-            if left == Some(0) {
-                return None;
-            }
-            loop {
-                let part = parts.lock().await.recv().await;
-                match part {
-                    None => {
-                        meter.end();
-                        return None;
-                    }
-                    Some(Err(error)) => return Some((Err(DataFusionError::External(Box::new(error))), (parts, meter, Some(0)))),
-                    Some(Ok(part)) if part.batch.num_rows() == 0 => {}
-                    Some(Ok(part)) => {
-                        let batch = match left {
-                            Some(left) => part.batch.slice(0, left.min(part.batch.num_rows())),
-                            None => part.batch,
-                        };
-                        meter.output.add(batch.num_rows());
-                        let left = left.map(|left| left - batch.num_rows());
-                        return Some((Ok(batch), (parts, meter, left)));
-                    }
-                }
-            }
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows.boxed())))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
-    }
-}
-
-/// What `EXPLAIN ANALYZE` shows of a scan.
-struct Meter {
-    output: datafusion::physical_plan::metrics::Count,
-    objects: datafusion::physical_plan::metrics::Count,
-    bytes: datafusion::physical_plan::metrics::Count,
-    dropped: datafusion::physical_plan::metrics::Count,
-    rejects: datafusion::physical_plan::metrics::Count,
-    intake: Arc<Intake>,
-    first: bool,
-}
-
-impl Meter {
-    fn new(metrics: &ExecutionPlanMetricsSet, partition: usize, pruned: usize, intake: Arc<Intake>) -> Meter {
-        let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, partition);
-        if partition == 0 {
-            counter("objects_pruned").add(pruned);
-        }
-        Meter {
-            output: MetricBuilder::new(metrics).output_rows(partition),
-            objects: counter("objects"),
-            bytes: counter("bytes_read"),
-            dropped: counter("rows_dropped_early"),
-            rejects: counter("rejects"),
-            intake,
-            first: partition == 0,
-        }
-    }
-
-    fn end(&self) {
-        if !self.first {
-            return;
-        }
-        for (_, read) in self.intake.objects() {
-            self.objects.add(1);
-            self.dropped.add((read.tally.dropped + read.tally.outside_window) as usize);
-            self.rejects.add(read.tally.rejects as usize);
-        }
-        self.bytes.add(self.intake.progress.bytes.load(std::sync::atomic::Ordering::Relaxed) as usize);
     }
 }

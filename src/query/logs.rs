@@ -209,9 +209,9 @@ impl Logs {
             fields: fields_read(&columns),
             extra: columns.contains(&FlowColumn::Extra),
             interfaces,
-            values: Vec::new(),
             time: self.window,
             validation: self.validation,
+            ..Wanted::default()
         };
         let scan = Scan {
             inputs: Arc::clone(&inputs),

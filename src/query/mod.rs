@@ -7,6 +7,7 @@ pub mod coverage;
 pub mod deliveries;
 pub mod drift;
 pub mod flow_log_use;
+pub mod flow_scan;
 pub mod flow_table;
 pub mod functions;
 pub mod ledger;
@@ -27,6 +28,7 @@ pub mod parties;
 pub mod recorded_file;
 pub mod recording;
 pub mod rows;
+pub mod shared_scan;
 pub mod spill;
 pub mod summary;
 pub mod summed_table;
@@ -42,10 +44,12 @@ use datafusion::datasource::MemTable;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use futures::{Stream, TryStreamExt};
 use inventory_table::InventoryTable;
 pub use logs::{Egress, Logs, MEMORY_LIMIT_DEFAULT, Scanned, Scans, Tables};
+use shared_scan::ShareScans;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -109,7 +113,9 @@ impl Engine {
         let reserved = &mut config.options_mut().execution.sort_spill_reservation_bytes;
         *reserved = (*reserved).min(memory / (SORT_RESERVATION_SHARE * logs.threads.max(1)));
         let (catalog, schema) = (config.options().catalog.default_catalog.clone(), config.options().catalog.default_schema.clone());
-        let context = SessionContext::new_with_config_rt(config, runtime);
+        let state = SessionContext::new_with_config_rt(config, runtime).state();
+        let state = SessionStateBuilder::new_from_existing(state).with_physical_optimizer_rule(Arc::new(ShareScans)).build();
+        let context = SessionContext::new_with_state(state);
         let tables = Arc::new(WithViews::of(&context));
         context.catalog(&catalog).map(|catalog| catalog.register_schema(&schema, tables)).transpose().map_err(failed)?;
         functions::register(&context, &logs.inventory);
@@ -173,11 +179,7 @@ fn ours_behind(error: &DataFusionError) -> Option<Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(fault) = cause {
         if let Some(ours) = fault.downcast_ref::<Error>() {
-            let copy = Error::new(ours.kind(), ours.to_string());
-            return Some(match ours.hint() {
-                Some(hint) => copy.with_hint(hint),
-                None => copy,
-            });
+            return Some(ours.copy());
         }
         cause = fault.source();
     }
