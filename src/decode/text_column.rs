@@ -224,6 +224,8 @@ impl TextColumn {
     fn long(&mut self, text: &[u8]) -> u128 {
         if self.open.len() + text.len() > BUFFER_BYTES {
             self.close();
+            // A batch that fills one will fill another: grown by doubling it would take half as much again as it holds.
+            self.open.reserve_exact(BUFFER_BYTES);
         }
         let view = make_view(text, self.closed.len() as u32, self.open.len() as u32);
         self.open.extend_from_slice(text);
