@@ -43,8 +43,8 @@ use std::sync::Arc;
 
 /// Rows after which a batch is handed on: DataFusion's own batch size.
 pub const BATCH_ROWS: usize = 8_192;
-/// Text after which a batch is handed on although it has fewer rows: five times that of a real one.
-pub const BATCH_TEXT_BYTES: usize = 4 << 20;
+/// Text after which a batch is handed on although it has fewer rows: ten times that of a real one.
+pub const BATCH_TEXT_BYTES: usize = 8 << 20;
 
 /// What decoding must produce.
 #[derive(Debug, Clone, Default)]
