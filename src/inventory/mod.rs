@@ -39,6 +39,7 @@ use crate::flow::Layout;
 use crate::time::UnixSeconds;
 use destinations::{Answer, Listener, NamedHost};
 use hashbrown::HashMap;
+use ranges::is_private;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -293,12 +294,12 @@ impl Inventory {
 
     /// Returns all AWS ranges around a public address: specific services first, then longer prefixes.
     pub fn aws_ranges(&self, addr: IpAddr) -> Vec<AwsRange> {
-        self.ranges.candidates(addr)
+        if is_private(addr) { Vec::new() } else { self.ranges.candidates(addr) }
     }
 
-    /// Returns the first of [`Inventory::aws_ranges`].
+    /// Returns the first of [`Inventory::aws_ranges`]; none has private addresses.
     pub fn aws_range(&self, addr: IpAddr) -> Option<&AwsRange> {
-        self.ranges.best(addr)
+        if is_private(addr) { None } else { self.ranges.best(addr) }
     }
 
     /// Returns whether `ip-ranges.json` was read.

@@ -25,6 +25,8 @@ pub enum Grain {
     PodsBetweenZones,
     /// … interfaces, neither pods nor services.
     Interfaces,
+    /// … only what passed a NAT gateway.
+    NatGateways,
 }
 
 impl Hourly {
@@ -35,6 +37,9 @@ impl Hourly {
         }
         // No report reads B and C, which are A and D after and before translation, nor what was dropped or lost.
         if key.status != Status::Ok || key.rejected || matches!(party.nat_class, Some("B" | "C")) {
+            return self.unread(key);
+        }
+        if self.grain == Grain::NatGateways && !may_tell_of_nat(&key, party) {
             return self.unread(key);
         }
         if !self.is_settled(&key, party) {
@@ -69,7 +74,7 @@ impl Hourly {
         let tells_pods = match self.grain {
             Grain::Full | Grain::Pods => true,
             Grain::PodsBetweenZones => az == NONE || az != own_az,
-            Grain::Interfaces => false,
+            Grain::Interfaces | Grain::NatGateways => false,
         };
         if !tells_pods {
             let peer = self.parties.without_pod(key.peer);
@@ -107,4 +112,16 @@ impl Hourly {
         self.steady = (Some(hour), is_steady);
         is_steady
     }
+}
+
+/// Whether a sum is a NAT gateway's own, or may be of what its clients sent and got through it, or of what a firewall passed on of that.
+fn may_tell_of_nat(key: &Key, party: &Party) -> bool {
+    let is_public = || key.peer_addr.is_some_and(|peer| !is_private(peer));
+    let may_pass = match key.direction {
+        // Any other path does not lead to a gateway.
+        Direction::Egress => key.path.is_none_or(|path| path == 1),
+        Direction::Ingress => true,
+        Direction::Unknown => false,
+    };
+    party.nat_class.is_some() || party.kind == Some(InterfaceKind::FirewallEndpoint) || (may_pass && is_public())
 }

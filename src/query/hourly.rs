@@ -363,7 +363,7 @@ fn partition(key: &Key) -> usize {
 impl Hourly {
     /// Makes an empty collection. Beyond `entries_max` entries in memory, sums go to files under `spill_folder`.
     pub fn new(inventory: Arc<Inventory>, grain: Grain, entries_max: usize, spill_folder: PathBuf) -> Hourly {
-        let mut parties = Parties::new(Arc::clone(&inventory));
+        let parties = Parties::new(Arc::clone(&inventory), grain == Grain::NatGateways);
         Hourly {
             nobody: parties.nobody(),
             nowhere: parties.nowhere(),

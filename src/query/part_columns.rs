@@ -71,7 +71,8 @@ impl<'a> Fetch<'a> {
     /// Rows that are fetched at a time: of thirty columns, about what fits into the first cache.
     pub const ROWS: usize = 64;
 
-    /// Takes the columns of numbers and texts of a batch; of texts what tells them, which is most that is read of them.
+    /// Takes the columns of numbers and texts of a batch; of texts what tells them, which is most that is read of them. Of a
+    /// column that is missing nothing is read.
     pub fn of(batch: &'a RecordBatch) -> Fetch<'a> {
         let values = |column: &'a ArrayRef| {
             let texts = column.as_string_view_opt().map(|array| (array.views().inner().as_slice(), size_of::<u128>()));
@@ -79,7 +80,8 @@ impl<'a> Fetch<'a> {
             let int32s = || column.as_primitive_opt::<Int32Type>().map(|array| (array.values().inner().as_slice(), size_of::<i32>()));
             texts.or_else(int64s).or_else(int32s)
         };
-        Fetch(batch.columns().iter().filter_map(values).collect())
+        let is_read = |column: &&ArrayRef| column.null_count() < column.len();
+        Fetch(batch.columns().iter().filter(is_read).filter_map(values).collect())
     }
 
     /// Fetches the values of some rows.

@@ -4,6 +4,7 @@
 //! The columns of the same names in `flows` ([`crate::enrich`]) are made by the same look-ups, text by text; here each is made once
 //! for all records that ask alike.
 
+use super::hourly::passes_for_others;
 use super::names::{NONE, Names};
 use super::part_columns::{PartColumns, int64};
 use crate::decode::columns::parse_address;
@@ -12,6 +13,7 @@ use crate::enrich::FlowColumn;
 use crate::enrich::endpoint::EndColumns;
 use crate::enrich::lately::Lately;
 use crate::flow::field::{FieldId, id};
+use crate::inventory::ranges::is_private;
 use crate::inventory::{Eni, InterfaceKind, Inventory, VpcLink};
 use crate::time::UnixSeconds;
 use arrow::array::{Int64Array, RecordBatch};
@@ -119,6 +121,8 @@ impl<const N: usize> Contexts<N> {
 #[derive(Debug)]
 pub struct Parties {
     inventory: Arc<Inventory>,
+    /// Whether nobody reads who has a private address, but at interfaces that pass on what is others'.
+    outside_only: bool,
     /// Texts.
     pub names: Names,
     /// Interfaces: id, account, region, VPC, subnet, AZ id (recorded, else of the inventory), sublocation type.
@@ -131,7 +135,8 @@ pub struct Parties {
     recorded: Contexts<7>,
     known: Vec<Known>,
     remembered: HashMap<Asked, u32, RandomState>,
-    /// The way of which nothing is known.
+    /// The other end and the way of which nothing is known.
+    nobody: u32,
     nowhere: u32,
     /// The number of the stretch of time of the last record, and from when to when it lasts.
     stretch: (u32, Range<UnixSeconds>),
@@ -170,6 +175,7 @@ struct AskedPeer {
     service: u128,
     vpc: u32,
     epoch: u32,
+    is_read: bool,
 }
 
 /// A record's ends.
@@ -214,19 +220,21 @@ impl PartyColumns {
 }
 
 impl Parties {
-    /// Starts with nobody.
-    pub fn new(inventory: Arc<Inventory>) -> Parties {
+    /// Starts with nobody. With `outside_only` nothing is looked up of private addresses, but at interfaces that pass on what is others'.
+    pub fn new(inventory: Arc<Inventory>, outside_only: bool) -> Parties {
         /// Slots for what a batch asks, as powers of two: some dozens of interfaces and ways, some hundreds of addresses, and room for
         /// most to have one to themselves.
         const FEW: u32 = 8;
         const MANY: u32 = 11;
-        let (mut names, mut ways) = (Names::default(), Contexts::default());
+        let (mut names, mut peers, mut ways) = (Names::default(), Contexts::default(), Contexts::default());
         Parties {
             inventory,
+            outside_only,
+            nobody: peers.of(&[None; 9], &mut names),
             nowhere: ways.of(&[None; 5], &mut names),
             names,
             locals: Contexts::default(),
-            peers: Contexts::default(),
+            peers,
             ways,
             recorded: Contexts::default(),
             known: Vec::new(),
@@ -257,7 +265,8 @@ impl Parties {
         let egress = ends.egress(at, interface);
         // Periods are half-open, so the last instant of one that has no end is the one before.
         let start = int64(&columns.start, at).unwrap_or(i64::MAX - 1);
-        let (peer_addr, peer) = self.peer(ends, at, (egress.map(|egress| !egress), start), known);
+        let is_read = !self.outside_only || kind.is_some_and(passes_for_others);
+        let (peer_addr, peer) = self.peer(ends, at, (egress.map(|egress| !egress), start), (known, is_read));
         let (local_addr, service) = self.own_end(ends, at, egress);
         let is_nat = kind == Some(InterfaceKind::NatGateway);
         let nat_class = egress.filter(|_| is_nat).map(|egress| ends.nat_class(at, egress, self.peers.get(peer)[3] != NONE));
@@ -311,19 +320,23 @@ impl Parties {
         ends: &EndColumns,
         at: usize,
         (is_source, start): (Option<bool>, UnixSeconds),
-        known: Known,
+        (known, is_read): (Known, bool),
     ) -> (Option<IpAddr>, u32) {
         if !self.stretch.1.contains(&start) {
             self.stretch = self.inventory.stretch(start);
         }
         let (address, service) = (ends.end_view(at, is_source), ends.service_view(at, is_source));
-        let asked = AskedPeer { address, service, vpc: known.asking_vpc, epoch: self.stretch.0 };
+        let asked = AskedPeer { address, service, vpc: known.asking_vpc, epoch: self.stretch.0, is_read };
         let place = self.lately_peers.place(address);
         if let Some((_, answer)) = self.lately_peers.get(place).filter(|(known, _)| **known == asked) {
             return *answer;
         }
         let address = ends.end(at, is_source).and_then(parse_address);
-        let answer = (address, self.other_end((known.eni, known.asking_vpc), address, ends.service(at, is_source), start));
+        let peer = match address {
+            Some(private) if !is_read && is_private(private) => self.nobody,
+            _ => self.other_end((known.eni, known.asking_vpc), address, ends.service(at, is_source), start),
+        };
+        let answer = (address, peer);
         self.lately_peers.put(place, asked, answer);
         answer
     }
@@ -405,8 +418,8 @@ impl Parties {
     }
 
     /// Returns the context of another end of which nothing is known.
-    pub fn nobody(&mut self) -> u32 {
-        self.peers.of_numbers([NONE; 9], &self.names)
+    pub fn nobody(&self) -> u32 {
+        self.nobody
     }
 
     /// Returns the context of a way of which nothing is known.
@@ -434,6 +447,9 @@ impl Parties {
 
     /// The AWS service whose published range holds an address.
     fn service(&mut self, address: IpAddr) -> u32 {
+        if is_private(address) {
+            return NONE;
+        }
         if let Some(known) = self.services.get(&address) {
             return *known;
         }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 const ROWS_SHOWN_MAX: usize = 40;
 
 /// What its statements tell apart; at NAT gateways, and of what goes through them, sums are never coarser than their records' ends.
-pub const GRAIN: Grain = Grain::Interfaces;
+pub const GRAIN: Grain = Grain::NatGateways;
 
 /// How list_cost comes about.
 const FORMULA: &str = "processing_cost = price(NAT per GB) × (bytes_up + bytes_down), or price(Network Firewall per GB) where a firewall endpoint \
