@@ -17,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+import report_questions
+
 COLUMNS = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status vpc-id subnet-id instance-id "
     "tcp-flags type pkt-srcaddr pkt-dstaddr region az-id sublocation-type sublocation-id pkt-src-aws-service pkt-dst-aws-service flow-direction traffic-path"
@@ -79,8 +81,9 @@ TABLES = {
     "gateways": "SELECT interface_id FROM enis WHERE kind = 'nat-gateway'",
     "addresses": "SELECT DISTINCT peer_addr AS address, peer_az_id AS az_id FROM flows WHERE flow_direction = 'egress' AND peer_eni IS NOT NULL",
 }
+GIVEN = TABLES | report_questions.TABLES
 SQL = {"count": None, "egress": EGRESS, "egress-sql": EGRESS, "azs": AZS, "nat": NAT, "all": ALL.format(egress=EGRESS, azs=AZS, nat=NAT)}
-NAMES = ["dstport", "protocol", "packets", "bytes", "srcport"]
+NAMES = ["dstport", "protocol", "packets", "bytes", "srcport", "start", "traffic-path"]
 COUNT = 'SELECT count(*) AS records, sum({bytes}) AS bytes FROM flows'
 
 
@@ -107,9 +110,14 @@ def duckdb_(folder, question, threads):
     else:
         con.sql(f"CREATE VIEW flows AS SELECT * FROM read_csv('{folder}/logs/**/*.gz', delim=' ', header=true, nullstr='-', quote='', auto_detect=false, "
             f"columns={{{kinds}}})")
-    for name in TABLES:
+    for name in GIVEN:
         con.sql(f"CREATE TABLE {name} AS SELECT * FROM read_json('{folder}/{name}.json')")
-    sql = (SQL[question] or COUNT).format(**{name: f'"{name}"' for name in NAMES})
+    numbers = {name: f'"{name}"' for name in NAMES}
+    if question in report_questions.QUESTIONS:
+        one_pass, statements = report_questions.QUESTIONS[question]
+        con.sql("CREATE TABLE hourly AS " + one_pass.format(**{name.replace("-", "_"): column for name, column in numbers.items()}))
+        return [[name, *row] for name, sql in statements.items() for row in con.sql(sql).fetchall()]
+    sql = (SQL[question] or COUNT).format(**numbers)
     rows = con.sql(sql)
     names = rows.columns
     return [dict(zip(names, row)) for row in rows.fetchall()]
@@ -126,10 +134,16 @@ def datafusion_(folder, question, threads):
         # Its CSV reader knows no mark for NULL within data, so numbers come as text.
         schema = pa.schema([pa.field(name, pa.string()) for name in COLUMNS])
         context.register_csv("flows", f"{folder}/logs", schema=schema, has_header=True, delimiter=" ", file_extension=".gz", file_compression_type="gzip")
-    for name in TABLES:
+    for name in GIVEN:
         context.register_record_batches(name, [pa.Table.from_pylist(table(folder, name)).to_batches()])
     number = '"{0}"' if is_parquet(folder) else "CAST(nullif(\"{0}\", '-') AS BIGINT)"
-    sql = (SQL[question] or COUNT).format(**{name: number.format(name) for name in NAMES})
+    numbers = {name: number.format(name) for name in NAMES}
+    if question in report_questions.QUESTIONS:
+        one_pass, statements = report_questions.QUESTIONS[question]
+        hourly = context.sql(one_pass.format(**{name.replace("-", "_"): column for name, column in numbers.items()})).collect()
+        context.register_record_batches("hourly", [hourly])
+        return [[name, *row.values()] for name, sql in statements.items() for row in context.sql(sql).to_arrow_table().to_pylist()]
+    sql = (SQL[question] or COUNT).format(**numbers)
     return context.sql(sql).to_arrow_table().to_pylist()
 
 
@@ -143,6 +157,11 @@ def polars_(folder, question, threads):
     if question == "count":
         rows = flows.select(pl.len().alias("records"), pl.col("bytes").sum()).collect(engine="streaming")
         return rows.to_dicts()
+    if question in report_questions.QUESTIONS:
+        one_pass, statements = report_questions.QUESTIONS[question]
+        tables = pl.SQLContext(flows=flows, **{name: pl.LazyFrame(table(folder, name)) for name in report_questions.TABLES})
+        tables.register("hourly", tables.execute(one_pass.format(**{name.replace("-", "_"): f'"{name}"' for name in NAMES})).collect(engine="streaming"))
+        return [[name, *row] for name, sql in statements.items() for row in tables.execute(sql).collect(engine="streaming").rows()]
     frames = polars_frames(pl, flows, folder)
     if question != "all":
         return frames[question.removesuffix("-sql")].collect(engine="streaming").to_dicts()
@@ -180,13 +199,15 @@ ENGINES = {"duckdb": duckdb_, "polars": polars_, "datafusion": datafusion_, "not
 
 
 def flowproof(binary, folder, question, threads):
-    if question == "egress":
-        return [binary, "report", "egress", f"{folder}/logs", "--inventory", f"{folder}/inventory", "--threads", str(threads), "-o", "json"]
+    if question == "egress" or question in report_questions.QUESTIONS:
+        return [binary, "report", question.removesuffix("-report"), f"{folder}/logs", "--inventory", f"{folder}/inventory", "--threads", str(threads), "-o", "json"]
     return [binary, "sql", f"{folder}/logs", "--inventory", f"{folder}/inventory", "--threads", str(threads), "-o", "json", "-c", OWN[question]]
 
 
 def answer(question, text):
     found = json.loads(text)
+    if question in report_questions.QUESTIONS:
+        return sorted(map(tuple, report_questions.said(question, found) if isinstance(found, dict) else found))
     rows = found["rows"] if isinstance(found, dict) else found
     names = KEYS + SUMS if question.startswith("egress") else ["records", "bytes"] if question == "count" else list((rows or [{}])[0])
     return sorted(tuple(row[name] for name in names) for row in rows or [])
@@ -208,13 +229,13 @@ def main():
     parser.add_argument("--flowproof", default="target/release/flowproof")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--questions", default="count,egress,egress-sql,azs,nat,all")
+    parser.add_argument("--questions", default="count,egress,egress-sql,azs,nat,all,nat-report,cross-az-report")
     parser.add_argument("--engine", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.engine:
         print(json.dumps(ENGINES[args.engine](args.folder, args.questions, args.threads)))
         return
-    for name, sql in TABLES.items():
+    for name, sql in GIVEN.items():
         found, _ = run([args.flowproof, "sql", f"{args.folder}/logs", "--inventory", f"{args.folder}/inventory", "-o", "json", "-c", sql], os.environ)
         (args.folder / f"{name}.json").write_bytes(found)
     environment = os.environ | {"POLARS_MAX_THREADS": str(args.threads)}
