@@ -624,6 +624,38 @@ fn what_is_known_of_an_address_that_no_interface_holds() {
 }
 
 #[test]
+fn a_pods_address_is_steady_while_the_pod_stays() {
+    let prod = cluster("prod", "subnet-1", "2026-01-01T00:00:00Z", "");
+    let pods = |cart: &str| {
+        let pod = |name: &str, addr: &str| {
+            format!(r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"namespace":"shop","name":"{name}"}},"status":{{"podIP":"{addr}"}}}}"#)
+        };
+        format!("{}{}", pod(cart, "10.0.1.7"), pod("till", "10.0.1.8"))
+    };
+    let subnets =
+        format!(r#"{{"Subnets":[{{"SubnetId":"subnet-1","VpcId":"{VPC}","CidrBlock":"10.0.1.0/24","AvailabilityZoneId":"euc1-az1"}}]}}"#);
+    let (first, second) = (pods("cart-1"), pods("cart-2"));
+    let inventory = inventory(&[
+        ("2026-02-01T000500Z/s.json", &subnets),
+        ("2026-02-01T000500Z/prod/c.json", &prod),
+        ("2026-02-01T000500Z/prod/k.json", &first),
+        ("2026-02-01T001500Z/prod/k.json", &first),
+        ("2026-02-01T002500Z/prod/k.json", &second),
+    ]);
+    let name = |addr: &str, t: &str| inventory.peer(None, Some(VPC), ip(addr), at(t)).name.map(String::from);
+    assert_eq!(name("10.0.1.7", "2026-02-01T00:10:00Z").as_deref(), Some("pod/shop/cart-1"));
+    assert_eq!(name("10.0.1.7", "2026-02-01T00:30:00Z").as_deref(), Some("pod/shop/cart-2"));
+    let is_steady = |addr: &str, from: &str, to: &str| inventory.is_steady(None, Some(VPC), ip(addr), at(from)..at(to));
+    let hour = ("2026-02-01T00:00:00Z", "2026-02-01T01:00:00Z");
+    assert_ne!(inventory.epoch(at(hour.0)), inventory.epoch(at(hour.1)));
+    assert!(!is_steady("10.0.1.7", hour.0, hour.1), "another pod has it since");
+    assert!(is_steady("10.0.1.8", hour.0, hour.1), "seen thrice, the same each time");
+    assert!(is_steady("10.0.1.7", hour.0, "2026-02-01T00:15:00Z"));
+    assert!(is_steady("10.0.1.7", "2026-02-01T00:25:00Z", hour.1));
+    assert!(is_steady("192.0.2.1", hour.0, hour.1), "nobody's all along");
+}
+
+#[test]
 fn a_subnet_sends_packets_where_the_longest_route_of_its_table_leads() {
     let table = |id: &str, association: &str, routes: &str| {
         format!(
@@ -787,19 +819,33 @@ proptest! {
             file(&format!("{}/e.json", flowproof::time::rfc3339(time(index))), &enis(&[of(1), of(2)]))
         }).collect();
         let inventory = Inventory::from_files(files, &Options::default()).unwrap();
+        let around = |t: i64| {
+            let before = (0..snapshots.len()).rev().find(|index| time(*index) <= t);
+            (before, (0..snapshots.len()).find(|index| time(*index) >= t))
+        };
+        let holder_at = |t: i64, addr: usize| {
+            let holder = |index: usize| Some(snapshots[index][addr]).filter(|holder| *holder != 0);
+            match around(t) {
+                (Some(a), Some(b)) => holder(a).filter(|_| holder(a) == holder(b)),
+                (Some(only), None) | (None, Some(only)) => holder(only),
+                (None, None) => None,
+            }
+        };
         for t in (-1..snapshots.len() as i64 * 2 + 1).map(|half| time(0) + half * 43_200) {
             for addr in 0..3 {
-                let holder = |index: usize| Some(snapshots[index][addr]).filter(|holder| *holder != 0);
-                let before = (0..snapshots.len()).rev().find(|index| time(*index) <= t);
-                let after = (0..snapshots.len()).find(|index| time(*index) >= t);
-                let want = match (before, after) {
-                    (Some(a), Some(b)) => holder(a).filter(|_| holder(a) == holder(b)),
-                    (Some(only), None) | (None, Some(only)) => holder(only),
-                    (None, None) => None,
-                };
-                let peer = inventory.peer(None, Some(VPC), ip(&format!("10.0.0.{}", addr + 1)), t);
+                let (before, after) = around(t);
+                let want = holder_at(t, addr);
+                let address = ip(&format!("10.0.0.{}", addr + 1));
+                let peer = inventory.peer(None, Some(VPC), address, t);
                 prop_assert_eq!(peer.eni.map(|eni| eni.id.to_string()), want.map(|eni| format!("eni-{eni}")));
                 prop_assert_eq!(peer.extrapolated, want.is_some() && (before.is_none() || after.is_none()));
+                // Answers change at most at a snapshot, or a second behind it.
+                for end in [t + 1, t + 2, t + 43_200, t + 43_201, t + 86_400, t + 200_000] {
+                    let instants = (0..snapshots.len()).flat_map(|index| [time(index), time(index) + 1]);
+                    let mut instants = instants.filter(|instant| (t..end).contains(instant));
+                    let want = instants.all(|instant| holder_at(instant, addr) == holder_at(t, addr));
+                    prop_assert_eq!(inventory.is_steady(None, Some(VPC), address, t..end), want, "{}..{}", t, end);
+                }
             }
         }
     }

@@ -219,10 +219,9 @@ impl Book {
         links.entry(b).or_default().push((a, claim));
     }
 
-    /// Returns every claim on an address, or on a link between VPCs, in no order.
-    pub(super) fn claims(&self) -> impl Iterator<Item = &Claim> {
-        let links = self.peered.values().chain(self.on_gateway.values()).flatten();
-        self.periods.iter().chain(links.map(|(_, claim)| claim))
+    /// Returns every claim on a link between VPCs, in no order.
+    fn links(&self) -> impl Iterator<Item = &Claim> {
+        self.peered.values().chain(self.on_gateway.values()).flatten().map(|(_, claim)| claim)
     }
 
     fn holdings(&self, addr: IpAddr) -> impl Iterator<Item = Holding> {
@@ -265,6 +264,11 @@ impl Book {
     pub(super) fn is_in_a_vpc(&self, addr: IpAddr) -> bool {
         self.subnets.containing(addr).next().is_some() || self.vpc_ranges.containing(addr).next().is_some()
     }
+}
+
+/// The instants at which what a claim says may change.
+fn turns(claim: &Claim) -> [UnixSeconds; 4] {
+    [claim.valid.from, claim.valid.to, claim.seen.from, claim.seen.to]
 }
 
 /// Returns the holder that all agree on.
@@ -342,12 +346,23 @@ impl Inventory {
     /// Finds the instants between such stretches, once all claims are known. What is nearest to an instant outside of all claims
     /// does not change before the next of their ends.
     pub(super) fn find_turns(&mut self) {
-        let claims = self.book.claims().chain(self.subnets.iter().map(|held| &held.claim)).chain(self.kube.iter().map(|held| &held.claim));
-        let mut turns: Vec<UnixSeconds> =
-            claims.flat_map(|claim| [claim.valid, claim.seen]).flat_map(|period| [period.from, period.to]).collect();
+        let claims = self.book.periods.iter().chain(self.book.links()).chain(self.subnets.iter().map(|held| &held.claim));
+        let mut turns: Vec<UnixSeconds> = claims.chain(self.kube.iter().map(|held| &held.claim)).flat_map(turns).collect();
         turns.sort_unstable();
         turns.dedup();
         self.turns = turns;
+    }
+
+    /// Returns whether the same interface held `addr` under the same name, as seen from a recorder, throughout a period, which is half-open.
+    pub fn is_steady(&self, recorder: Option<u32>, recorder_vpc: Option<&str>, addr: IpAddr, period: Range<UnixSeconds>) -> bool {
+        let holder = |t| {
+            let peer = self.peer(recorder, recorder_vpc, addr, t);
+            (peer.eni.map(|eni| &eni.id), peer.name)
+        };
+        let first = holder(period.start);
+        let pods = self.pods.get(&addr).into_iter().flatten().filter_map(|index| self.kube.get(*index as usize)).map(|held| held.claim);
+        let claims = self.book.holdings(addr).map(|holding| holding.claim).chain(self.book.links().copied()).chain(pods);
+        claims.flat_map(|claim| turns(&claim)).filter(|turn| period.contains(turn)).all(|turn| holder(turn) == first)
     }
 
     /// Returns how two VPCs were joined at `t`; a peering goes before a transit gateway, as its routes are more specific by rule.

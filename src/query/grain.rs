@@ -12,6 +12,10 @@ use super::parties::Party;
 use crate::inventory::InterfaceKind;
 use crate::inventory::ranges::is_private;
 use crate::time::{HOUR, UnixSeconds};
+use std::net::IpAddr;
+
+/// Addresses of which it is remembered whether they change hands within an hour; when there are more, it starts anew.
+const STEADY_MAX: usize = 1 << 16;
 
 /// What the sums of a run tell apart; each kind serves what the ones behind it serve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -81,8 +85,8 @@ impl Hourly {
             return Key { peer, way, local_addr: None, peer_addr: None, protocol: None, service_port: None, ..key };
         }
         let has_pods = matches!(kind, Some(InterfaceKind::EksNode | InterfaceKind::EksPod));
-        // Whose an address is goes by when a sum begins: within an hour in which that changes, sums stay as they are.
-        if has_pods && !self.is_steady(key.hour) {
+        // Whose an address is goes by when a sum begins: within an hour in which that changes, its sums stay as they are.
+        if has_pods && !key.local_addr.is_none_or(|address| self.is_steady(key.local, address, key.hour)) {
             return key;
         }
         Key { way, local_addr: key.local_addr.filter(|_| has_pods), peer_addr: None, ..key }
@@ -103,14 +107,23 @@ impl Hourly {
         }
     }
 
-    fn is_steady(&mut self, hour: UnixSeconds) -> bool {
-        let (known, is_steady) = self.steady;
-        if known == Some(hour) {
-            return is_steady;
+    /// Whether the inventory says the same of an interface's address throughout an hour.
+    fn is_steady(&mut self, local: u32, address: IpAddr, hour: UnixSeconds) -> bool {
+        if self.steady.0 != Some(hour) {
+            self.steady = (Some(hour), self.inventory.epoch(hour) == self.inventory.epoch(hour.saturating_add(HOUR - 1)));
         }
-        let is_steady = self.inventory.epoch(hour) == self.inventory.epoch(hour.saturating_add(HOUR - 1));
-        self.steady = (Some(hour), is_steady);
-        is_steady
+        if self.steady.1 {
+            return true;
+        }
+        if self.steady_addresses.len() >= STEADY_MAX {
+            self.steady_addresses.clear();
+        }
+        *self.steady_addresses.entry((hour, local, address)).or_insert_with(|| {
+            let [interface, _, _, vpc, ..] = self.parties.locals.get(local);
+            let name = |number: u32| (number != NONE).then(|| self.parties.names.get(number));
+            let recorder = name(interface).and_then(|interface| self.inventory.eni_index(interface));
+            self.inventory.is_steady(recorder, name(vpc), address, hour..hour.saturating_add(HOUR))
+        })
     }
 }
 

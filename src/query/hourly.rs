@@ -310,6 +310,8 @@ pub struct Hourly {
     pub(super) nowhere: u32,
     /// Whether the inventory says the same throughout the hour of the last record that asked.
     pub(super) steady: (Option<UnixSeconds>, bool),
+    /// By hour in which it does not, context of the interface and address: whether it says the same of that address.
+    pub(super) steady_addresses: HashMap<(UnixSeconds, u32, IpAddr), bool, RandomState>,
     /// Flow-log ids; the empty text stands for objects whose key names none.
     pub flow_logs: Names,
     /// Who was met, and all other texts.
@@ -334,6 +336,8 @@ pub struct Hourly {
     flow_log_of_object: HashMap<usize, u32, RandomState>,
     /// Of this batch, by the last digits of an interface's number: what was written of it in an hour besides what stands in `coverage`.
     writing: Vec<Option<((u32, UnixSeconds), Wrote)>>,
+    /// Likewise, what no statement tells apart, besides what stands in `sums`.
+    unread: Vec<Option<(Key, Sums)>>,
     /// Of this batch, by own address and context: a range of time that is known of it already.
     lately_own: Lately<(IpAddr, u32), (UnixSeconds, UnixSeconds)>,
 }
@@ -341,7 +345,7 @@ pub struct Hourly {
 /// Slots for own addresses of a batch, as a power of two.
 const OWN_SLOTS: u32 = 11;
 /// Slots for interfaces of a batch.
-const WRITING_SLOTS: usize = 64;
+const WRITING_SLOTS: usize = 256;
 
 /// Partition hash: fixed, so that all parts of one key meet in one partition.
 const PARTITION_HASH: FixedState = FixedState::with_seed(0x5eed);
@@ -368,6 +372,7 @@ impl Hourly {
             nobody: parties.nobody(),
             nowhere: parties.nowhere(),
             steady: (None, false),
+            steady_addresses: HashMap::default(),
             parties,
             inventory,
             grain,
@@ -382,6 +387,7 @@ impl Hourly {
             unattributed: 0,
             flow_log_of_object: HashMap::default(),
             writing: vec![None; WRITING_SLOTS],
+            unread: vec![None; WRITING_SLOTS],
             lately_own: Lately::new(OWN_SLOTS),
         }
     }
@@ -414,8 +420,9 @@ impl Hourly {
             fetch.rows(&block);
             block.into_iter().try_for_each(|at| self.row(&rows, at, part, flow_log))?;
         }
-        for at in 0..self.writing.len() {
+        for at in 0..WRITING_SLOTS {
             self.write_down(at);
+            self.add_unread(at)?;
         }
         Ok(())
     }
@@ -477,7 +484,29 @@ impl Hourly {
             }
         }
         let key = self.grained(key, &party);
-        self.sums.add(partition(&key), key, |held| isize::from(held.merge(&sums)))
+        if key.peer != self.nobody || key.direction != Direction::Unknown {
+            return self.sums.add(partition(&key), key, |held| isize::from(held.merge(&sums)));
+        }
+        // Many records of an interface come to the same sum here, one soon after the other.
+        let slot = interface as usize % WRITING_SLOTS;
+        if let Some(Some((held, more))) = self.unread.get_mut(slot)
+            && *held == key
+        {
+            more.merge(&sums);
+            return Ok(());
+        }
+        self.add_unread(slot)?;
+        if let Some(free) = self.unread.get_mut(slot) {
+            *free = Some((key, sums));
+        }
+        Ok(())
+    }
+
+    fn add_unread(&mut self, slot: usize) -> Result<()> {
+        match self.unread.get_mut(slot).and_then(Option::take) {
+            Some((key, more)) => self.sums.add(partition(&key), key, |held| isize::from(held.merge(&more))),
+            None => Ok(()),
+        }
     }
 
     fn cover(&mut self, interface: u32, key: &Key, sums: &Sums, from: UnixSeconds, fields: u32) {

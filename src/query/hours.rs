@@ -160,29 +160,43 @@ struct Reads {
     services: bool,
     /// Instants or lines.
     records: bool,
+    /// The hour, or what is kept by hour.
+    hours: bool,
 }
 
 impl Reads {
     fn of(columns: &[usize]) -> Reads {
         let any = |is_it: fn(&str) -> bool| columns.iter().filter_map(|at| COLUMNS.get(*at)).any(|(name, ..)| is_it(name));
         Reads {
-            nat: any(|name| name.starts_with("nat_") || name == "inspected"),
+            // The class stands in the sum's way; what follows from it does not.
+            nat: any(|name| (name.starts_with("nat_") && name != "nat_class") || name == "inspected"),
             own_ends: any(|name| matches!(name, "local_addr" | "interface_name") || name.starts_with("remote_")),
             services: any(|name| matches!(name, "protocol" | "service_port")),
             records: any(|name| matches!(name, "start_time" | "end_time" | "first_line" | "last_line")),
+            hours: any(|name| matches!(name, "hour" | "tags" | "peer_tags")),
         }
     }
 
-    /// The key of all sums that a statement cannot tell from this one, if it reads nothing else. Who stands at an address may hang on
-    /// when a sum begins: where that matters, sums stay as they are.
+    /// The key of all sums that a statement cannot tell from this one, but for what [`Moment`] says, if it reads nothing else. Who
+    /// stands at the other end's address may hang on when a sum begins: where that matters, sums stay as they are.
     fn coarser(self, key: &Key) -> Option<Key> {
-        if self.nat || self.own_ends || self.records || key.peer_addr.is_some() {
+        if self.nat || self.records || key.peer_addr.is_some() {
             return None;
         }
         let service = self.services.then_some((key.protocol, key.service_port));
         let (protocol, service_port) = service.unwrap_or_default();
-        Some(Key { local_addr: None, protocol, service_port, ..*key })
+        let hour = if self.hours { key.hour } else { 0 };
+        Some(Key { hour, local_addr: key.local_addr.filter(|_| self.own_ends), protocol, service_port, ..*key })
     }
+}
+
+/// What a row says of a sum's hour where it does not name it: sums of two hours of which it says the same make one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Moment {
+    counts: bool,
+    is_peer_logged: bool,
+    /// Stretches of time in which the inventory's answers are the same: that of the hour, and that in which the sum begins.
+    epochs: [u32; 2],
 }
 
 /// What was looked up for rows of a partition.
@@ -295,7 +309,7 @@ impl Hours {
             matches!(goes_on, Ok(true))
         };
         // To make a row costs more than to add up sums of which rows alike would be made.
-        let mut alike: HashMap<Key, Sums, RandomState> = HashMap::default();
+        let mut alike: HashMap<(Key, Moment), (UnixSeconds, Sums), RandomState> = HashMap::default();
         self.hourly.sums.each(partition, |key, sums| {
             if key.peer_addr.is_none() && narrowed.needs_address() {
                 return false;
@@ -306,14 +320,27 @@ impl Hours {
             }
             match reads.coarser(key).filter(|_| folded) {
                 Some(coarser) => {
-                    alike.entry(coarser).or_default().merge(sums);
+                    let (_, alike) = alike.entry((coarser, self.moment(key, sums))).or_insert((key.hour, Sums::default()));
+                    alike.merge(sums);
                     true
                 }
                 None => push(key, sums),
             }
         })?;
-        alike.iter().all(|(key, sums)| push(key, sums));
+        alike.iter().all(|((key, _), (hour, sums))| push(&Key { hour: *hour, ..*key }, sums));
         if goes_on? { rows.finish().map(take).map(drop) } else { Ok(()) }
+    }
+
+    fn moment(&self, key: &Key, sums: &Sums) -> Moment {
+        let [interface, ..] = self.hourly.parties.locals.get(key.local);
+        let [peer, ..] = self.hourly.parties.peers.get(key.peer);
+        let epochs = [key.hour, sums.start_min().unwrap_or(key.hour)].map(|at| self.inventory.epoch(at));
+        Moment { counts: self.counts(interface, key), is_peer_logged: peer != NONE && self.hourly.is_logged(peer, key.hour), epochs }
+    }
+
+    /// Whether the flow log of a sum counts for the interface in its hour.
+    fn counts(&self, interface: u32, key: &Key) -> bool {
+        interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log))
     }
 
     /// Whether a sum can be what [`Conversations`] look for.
@@ -385,8 +412,7 @@ impl Hours {
         let vpc_id = self.name(own_vpc);
         let peer = if key.status == Status::Ok { self.peer(key, sums, own_vpc) } else { Peer::NOBODY };
         let [class, _, _, _, hop_type] = self.hourly.parties.ways.get(key.way);
-        let counts =
-            interface == NONE || self.counted.get(&(interface, key.hour)).is_some_and(|flow_logs| flow_logs.contains(&key.flow_log));
+        let counts = self.counts(interface, key);
         let subnet = self.name(subnet).or_else(|| eni.and_then(|eni| eni.subnet_id.as_deref()));
         let (class, hop_type, inventory) = (self.name(class), self.name(hop_type), &*self.inventory);
         Seen { inventory, key, sums, interface, eni, vpc_id, subnet, peer, class, hop_type, counts }

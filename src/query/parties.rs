@@ -8,7 +8,7 @@ use super::hourly::passes_for_others;
 use super::names::{NONE, Names};
 use super::part_columns::{PartColumns, int64};
 use crate::decode::columns::parse_address;
-use crate::decode::text_column::{NO_VIEW, Texts};
+use crate::decode::text_column::{NO_VIEW, Texts, inline};
 use crate::enrich::FlowColumn;
 use crate::enrich::endpoint::EndColumns;
 use crate::enrich::lately::Lately;
@@ -266,8 +266,21 @@ impl Parties {
         // Periods are half-open, so the last instant of one that has no end is the one before.
         let start = int64(&columns.start, at).unwrap_or(i64::MAX - 1);
         let is_read = !self.outside_only || kind.is_some_and(passes_for_others);
-        let (peer_addr, peer) = self.peer(ends, at, (egress.map(|egress| !egress), start), (known, is_read));
+        let other = egress.map(|egress| !egress);
         let (local_addr, service) = self.own_end(ends, at, egress);
+        if !is_read && starts_as_private(ends.end_view(at, other)) {
+            return Party {
+                local: known.local,
+                peer: self.nobody,
+                way: self.nowhere,
+                egress,
+                local_addr,
+                peer_addr: None,
+                kind,
+                nat_class: None,
+            };
+        }
+        let (peer_addr, peer) = self.peer(ends, at, (other, start), (known, is_read));
         let is_nat = kind == Some(InterfaceKind::NatGateway);
         let nat_class = egress.filter(|_| is_nat).map(|egress| ends.nat_class(at, egress, self.peers.get(peer)[3] != NONE));
         let way = self.way(columns, at, nat_class, service);
@@ -462,9 +475,38 @@ impl Parties {
     }
 }
 
+/// Whether the text of a view begins as those of 10.0.0.0/8 alone do: told without reading the address. Others may be private too.
+fn starts_as_private(view: u128) -> bool {
+    const START: u128 = inline(b"10.") >> 32;
+    view != NO_VIEW && (view >> 32) & 0xff_ffff == START
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::StringViewArray;
+
+    #[test]
+    fn what_starts_as_private_is() {
+        for (text, want) in [
+            ("10.0.0.1", true),
+            ("10.255.255.255", true),
+            ("10.1", true),
+            ("100.64.0.1", false),
+            ("110.0.0.1", false),
+            ("1.0.0.1", false),
+            ("10::1", false),
+            ("192.168.0.1", false),
+            ("", false),
+        ] {
+            let array = StringViewArray::from_iter_values([text]);
+            assert_eq!(starts_as_private(array.views()[0]), want, "{text}");
+            if let (true, Some(address)) = (want, parse_address(text)) {
+                assert!(is_private(address), "{text}");
+            }
+        }
+        assert!(!starts_as_private(NO_VIEW));
+    }
 
     #[test]
     fn contexts_are_the_same_only_where_every_text_is() {
