@@ -13,11 +13,14 @@ TABLES = {
     # Addresses that changed hands once in the inventory, and when.
     "handed": HANDED,
     # Who is at an address, or was at it until it changed hands and since.
-    "ends": f"""SELECT h.peer_addr AS address, CASE WHEN c.since IS NOT NULL AND w.since >= c.since THEN 1 ELSE 0 END AS later, min(h.peer_eni) AS end_id,
-        min(h.peer_az_id) AS end_az_id, min(coalesce(h.peer_kind, 'other')) AS end_kind, min(h.peer_vpc_id) AS end_vpc_id, min(h.peer_name) AS end_name
-      FROM hourly h LEFT JOIN ({HELD}) AS w ON w.interface_id = h.peer_eni AND w.address = h.peer_addr
-        LEFT JOIN ({HANDED}) AS c ON c.address = h.peer_addr
-      WHERE h.peer_eni IS NOT NULL GROUP BY 1, 2""",
+    "ends": f"""
+      WITH met AS (
+        SELECT peer_addr AS address, peer_eni AS end_id, min(peer_az_id) AS end_az_id, min(coalesce(peer_kind, 'other')) AS end_kind,
+          min(peer_vpc_id) AS end_vpc_id, min(peer_name) AS end_name
+        FROM hourly WHERE peer_eni IS NOT NULL GROUP BY 1, 2
+      )
+      SELECT m.*, CASE WHEN w.since >= h.since THEN 1 ELSE 0 END AS later
+      FROM met m LEFT JOIN ({HELD}) AS w ON w.interface_id = m.end_id AND w.address = m.address LEFT JOIN ({HANDED}) AS h ON h.address = m.address""",
 }
 HOUR = '{start} - {start} % 3600'
 # Everything that the statements after it need, for each interface and hour; ends only of what passed a gateway's interface.
