@@ -98,6 +98,9 @@ impl Engine {
         const QUERY_BATCH_ROWS: usize = crate::decode::BATCH_ROWS / 2;
         /// Part of a partition's memory that a sort sets aside for merging what it spilled: one in so many.
         const SORT_RESERVATION_SHARE: usize = 8;
+        // One group-by alone fills its memory before it spills, and hands on its groups as slices of what it holds: ORDER BY with LIMIT
+        // then counts all of that once more, and finds no room. Two halves spill sooner.
+        let partitions_min = if folded { 2 } else { 1 };
         // A quarter of the memory is that of the sums of a scan.
         let memory = logs.memory_limit / 4 * 3;
         let pool = TrackConsumersPool::new(FairSpillPool::new(memory), CONSUMERS_NAMED);
@@ -105,7 +108,7 @@ impl Engine {
         let runtime =
             RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).with_disk_manager_builder(disk).build_arc().map_err(failed)?;
         let mut config = SessionConfig::new()
-            .with_target_partitions(logs.threads.max(1))
+            .with_target_partitions(logs.threads.max(partitions_min))
             .with_batch_size(QUERY_BATCH_ROWS)
             .with_information_schema(true);
         // The default dialect takes a trailing comma, and so reads `SELECT a, cluster FROM …` as ending before `cluster`.
