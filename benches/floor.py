@@ -29,7 +29,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    asked = [(question, threads) for question in ["count", "egress-sql", "nat", "azs", "all", "egress"] for threads in sorted({1, args.threads})]
+    asked = [(question, threads) for question in ["count", "egress-sql", "nat", "azs", "all", "egress", "nat-report", "cross-az-report"] for threads in sorted({1, args.threads})]
     readings, texts = {FLOOR: [], **{case: [] for case in asked}}, set()
     answers = {}
     for _ in range(args.rounds):
